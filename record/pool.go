@@ -1,0 +1,138 @@
+package record
+
+import (
+	"context"
+	"sync"
+)
+
+// Pool recycles batches within a budget of bytes. It is safe for concurrent use.
+//
+// Invariant 9: a pipe holds no more memory than its pool's budget, whatever the size of the table.
+type Pool struct {
+	budget int64
+
+	mu      sync.Mutex
+	used    int64
+	free    []*Batch
+	vectors [FormBytes + 1][]*Vector // by form, so that each keeps only the storage it needs
+	waiting []chan struct{}
+}
+
+// nominal is what a batch is charged before its real size is known.
+const nominal = MaxBytes
+
+// MinBudget is the least budget of a pool: with less, a reader and a writer that holds a group would wait for each other.
+const MinBudget = 8 * nominal
+
+// NewPool returns a pool whose batches in use are charged against budget bytes; at least MinBudget.
+func NewPool(budget int64) *Pool { return &Pool{budget: max(budget, MinBudget)} }
+
+// Get returns an empty batch for the schema; it waits while the budget is spent, until ctx ends.
+func (p *Pool) Get(ctx context.Context, s *Schema) (*Batch, error) {
+	for {
+		p.mu.Lock()
+		if p.used+nominal <= p.budget || p.used == 0 {
+			b := p.take(s, nil)
+			p.mu.Unlock()
+			return b, nil
+		}
+		wake := make(chan struct{})
+		p.waiting = append(p.waiting, wake)
+		p.mu.Unlock()
+		select {
+		case <-wake:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// Derive returns a batch for what a transform makes of another batch. Column i is lent[i], a vector that the other batch
+// goes on owning, or an empty vector of its own where lent[i] is nil. The other batch must be released later than this one.
+// Derive never waits: who holds a batch may always finish it.
+func (p *Pool) Derive(s *Schema, lent []*Vector) *Batch {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.take(s, lent)
+}
+
+// Settle charges the batch with what its rows really take, once it is filled.
+func (b *Batch) Settle() {
+	if b.pool == nil {
+		return
+	}
+	charge := max(int64(b.Size), nominal)
+	b.pool.mu.Lock()
+	b.pool.used += charge - b.charged
+	b.charged = charge
+	b.pool.mu.Unlock()
+}
+
+// Used returns the bytes that the batches in use are charged with.
+func (p *Pool) Used() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.used
+}
+
+func (p *Pool) take(s *Schema, lent []*Vector) *Batch {
+	var b *Batch
+	if n := len(p.free); n > 0 {
+		b, p.free = p.free[n-1], p.free[:n-1]
+	} else {
+		b = &Batch{pool: p}
+	}
+	b.Schema, b.Len, b.Size, b.Marks = s, 0, 0, b.Marks[:0]
+	b.charged = nominal
+	p.used += nominal
+	for i := range s.Fields {
+		if lent != nil && lent[i] != nil {
+			b.Cols, b.lent = append(b.Cols, lent[i]), append(b.lent, true)
+			continue
+		}
+		form := s.Fields[i].Type.Form()
+		var v *Vector
+		if free := p.vectors[form]; len(free) > 0 {
+			v, p.vectors[form] = free[len(free)-1], free[:len(free)-1]
+		} else {
+			v = new(Vector)
+		}
+		v.Reset(form)
+		b.Cols, b.lent = append(b.Cols, v), append(b.lent, false)
+	}
+	return b
+}
+
+// keepBytes is the largest storage of a vector that goes back to the pool; one huge cell shall not stay for good.
+const keepBytes = 4 << 20
+
+func (p *Pool) put(b *Batch) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.used -= b.charged
+	b.charged = 0
+	for i, v := range b.Cols {
+		if !b.lent[i] && v.memory() <= keepBytes {
+			p.vectors[v.Form] = append(p.vectors[v.Form], v)
+		}
+		b.Cols[i] = nil
+	}
+	b.Cols, b.lent, b.Schema = b.Cols[:0], b.lent[:0], nil
+	clear(b.Marks)
+	p.free = append(p.free, b)
+	if len(p.waiting) > 0 {
+		for _, wake := range p.waiting {
+			close(wake)
+		}
+		p.waiting = p.waiting[:0]
+	}
+}
+
+// NewBatch returns an empty batch without a pool; Release does nothing on it.
+func NewBatch(s *Schema) *Batch {
+	b := &Batch{Schema: s}
+	for i := range s.Fields {
+		b.Cols = append(b.Cols, NewVector(s.Fields[i].Type.Form()))
+	}
+	return b
+}
