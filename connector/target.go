@@ -34,6 +34,7 @@ type Target struct {
 	Exists  bool            `json:"exists,omitempty"`
 	Rows    int64           `json:"rows,omitempty"`    // of an existing target; -1: unknown
 	Remain  string          `json:"remains,omitempty"` // what stays behind when the run is stopped: a sentence
+	Owned   string          `json:"owned,omitempty"`   // dataset that holds this run's rows and no others until Publish: staging, or a target that was empty; "": none
 	Limits  Limits          `json:"limits"`
 	Writer  json.RawMessage `json:"writer,omitempty"` // the writer's own part of the plan
 }

@@ -49,7 +49,7 @@ func (p *Pool) Get(ctx context.Context, s *Schema) (*Batch, error) {
 
 // Derive returns a batch for what a transform makes of another batch. Column i is lent[i], a vector that the other batch
 // goes on owning, or an empty vector of its own where lent[i] is nil. The other batch must be released later than this one.
-// Derive never waits: who holds a batch may always finish it.
+// Derive never waits: who holds a batch may always finish it; what is wholly lent is charged nothing.
 func (p *Pool) Derive(s *Schema, lent []*Vector) *Batch {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -83,8 +83,7 @@ func (p *Pool) take(s *Schema, lent []*Vector) *Batch {
 		b = &Batch{pool: p}
 	}
 	b.Schema, b.Len, b.Size, b.Marks = s, 0, 0, b.Marks[:0]
-	b.charged = nominal
-	p.used += nominal
+	b.charged = 0
 	for i := range s.Fields {
 		if lent != nil && lent[i] != nil {
 			b.Cols, b.lent = append(b.Cols, lent[i]), append(b.lent, true)
@@ -98,8 +97,10 @@ func (p *Pool) take(s *Schema, lent []*Vector) *Batch {
 			v = new(Vector)
 		}
 		v.Reset(form)
+		b.charged = nominal
 		b.Cols, b.lent = append(b.Cols, v), append(b.lent, false)
 	}
+	p.used += b.charged
 	return b
 }
 
