@@ -36,6 +36,11 @@ func (c *Counts) Add(d Counts) {
 	c.Bytes += d.Bytes
 }
 
+// Sub takes d from c.
+func (c *Counts) Sub(d Counts) {
+	c.Add(Counts{-d.Read, -d.Written, -d.Dirty, -d.Filtered, -d.Superseded, -d.Bytes})
+}
+
 // Balanced reports whether every row read is accounted for.
 func (c Counts) Balanced() bool { return c.Read == c.Written+c.Dirty+c.Filtered }
 

@@ -53,3 +53,8 @@ type Loss struct {
 	What   string `json:"what"`
 	Policy string `json:"policy,omitempty"` // the job's policy that allows it
 }
+
+// Remembers reports whether the target keeps the checkpoints itself, in the transaction of their rows.
+func (t *Target) Remembers() bool {
+	return t.Way == WayA || t.Way == WayC && t.Inner == WayA || t.Way == WayD
+}

@@ -21,11 +21,12 @@ type Batch struct {
 
 	pool    *Pool
 	charged int64
+	most    int    // rows at which it is full
 	lent    []bool // column i belongs to another batch
 }
 
 // Full reports whether a reader should hand the batch on.
-func (b *Batch) Full() bool { return b.Len >= MaxRows || b.Size >= MaxBytes }
+func (b *Batch) Full() bool { return b.Len >= b.most || b.Size >= MaxBytes }
 
 // MarkNull appends a NULL cell to column col for the row being appended (row b.Len) and records its mark.
 // raw is copied.

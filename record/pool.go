@@ -10,6 +10,7 @@ import (
 // Invariant 9: a pipe holds no more memory than its pool's budget, whatever the size of the table.
 type Pool struct {
 	budget int64
+	rows   int // of a batch at most
 
 	mu      sync.Mutex
 	used    int64
@@ -25,7 +26,13 @@ const nominal = MaxBytes
 const MinBudget = 8 * nominal
 
 // NewPool returns a pool whose batches in use are charged against budget bytes; at least MinBudget.
-func NewPool(budget int64) *Pool { return &Pool{budget: max(budget, MinBudget)} }
+func NewPool(budget int64) *Pool { return &Pool{budget: max(budget, MinBudget), rows: MaxRows} }
+
+// LimitRows makes batches full at n rows already, from 1 to MaxRows; before the first Get. It returns p.
+func (p *Pool) LimitRows(n int) *Pool {
+	p.rows = min(max(n, 1), MaxRows)
+	return p
+}
 
 // Get returns an empty batch for the schema; it waits while the budget is spent, until ctx ends.
 func (p *Pool) Get(ctx context.Context, s *Schema) (*Batch, error) {
@@ -68,6 +75,9 @@ func (b *Batch) Settle() {
 	b.pool.mu.Unlock()
 }
 
+// Budget returns the bytes that the pool was made with.
+func (p *Pool) Budget() int64 { return p.budget }
+
 // Used returns the bytes that the batches in use are charged with.
 func (p *Pool) Used() int64 {
 	p.mu.Lock()
@@ -83,6 +93,7 @@ func (p *Pool) take(s *Schema, lent []*Vector) *Batch {
 		b = &Batch{pool: p}
 	}
 	b.Schema, b.Len, b.Size, b.Marks = s, 0, 0, b.Marks[:0]
+	b.most = p.rows
 	b.charged = 0
 	for i := range s.Fields {
 		if lent != nil && lent[i] != nil {
@@ -131,7 +142,7 @@ func (p *Pool) put(b *Batch) {
 
 // NewBatch returns an empty batch without a pool; Release does nothing on it.
 func NewBatch(s *Schema) *Batch {
-	b := &Batch{Schema: s}
+	b := &Batch{Schema: s, most: MaxRows}
 	for i := range s.Fields {
 		b.Cols = append(b.Cols, NewVector(s.Fields[i].Type.Form()))
 	}

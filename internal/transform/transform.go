@@ -1,0 +1,175 @@
+// Package transform turns batches as read into batches as stored: columns picked, renamed, cast, and the job's policies
+// applied to what does not fit. A transform never makes more rows. It knows no store and no shard.
+package transform
+
+import (
+	"slices"
+
+	"github.com/towpath/towpath/record"
+)
+
+// Column says how one target column is made.
+type Column struct {
+	From     int             // place in the schema as read
+	Want     record.Type     // what the job asks for; the type as read when it names none
+	Policies record.Policies // of the job, for this column
+}
+
+// Decision is what a column's casts make of its values, for the plan.
+type Decision struct {
+	record.Decision
+	Loss string
+}
+
+// Stage is the transform of one stream. It is immutable; Apply may run in many goroutines.
+type Stage struct {
+	read, stored *record.Schema
+	columns      []column
+	policies     []record.Policies
+	keeps        []record.Code
+	key          []int // places of the key in stored
+	rowBytes     int64
+	decisions    []Decision
+}
+
+type column struct {
+	from  int
+	casts []*record.Cast // none: the vector is lent as it is
+	forms []record.Form  // of what each cast makes
+}
+
+// Options are what a Stage needs to know of its target.
+type Options struct {
+	Keeps    []record.Code // marks the target holds as they are
+	Key      []string      // target columns that identify a row; NULL in them is KEYNULL
+	RowBytes int64         // a larger row is TOOBIG; 0: no limit
+	Cast     record.CastOptions
+}
+
+// New binds a transform once for a stream: one entry of columns for each field of stored.
+func New(read, stored *record.Schema, columns []Column, o Options) *Stage {
+	s := &Stage{read: read, stored: stored, keeps: o.Keeps, rowBytes: o.RowBytes}
+	for i, c := range columns {
+		from, to := read.Fields[c.From].Type, stored.Fields[i].Type
+		col := column{from: c.From}
+		d := Decision{}
+		for _, step := range [][2]record.Type{{from, c.Want}, {c.Want, to}} {
+			cast := record.NewCast(step[0], step[1], o.Cast)
+			if cast.Decision > d.Decision {
+				d = Decision{cast.Decision, cast.Loss}
+			}
+			if cast.Decision != record.Same {
+				col.casts = append(col.casts, cast)
+				col.forms = append(col.forms, step[1].Form())
+			}
+		}
+		s.columns = append(s.columns, col)
+		s.policies = append(s.policies, c.Policies)
+		s.decisions = append(s.decisions, d)
+	}
+	for _, name := range o.Key {
+		if i := stored.Index(name); i >= 0 {
+			s.key = append(s.key, i)
+		}
+	}
+	return s
+}
+
+// Decisions returns what becomes of each column, in target order.
+func (s *Stage) Decisions() []Decision { return s.decisions }
+
+// Apply makes the batch as stored from a batch as read. Marks that no policy settles come back, ordered by row: their rows
+// are still in both batches and have to be dropped from both. out refers to vectors of in and must be released first.
+func (s *Stage) Apply(pool *record.Pool, in *record.Batch) (out *record.Batch, dirty []record.Mark) {
+	lent := make([]*record.Vector, len(s.columns))
+	for i, c := range s.columns {
+		if len(c.casts) == 0 && !s.taken(i, in.Marks) {
+			lent[i] = in.Cols[c.from]
+		}
+	}
+	out = pool.Derive(s.stored, lent)
+	for i, c := range s.columns {
+		if lent[i] == nil {
+			s.cast(c, in.Cols[c.from], out.Cols[i], i, out)
+		}
+		for _, m := range in.Marks {
+			if m.Col == c.from {
+				m.Col = i
+				out.Marks = append(out.Marks, m)
+			}
+		}
+	}
+	out.Len, out.Size = in.Len, in.Size
+	s.checkKey(out)
+	s.checkSize(out)
+	if len(out.Marks) == 0 {
+		return out, nil
+	}
+	dirty = record.Resolve(out, s.policies, s.keeps)
+	slices.SortStableFunc(dirty, func(a, b record.Mark) int { return a.Row - b.Row })
+	return out, dirty
+}
+
+// taken reports whether column i needs a vector of its own: policies may rewrite it, or another column is lent the same one.
+func (s *Stage) taken(i int, marks []record.Mark) bool {
+	from := s.columns[i].from
+	if len(s.policies[i]) > 0 && slices.ContainsFunc(marks, func(m record.Mark) bool { return m.Col == from }) {
+		return true
+	}
+	return slices.ContainsFunc(s.columns[:i], func(c column) bool { return c.from == from && len(c.casts) == 0 })
+}
+
+func (s *Stage) cast(c column, src, dst *record.Vector, col int, out *record.Batch) {
+	for k, cast := range c.casts {
+		to := dst
+		if k+1 < len(c.casts) {
+			to = record.NewVector(c.forms[k])
+		}
+		out.Marks = cast.Apply(to, src, col, out.Marks)
+		src = to
+	}
+	if len(c.casts) == 0 {
+		for i := range src.Len {
+			dst.AppendCell(src, i)
+		}
+	}
+}
+
+// checkKey marks NULL in key columns, which no target can find again.
+func (s *Stage) checkKey(out *record.Batch) {
+	for _, k := range s.key {
+		v := out.Cols[k]
+		if v.Nulls == 0 {
+			continue
+		}
+		for row := range out.Len {
+			if v.Null(row) && !marked(out.Marks, row, k) {
+				out.Marks = append(out.Marks, record.Mark{Row: row, Col: k, Code: record.KeyNull})
+			}
+		}
+	}
+}
+
+func marked(marks []record.Mark, row, col int) bool {
+	return slices.ContainsFunc(marks, func(m record.Mark) bool { return m.Row == row && m.Col == col })
+}
+
+// checkSize marks rows that the target does not take. Only a batch that is larger as a whole can hold one.
+func (s *Stage) checkSize(out *record.Batch) {
+	if s.rowBytes == 0 || int64(out.Size) <= s.rowBytes {
+		return
+	}
+	for row := range out.Len {
+		var size int64
+		for _, v := range out.Cols {
+			if v.Form == record.FormBytes {
+				size += int64(v.Offsets[row+1] - v.Offsets[row])
+			} else {
+				size += 8
+			}
+		}
+		if size > s.rowBytes {
+			out.Marks = append(out.Marks, record.Mark{Row: row, Code: record.TooBig})
+		}
+	}
+}
