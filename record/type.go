@@ -59,6 +59,9 @@ type Type struct {
 	Labels    []string `json:"labels,omitempty"`
 	Elem      *Type    `json:"elem,omitempty"`
 	Name      string   `json:"name,omitempty"`
+	// Limits are the least and the greatest value of a store that holds less than its logical type: days of a Date, ns of a
+	// Time, seconds of a Datetime or Instant. nil: none.
+	Limits *[2]int64 `json:"limits,omitempty"`
 }
 
 var kindNames = [...]string{"invalid", "bool", "int", "uint", "float", "decimal", "text", "bytes", "date", "time", "datetime",
