@@ -1,0 +1,285 @@
+package sqltable_test
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"sort"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/connectors/internal/sqltable"
+)
+
+// table is a source of sorted integer keys in memory; it counts what it was asked.
+type table struct {
+	keys     []uint64 // ordinals, ascending, without doubles
+	unsigned bool
+	asked    *int
+	scanned  *int64
+}
+
+func newTable(unsigned bool, values ...uint64) table {
+	if !unsigned {
+		for i := range values {
+			values[i] ^= 1 << 63
+		}
+	}
+	slices.Sort(values)
+	return table{slices.Compact(values), unsigned, new(int), new(int64)}
+}
+
+func signed(values ...int64) table {
+	list := make([]uint64, len(values))
+	for i, v := range values {
+		list[i] = uint64(v)
+	}
+	return newTable(false, list...)
+}
+
+func (t table) key() sqltable.Key {
+	return sqltable.Key{{Name: "id", Quoted: "id", Integer: true, Tag: connector.TagInt}}
+}
+
+func (t table) ordinal(p connector.Part) uint64 {
+	if t.unsigned {
+		return p.Uint
+	}
+	return uint64(p.Int) ^ 1<<63
+}
+
+func (t table) part(x uint64) connector.Part {
+	if t.unsigned {
+		return connector.Part{Tag: connector.TagUint, Uint: x}
+	}
+	return connector.Part{Tag: connector.TagInt, Int: int64(x ^ 1<<63)}
+}
+
+// within returns the keys of (low, high].
+func (t table) within(r sqltable.Range) []uint64 {
+	*t.asked++
+	if r.Part == sqltable.Nulls {
+		return nil
+	}
+	from, to := 0, len(t.keys)
+	if r.Low != nil {
+		from = sort.Search(len(t.keys), func(i int) bool { return t.keys[i] > t.ordinal(r.Low[0]) })
+	}
+	if r.High != nil {
+		to = sort.Search(len(t.keys), func(i int) bool { return t.keys[i] > t.ordinal(r.High[0]) })
+	}
+	return t.keys[from:max(from, to)]
+}
+
+func (t table) Rows(ctx context.Context, r sqltable.Range, upTo int64) (int64, error) {
+	rows := t.within(r)
+	*t.scanned += min(int64(len(rows)), upTo)
+	if int64(len(rows)) <= upTo {
+		return int64(len(rows)), nil
+	}
+	n, err := sqltable.Probe(ctx, t, r, t.part(rows[0]), t.part(rows[len(rows)-1]))
+	return max(n, upTo+1), err
+}
+
+func (t table) Ends(_ context.Context, r sqltable.Range) (least, greatest connector.Part, err error) {
+	if rows := t.within(r); len(rows) > 0 {
+		return t.part(rows[0]), t.part(rows[len(rows)-1]), nil
+	}
+	return connector.Part{}, connector.Part{}, nil
+}
+
+func (t table) KeyAt(_ context.Context, r sqltable.Range, n int64) ([]connector.Part, error) {
+	rows := t.within(r)
+	*t.scanned += min(n+1, int64(len(rows)))
+	if n >= int64(len(rows)) {
+		return nil, nil
+	}
+	return []connector.Part{t.part(rows[n])}, nil
+}
+
+// together fails unless the pieces are disjoint and complete, and returns the rows of each.
+func together(t interface{ Fatalf(string, ...any) }, src table, r sqltable.Range, pieces []sqltable.Piece) []int {
+	var sizes []int
+	var got []uint64
+	for _, p := range pieces {
+		rows := src.within(p.Range)
+		sizes = append(sizes, len(rows))
+		got = append(got, rows...)
+	}
+	if want := src.within(r); !slices.Equal(got, want) {
+		t.Fatalf("pieces hold %d rows, want %d, each once and in order", len(got), len(want))
+	}
+	return sizes
+}
+
+func shapes() map[string]table {
+	var skewed, gaps, clusters, dense []int64
+	for i := range int64(20_000) {
+		dense = append(dense, i)
+		gaps = append(gaps, i*1_000_000_000_000)
+		if i < 19_800 {
+			skewed = append(skewed, 5_000_000+i)
+		} else {
+			skewed = append(skewed, i*1_000_000_007)
+		}
+		clusters = append(clusters, (i/500)*400_000_000_000_000+i%500)
+	}
+	var high []uint64
+	for i := range uint64(20_000) {
+		high = append(high, math.MaxUint64-i*3)
+	}
+	ends := []int64{math.MinInt64, math.MinInt64 + 1, -1, 0, 1, math.MaxInt64 - 1, math.MaxInt64}
+	for i := range int64(5000) {
+		ends = append(ends, math.MinInt64+i*7, math.MaxInt64-i*11, i-2500)
+	}
+	return map[string]table{
+		"empty": signed(), "one row": signed(42), "one at the lower end": signed(math.MinInt64), "two at both ends": signed(math.MinInt64, math.MaxInt64),
+		"dense": signed(dense...), "gaps of 10^12": signed(gaps...), "99 % in one place": signed(skewed...), "clusters": signed(clusters...),
+		"int64 ends": signed(ends...), "uint64 high end": newTable(true, high...), "uint64 both ends": newTable(true, 0, 1, math.MaxUint64-1, math.MaxUint64),
+	}
+}
+
+func TestCutIsDisjointAndComplete(t *testing.T) {
+	t.Parallel()
+	for name, src := range shapes() {
+		for _, walkRows := range []int64{1, math.MaxInt64} {
+			for _, n := range []int{1, 2, 7, 64} {
+				t.Run(fmt.Sprintf("%s/%d/walk %v", name, n, walkRows > 1), func(t *testing.T) {
+					pieces, err := sqltable.Cut(t.Context(), src, src.key(), sqltable.Range{}, sqltable.Sizing{Hint: connector.Hint{Shards: n}, WalkRows: walkRows})
+					if err != nil {
+						t.Fatal(err)
+					}
+					sizes := together(t, src, sqltable.Range{}, pieces)
+					if len(sizes) > n {
+						t.Errorf("got %d pieces, want at most %d", len(sizes), n)
+					}
+					fair := len(src.keys)/n + 1
+					for _, size := range sizes {
+						if size == 0 && len(src.keys) > 0 {
+							t.Errorf("empty piece among %v", sizes)
+						}
+						if limit := 2*fair + 600; size > limit {
+							t.Errorf("piece of %d rows among %v, want at most %d", size, sizes, limit)
+						}
+					}
+				})
+			}
+		}
+	}
+}
+
+func TestHalvingReadsNoWholeTable(t *testing.T) {
+	t.Parallel()
+	keys := make([]int64, 3_000_000)
+	for i := range keys {
+		keys[i] = int64(i) * 3
+	}
+	src := signed(keys...)
+	pieces, err := sqltable.Cut(t.Context(), src, src.key(), sqltable.Range{}, sqltable.Sizing{Hint: connector.Hint{Shards: 16}, WalkRows: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, size := range together(t, src, sqltable.Range{}, pieces) {
+		if size < 90_000 || size > 400_000 {
+			t.Errorf("piece %d has %d rows, want about 187500", i, size)
+		}
+	}
+	if *src.scanned > int64(len(keys))/4 {
+		t.Errorf("planning looked at %d of %d rows", *src.scanned, len(keys))
+	}
+}
+
+func TestSizes(t *testing.T) {
+	t.Parallel()
+	keys := make([]int64, 40_000)
+	for i := range keys {
+		keys[i] = int64(i)
+	}
+	src := signed(keys...)
+	for _, c := range []struct {
+		name     string
+		rowBytes int64
+		hint     connector.Hint
+		want     int
+	}{
+		{"small table is one shard", 100, connector.Hint{}, 1},
+		{"64 MB each at least", 16 << 10, connector.Hint{}, 10},
+		{"512 MB each at most", 1 << 20, connector.Hint{}, 79},
+		{"bytes as hinted", 1000, connector.Hint{Bytes: 1_000_000}, 40},
+		{"number as hinted", 1, connector.Hint{Shards: 11}, 11},
+		{"never more than 10,000", 1 << 40, connector.Hint{}, sqltable.MaxShards},
+		{"absurd sizes do not overflow", math.MaxInt64, connector.Hint{Bytes: math.MaxInt64}, 1},
+	} {
+		pieces, err := sqltable.Cut(t.Context(), src, src.key(), sqltable.Range{}, sqltable.Sizing{RowBytes: c.rowBytes, Hint: c.hint})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(pieces) != c.want {
+			t.Errorf("%s: got %d shards, want %d", c.name, len(pieces), c.want)
+		}
+		together(t, src, sqltable.Range{}, pieces)
+	}
+}
+
+func TestCutAnyKeysAnyRange(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		value := rapid.OneOf(rapid.Int64(), rapid.Int64Range(-50, 50), rapid.Map(rapid.Int64Range(0, 9), func(x int64) int64 { return math.MaxInt64 - x }))
+		src := signed(rapid.SliceOfN(value, 0, 400).Draw(t, "keys")...)
+		r := sqltable.Range{}
+		if rapid.Bool().Draw(t, "low") {
+			r.Low = []connector.Part{{Tag: connector.TagInt, Int: value.Draw(t, "low value")}}
+		}
+		if rapid.Bool().Draw(t, "high") {
+			r.High = []connector.Part{{Tag: connector.TagInt, Int: value.Draw(t, "high value")}}
+		}
+		size := sqltable.Sizing{Hint: connector.Hint{Shards: rapid.IntRange(1, 70).Draw(t, "shards")}, WalkRows: rapid.SampledFrom([]int64{1, 1000}).Draw(t, "walk")}
+		pieces, err := sqltable.Cut(t.Context(), src, src.key(), r, size)
+		if err != nil {
+			t.Fatalf("cut: %v", err)
+		}
+		together(t, src, r, pieces)
+	})
+}
+
+func TestShardsOfNullableKeyAndFarPart(t *testing.T) {
+	t.Parallel()
+	keys := make([]int64, 1000)
+	for i := range keys {
+		keys[i] = int64(i)
+	}
+	src := signed(keys...)
+	key := src.key()
+	key[0].Nullable = true
+	shards, err := sqltable.Shards(t.Context(), src, key, connector.Shard{}, nil, sqltable.Sizing{Hint: connector.Hint{Shards: 3}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(shards) != 4 || shards[3].Replay != connector.None || shards[0].Replay != connector.Exact {
+		t.Fatalf("got %+v, want three keyed shards and one of NULLs", shards)
+	}
+	// The far part of the last keyed shard behind row 900: its open end stays, no second shard of NULLs appears.
+	after := sqltable.NewPosition([]connector.Part{{Tag: connector.TagInt, Int: 900}})
+	far, err := sqltable.Shards(t.Context(), src, key, shards[2], after, sqltable.Sizing{Hint: connector.Hint{Shards: 2}})
+	if err != nil || len(far) != 2 {
+		t.Fatalf("got %d shards, %v, want 2", len(far), err)
+	}
+	var rows int
+	for _, s := range far {
+		r, err := key.ShardRange(s, nil)
+		if err != nil || s.Replay != connector.Exact {
+			t.Fatalf("got %v, %v", s.Replay, err)
+		}
+		rows += len(src.within(r))
+	}
+	if rows != 99 {
+		t.Errorf("far part has %d rows, want 99", rows)
+	}
+	whole, err := sqltable.Shards(t.Context(), src, nil, connector.Shard{}, nil, sqltable.Sizing{})
+	if err != nil || len(whole) != 1 || whole[0].Replay != connector.None {
+		t.Errorf("without a key: got %+v, %v, want one shard that replays None", whole, err)
+	}
+}

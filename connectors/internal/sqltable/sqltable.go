@@ -1,0 +1,96 @@
+// Package sqltable is what the readers of SQL tables share: key columns, ranges and positions, keyset predicates, the
+// statements of a page, and the search for borders between shards. It sends no statement itself and knows no system: how
+// one spells things is its Dialect.
+package sqltable
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/towpath/towpath/connector"
+)
+
+// Dialect is how a system spells statements. The zero Dialect says "?" and "LIMIT n OFFSET m" and expands row comparisons.
+type Dialect struct {
+	// RowComparison: (a, b) > (?, ?) is a range of the index to the system's optimizer.
+	RowComparison bool
+	// Placeholder spells parameter n, counted from 1; nil: ?
+	Placeholder func(n int) string
+	// Limit spells the end of a statement that skips offset rows and returns at most limit; nil: LIMIT limit OFFSET offset.
+	Limit func(limit, offset int64) string
+}
+
+// Column is one column of a key.
+type Column struct {
+	Name       string // as the source names it
+	Quoted     string // as it stands, bare, in predicates and ORDER BY, so that the index is used
+	Descending bool
+	Nullable   bool
+	Integer    bool          // its values come as TagInt or TagUint: borders may be computed
+	Tag        connector.Tag // of its values in positions; a loosely typed source may send others
+}
+
+// Key is the columns by which a table is read, in index order, all of them. An empty Key: the table has none.
+type Key []Column
+
+// Nullable reports whether a column of the key may be NULL.
+func (k Key) Nullable() bool {
+	for _, c := range k {
+		if c.Nullable {
+			return true
+		}
+	}
+	return false
+}
+
+// computable reports whether borders may be found by halving distances between values.
+func (k Key) computable() bool { return len(k) == 1 && k[0].Integer && !k[0].Descending }
+
+// sameDirection reports whether one row comparison can express the order of the key.
+func (k Key) sameDirection() bool {
+	for _, c := range k {
+		if c.Descending != k[0].Descending {
+			return false
+		}
+	}
+	return true
+}
+
+// OrderBy returns the columns of an ORDER BY in the key's order.
+func (k Key) OrderBy() string {
+	parts := make([]string, len(k))
+	for i, c := range k {
+		parts[i] = c.Quoted
+		if c.Descending {
+			parts[i] += " DESC"
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// list returns the bare columns.
+func (k Key) list() string {
+	parts := make([]string, len(k))
+	for i, c := range k {
+		parts[i] = c.Quoted
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (d Dialect) placeholder(n int) string {
+	if d.Placeholder == nil {
+		return "?"
+	}
+	return d.Placeholder(n)
+}
+
+func (d Dialect) limit(limit, offset int64) string {
+	if d.Limit != nil {
+		return d.Limit(limit, offset)
+	}
+	s := " LIMIT " + strconv.FormatInt(limit, 10)
+	if offset > 0 {
+		s += " OFFSET " + strconv.FormatInt(offset, 10)
+	}
+	return s
+}
