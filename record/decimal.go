@@ -26,7 +26,9 @@ var pow10 = func() (p [maxDigits + 1]int128) {
 func Int128FromInt64(x int64) [2]uint64 { return int128{uint64(x), uint64(x >> 63)} }
 
 // Int128ToInt64 narrows x; ok is false when it does not fit.
-func Int128ToInt64(x [2]uint64) (n int64, ok bool) { return int64(x[0]), x[1] == uint64(int64(x[0])>>63) }
+func Int128ToInt64(x [2]uint64) (n int64, ok bool) {
+	return int64(x[0]), x[1] == uint64(int64(x[0])>>63)
+}
 
 func neg128(x int128) int128 {
 	lo, borrow := bits.Sub64(0, x[0], 0)

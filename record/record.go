@@ -30,7 +30,7 @@ const (
 	TooBig     Code = "TOOBIG"     // larger than the target takes
 	Shape      Code = "SHAPE"      // list, bit length or nesting the target cannot hold
 	Constraint Code = "CONSTRAINT" // a key, foreign key, check or NOT NULL of the target
-	Refused    Code = "REJECTED"   // the target refuses the row for a reason of its own
+	Rejected   Code = "REJECTED"   // the target refuses the row for a reason of its own
 )
 
 // Codes of a whole stream or run.

@@ -29,6 +29,8 @@ type Vector struct {
 	Fixed16 [][16]byte
 	Offsets []int32
 	Data    []byte
+
+	dropped bool // DropRows has compacted it for another batch
 }
 
 // NewVector returns an empty vector of the form, with room for MaxRows cells.
@@ -185,22 +187,7 @@ func (v *Vector) Truncate(n int) {
 			v.Bits[i>>3] &^= 1 << (i & 7)
 		}
 	}
-	v.Len = n
-	switch v.Form {
-	case FormInt64:
-		v.Int64 = v.Int64[:n]
-	case FormUint64:
-		v.Uint64 = v.Uint64[:n]
-	case FormFloat64:
-		v.Float64 = v.Float64[:n]
-	case FormInt128:
-		v.Int128 = v.Int128[:n]
-	case FormFixed16:
-		v.Fixed16 = v.Fixed16[:n]
-	case FormBytes:
-		v.Offsets = v.Offsets[:n+1]
-		v.Data = v.Data[:v.Offsets[n]]
-	}
+	v.cut(n)
 }
 
 // memory returns the bytes that the vector's storage holds.

@@ -1,0 +1,201 @@
+package record
+
+import "math"
+
+// decideInexact covers floats, and decimals that are kept as text.
+func (c *Cast) decideInexact() {
+	from, to := &c.From, &c.To
+	switch {
+	case from.Kind == Float && to.Kind == Float:
+		if to.Bits >= from.Bits {
+			c.set(Widening, "", castCopy)
+			return
+		}
+		c.set(Checked, "values that no float32 is are marked SCALE or RANGE", castFloat32)
+	case to.Kind == Float && from.Kind == Int:
+		c.set(Checked, "integers that the float does not hold exactly are marked SCALE", castIntFloat)
+		if mantissa(to) >= from.Bits && from.Bits > 0 {
+			c.Decision, c.Loss = Widening, ""
+		}
+	case to.Kind == Float && (from.Kind == Uint || from.Kind == Bit && from.Form() == FormUint64):
+		c.set(Checked, "integers that the float does not hold exactly are marked SCALE", castUintFloat)
+		if _, hi, _ := from.bounds(); hi[0] <= 1<<mantissa(to) {
+			c.Decision, c.Loss = Widening, ""
+		}
+	case from.Kind == Float && (to.Kind == Int || to.Kind == Uint):
+		c.set(Checked, "fractions are marked SCALE, others RANGE or NONFINITE", castThroughText)
+	case from.Kind == Float && to.Kind == Decimal:
+		c.set(Checked, "values whose shortest text the decimal does not hold are marked SCALE, RANGE or NONFINITE", castThroughText)
+	case from.Kind == Decimal && to.Kind == Float:
+		c.set(Checked, "values that do not come back from the float with the same digits are marked SCALE", castThroughText)
+	case from.Kind == Decimal && (to.Kind == Decimal || to.Kind == Int || to.Kind == Uint):
+		c.set(Checked, "values that "+to.String()+" does not hold are marked RANGE or SCALE", castThroughText)
+		if to.Kind == Decimal && to.Precision == 0 || holdsDecimal(from, to) {
+			c.Decision, c.Loss = Widening, ""
+		}
+	case (from.Kind == Int || from.Kind == Uint || from.Kind == Year) && to.Kind == Decimal:
+		c.set(Checked, "values that "+to.String()+" does not hold are marked RANGE", castThroughText)
+		if to.Precision == 0 || to.Precision-to.Scale >= 20 {
+			c.Decision, c.Loss = Widening, ""
+		}
+	}
+}
+
+func holdsDecimal(from, to *Type) bool {
+	return from.Precision > 0 && to.Kind == Decimal && to.Scale >= from.Scale && to.Precision-to.Scale >= from.Precision-from.Scale
+}
+
+// mantissa returns the bits of whole numbers that a float holds without gaps.
+func mantissa(t *Type) int {
+	if t.Bits == 32 {
+		return 24
+	}
+	return 53
+}
+
+func castFloat32(c *Cast, o *castOutput, src *Vector) {
+	for i, x := range src.Float64 {
+		narrow := float64(float32(x))
+		switch {
+		case src.Null(i):
+			o.dst.AppendNull()
+		case narrow == x || math.IsNaN(x):
+			o.dst.AppendFloat64(x)
+		case math.IsInf(narrow, 0):
+			o.mark(c, src, i, Range)
+		default:
+			o.mark(c, src, i, Scale)
+		}
+	}
+}
+
+func castIntFloat(c *Cast, o *castOutput, src *Vector) {
+	limit := int64(1) << mantissa(&c.To)
+	for i, x := range src.Int64 {
+		switch {
+		case src.Null(i):
+			o.dst.AppendNull()
+		case x >= -limit && x <= limit || fitsFloat(uint64(max(x, -x)), mantissa(&c.To)):
+			o.dst.AppendFloat64(float64(x))
+		default:
+			o.mark(c, src, i, Scale)
+		}
+	}
+}
+
+func castUintFloat(c *Cast, o *castOutput, src *Vector) {
+	for i, x := range src.Uint64 {
+		switch {
+		case src.Null(i):
+			o.dst.AppendNull()
+		case fitsFloat(x, mantissa(&c.To)):
+			o.dst.AppendFloat64(float64(x))
+		default:
+			o.mark(c, src, i, Scale)
+		}
+	}
+}
+
+// fitsFloat reports whether the magnitude m has at most so many bits between its first and its last.
+func fitsFloat(m uint64, bits int) bool {
+	if m == 0 {
+		return true
+	}
+	for m&1 == 0 {
+		m >>= 1
+	}
+	return m < 1<<bits
+}
+
+// castThroughText takes the text form of the value for the value: the shortest one of a float, and a float back only
+// where it has the same digits.
+func castThroughText(c *Cast, o *castOutput, src *Vector) {
+	var buf [128]byte
+	exponent := c.From.Kind == Float && (c.To.Kind == Int || c.To.Kind == Uint)
+	for i := range src.Len {
+		if src.Null(i) {
+			o.dst.AppendNull()
+			continue
+		}
+		text := AppendText(buf[:0], &c.From, src, i)
+		if exponent && math.Abs(src.Float64[i]) >= 1e20 && !math.IsInf(src.Float64[i], 0) {
+			o.mark(c, src, i, Range) // its text has an exponent, which integers do not
+			continue
+		}
+		if exponent && math.Abs(src.Float64[i]) < 1e-6 && src.Float64[i] != 0 {
+			o.mark(c, src, i, Scale)
+			continue
+		}
+		if code := AppendParsed(o.dst, &c.To, text); code != "" {
+			o.mark(c, src, i, code)
+		}
+	}
+}
+
+// decideOther covers the pairs of the remaining kinds.
+func (c *Cast) decideOther() {
+	from, to := &c.From, &c.To
+	switch {
+	case from.Kind == Bytes && to.Kind == Bytes:
+		if !to.Fixed && (to.Length == 0 || from.Length > 0 && from.Length <= to.Length) {
+			c.set(Widening, "", castCopy)
+			return
+		}
+		c.set(Checked, "bytes of another length than "+to.String()+" takes are marked TRUNC or SHAPE", castBytes)
+	case from.Kind == UUID && to.Kind == Bytes && (to.Length == 0 || to.Length == 16 || to.Length > 16 && !to.Fixed):
+		c.set(Widening, "", castUUIDBytes)
+	case from.Kind == Bytes && to.Kind == UUID:
+		c.set(Checked, "bytes of another length than 16 are marked SHAPE", castBytesUUID)
+	case (from.Kind == Enum || from.Kind == Set) && (to.Kind == Enum || to.Kind == Set):
+		c.decideLabels()
+	case from.Kind == Native && to.Kind == Native:
+		c.Loss = "types of different systems; a text column takes the text form"
+	case from.Kind == Time && to.Kind == Interval || from.Kind == Interval && to.Kind == Time:
+		c.decideTemporal()
+	case from.Kind == Bit && to.Kind == Bit:
+		c.Loss = "bit strings of different lengths"
+	case from.Kind == to.Kind && (from.Kind == Geometry || from.Kind == Document):
+		c.set(Same, "", castCopy)
+	}
+}
+
+func (c *Cast) decideLabels() {
+	from, to := &c.From, &c.To
+	if from.Kind == Set && to.Kind == Enum {
+		c.Loss = "a set has more than one label"
+		return
+	}
+	c.set(Checked, "labels that the target does not have are marked RANGE", castFromText)
+	if from.Kind == Enum && len(from.Labels) > 0 || len(to.Labels) == 0 {
+		for _, label := range from.Labels {
+			if len(to.Labels) > 0 && !hasLabel(to.Labels, []byte(label)) {
+				return
+			}
+		}
+		c.Decision, c.Loss = Widening, ""
+	}
+}
+
+func castUUIDBytes(_ *Cast, o *castOutput, src *Vector) {
+	for i := range src.Fixed16 {
+		if src.Null(i) {
+			o.dst.AppendNull()
+			continue
+		}
+		o.dst.AppendBytes(src.Fixed16[i][:])
+	}
+}
+
+func castBytesUUID(c *Cast, o *castOutput, src *Vector) {
+	for i := range src.Len {
+		x := src.Bytes(i)
+		switch {
+		case src.Null(i):
+			o.dst.AppendNull()
+		case len(x) != 16:
+			o.mark(c, src, i, Shape)
+		default:
+			o.dst.AppendFixed16([16]byte(x))
+		}
+	}
+}
