@@ -1,0 +1,170 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+
+	"github.com/towpath/towpath/connector"
+)
+
+// SaveCheckpoint stores the copy of a checkpoint that the target has made durable (way A), or that says which rows it has
+// (way B). cp.Rev is the shard's. An epoch that is not the shard's newest, or a lower Seq than the stored: class Fenced, TOW-215.
+func (s *Store) SaveCheckpoint(ctx context.Context, run string, epoch int64, cp connector.Checkpoint) error {
+	return s.change(ctx, "save checkpoint of shard "+cp.Shard, func(t *tx) error { return t.saveCheckpoint(ctx, run, epoch, cp) })
+}
+
+// CommitCheckpoint stores a checkpoint and the dirty rows of its Seq together: the commit of way B.
+func (s *Store) CommitCheckpoint(ctx context.Context, run string, epoch int64, cp connector.Checkpoint, dirty []DirtyRow) error {
+	return s.change(ctx, "commit checkpoint of shard "+cp.Shard, func(t *tx) error {
+		if err := t.saveCheckpoint(ctx, run, epoch, cp); err != nil {
+			return err
+		}
+		return t.putDirty(ctx, run, cp.Shard, cp.Seq, dirty)
+	})
+}
+
+// checkpointSet sets the columns of a checkpoint, $4 to $11. Getting on ends a row of failures.
+const checkpointSet = `seq = $4, record = $5, rows_read = $6, written = $7, dirty = $8, filtered = $9, superseded = $10, bytes_read = $11,
+	attempts = 0, failing_since = 0, failure = '', failure_code = ''`
+
+func checkpointArgs(cp connector.Checkpoint) []any {
+	return []any{cp.Seq, connector.AppendCheckpoint(nil, cp), cp.Read, cp.Written, cp.Dirty, cp.Filtered, cp.Superseded, cp.Counts.Bytes}
+}
+
+// saveCheckpoint is one statement where all is well.
+//
+// Invariant 3: only the newest epoch advances a shard.
+func (t *tx) saveCheckpoint(ctx context.Context, run string, epoch int64, cp connector.Checkpoint) error {
+	args := append([]any{run, cp.Shard, epoch}, checkpointArgs(cp)...)
+	n, err := t.exec(ctx, "UPDATE shard SET "+checkpointSet+`, state = CASE WHEN $12 = 1 THEN 2 ELSE state END
+		WHERE run = $1 AND id = $2 AND epoch = $3 AND seq <= $4 AND rev = $13`, append(args, bit(cp.Done), cp.Rev)...)
+	if err != nil || n == 1 {
+		return err
+	}
+	var seq int64
+	var rev int
+	if seq, rev, err = t.ownShard(ctx, run, cp.Shard, epoch); err != nil {
+		return err
+	}
+	if rev != cp.Rev {
+		return connector.Errorf(connector.Changed, "TOW-216", "checkpoint of shard %s of run %s is of revision %d, the shard has %d", cp.Shard, run, cp.Rev, rev)
+	}
+	return fenced("TOW-215", "checkpoint %d of shard %s of run %s is older than the stored %d", cp.Seq, cp.Shard, run, seq)
+}
+
+// ownShard refuses when epoch is not the shard's newest.
+func (t *tx) ownShard(ctx context.Context, run, shard string, epoch int64) (seq int64, rev int, err error) {
+	var is int64
+	err = t.row(ctx, "SELECT epoch, seq, rev FROM shard WHERE run = $1 AND id = $2", run, shard).Scan(&is, &seq, &rev)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, 0, noShard(run, shard)
+	}
+	if err == nil && is != epoch {
+		err = shardLost(ShardEpoch{run, shard, epoch})
+	}
+	return seq, rev, err
+}
+
+func bit(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// Remember takes over what the target remembers: each checkpoint replaces ours, reopens or closes its shard, ends its lease, fences
+// its former owners and drops dirty rows beyond its Seq. runEpoch is that of the run lease. A shard that we do not know or a higher Rev
+// than ours is class Changed, TOW-216: the control database was restored from before; then nothing is taken over.
+func (s *Store) Remember(ctx context.Context, run string, runEpoch int64, cps ...connector.Checkpoint) error {
+	return s.change(ctx, "take over the target's checkpoints of run "+run, func(t *tx) error {
+		if err := t.checkRun(ctx, run, runEpoch); err != nil {
+			return err
+		}
+		for _, cp := range cps {
+			if err := t.remember(ctx, run, cp); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (t *tx) remember(ctx context.Context, run string, cp connector.Checkpoint) error {
+	var rev int
+	var state ShardState
+	var record []byte
+	err := t.row(ctx, "SELECT rev, state, record FROM shard WHERE run = $1 AND id = $2", run, cp.Shard).Scan(&rev, &state, &record)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return restored(run, "the target holds shard %s, which the control database does not know", cp.Shard)
+	case err != nil:
+		return err
+	case cp.Rev > rev:
+		return restored(run, "the target holds revision %d of shard %s, the control database %d", cp.Rev, cp.Shard, rev)
+	case state == ShardDone && bytes.Equal(record, connector.AppendCheckpoint(nil, cp)):
+		return nil
+	}
+	args := append([]any{run, cp.Shard, 2 * bit(cp.Done)}, checkpointArgs(cp)...)
+	_, err = t.exec(ctx, "UPDATE shard SET "+checkpointSet+`, state = $3, worker = '', lease_until = 0, not_before = 0, epoch = epoch + 1,
+		remaining = CASE WHEN row_count > $6 THEN row_count - $6 ELSE 0 END WHERE run = $1 AND id = $2`, args...)
+	if err != nil {
+		return err
+	}
+	return t.dropDirty(ctx, run, cp.Shard, cp.Seq)
+}
+
+func restored(run, format string, args ...any) error {
+	return connector.Errorf(connector.Changed, "TOW-216", "control database was restored: "+format, args...).
+		WithHint("Run %s went on after the copy was made. Bring back the newer control database, or stop the run and start another.", run)
+}
+
+// ResetShards puts shards back to their beginning: no checkpoint, no dirty rows, former owners fenced. For shards that a target
+// which remembers checkpoints no longer knows.
+func (s *Store) ResetShards(ctx context.Context, run string, runEpoch int64, ids ...string) error {
+	return s.change(ctx, "put back shards of run "+run, func(t *tx) error {
+		if err := t.checkRun(ctx, run, runEpoch); err != nil {
+			return err
+		}
+		for _, id := range ids {
+			n, err := t.exec(ctx, `UPDATE shard SET state = 0, remaining = row_count, worker = '', lease_until = 0, not_before = 0, epoch = epoch + 1,
+				seq = 0, record = NULL, rows_read = 0, written = 0, dirty = 0, filtered = 0, superseded = 0, bytes_read = 0 WHERE run = $1 AND id = $2`, run, id)
+			if err != nil {
+				return err
+			}
+			if n == 0 {
+				return noShard(run, id)
+			}
+			if err := t.dropDirty(ctx, run, id, 0); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Divide gives the unread far part of a shard away: near is the shard with its narrowed Range, its Rev raised by one and its new
+// estimates; cp is its checkpoint, of that Rev; far are the shards that cover the rest, with ids of their own.
+//
+// Invariant 2: narrowed range, raised Rev and the other shards become durable in one transaction under the owner's epoch.
+func (s *Store) Divide(ctx context.Context, run string, epoch int64, near connector.Shard, cp connector.Checkpoint, far []connector.Shard) error {
+	return s.change(ctx, "divide shard "+near.ID+" of run "+run, func(t *tx) error {
+		if _, _, err := t.ownShard(ctx, run, near.ID, epoch); err != nil {
+			return err
+		}
+		n, err := t.exec(ctx, "UPDATE shard SET rev = $4, bounds = $5, row_count = $6, bytes = $7 WHERE run = $1 AND id = $2 AND epoch = $3 AND rev = $8 AND state < 2",
+			run, near.ID, epoch, near.Rev, near.Range, near.Rows, near.Bytes, near.Rev-1)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return fenced("TOW-215", "shard %s of run %s is done or was divided already", near.ID, run)
+		}
+		if err := t.saveCheckpoint(ctx, run, epoch, cp); err != nil {
+			return err
+		}
+		return t.addShards(ctx, run, slices.Values(far))
+	})
+}

@@ -1,0 +1,128 @@
+package store
+
+import (
+	"context"
+	"iter"
+
+	"github.com/towpath/towpath/record"
+)
+
+// DirtyRow is a row that was not written, with the reason.
+type DirtyRow struct {
+	Ordinal int64 // within its shard and Seq
+	Code    record.Code
+	Column  string // "" when it is the row's fault
+	Reason  string
+	Key     string // as text, for people
+	Row     []byte // JSON of the row as read
+}
+
+// DirtyCursor is the place of a dirty row in the list of its run; the zero cursor is before the first.
+type DirtyCursor struct {
+	Shard   string
+	Seq     int64
+	Ordinal int64
+}
+
+// DirtyAt is a dirty row and where it is from.
+type DirtyAt struct {
+	DirtyRow
+	DirtyCursor DirtyCursor
+	At          int64
+}
+
+// AddDirty stores the dirty rows of a group before the target's commit, in place of those stored for the same Seq. An epoch that is not the
+// shard's newest: class Fenced, TOW-215.
+func (s *Store) AddDirty(ctx context.Context, run, shard string, epoch, seq int64, rows []DirtyRow) error {
+	return s.change(ctx, "store dirty rows of shard "+shard, func(t *tx) error {
+		if _, _, err := t.ownShard(ctx, run, shard, epoch); err != nil {
+			return err
+		}
+		return t.putDirty(ctx, run, shard, seq, rows)
+	})
+}
+
+func (t *tx) putDirty(ctx context.Context, run, shard string, seq int64, rows []DirtyRow) error {
+	if _, err := t.exec(ctx, "DELETE FROM dirty WHERE run = $1 AND shard = $2 AND seq = $3", run, shard, seq); err != nil || len(rows) == 0 {
+		return err
+	}
+	insert, err := t.conn.PrepareContext(ctx, `INSERT INTO dirty (run, shard, seq, ordinal, code, column_name, reason, row_key, row_json, at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`)
+	if err != nil {
+		return err
+	}
+	defer insert.Close()
+	for _, r := range rows {
+		if _, err := insert.ExecContext(ctx, run, shard, seq, r.Ordinal, string(r.Code), r.Column, r.Reason, r.Key, r.Row, t.now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// DropDirty deletes the dirty rows of a shard with a Seq above beyond: those of a group that was not committed. The epoch must be
+// the shard's newest, else class Fenced, TOW-215.
+func (s *Store) DropDirty(ctx context.Context, run, shard string, epoch, beyond int64) error {
+	return s.change(ctx, "drop dirty rows of shard "+shard, func(t *tx) error {
+		if _, _, err := t.ownShard(ctx, run, shard, epoch); err != nil {
+			return err
+		}
+		return t.dropDirty(ctx, run, shard, beyond)
+	})
+}
+
+func (t *tx) dropDirty(ctx context.Context, run, shard string, beyond int64) error {
+	_, err := t.exec(ctx, "DELETE FROM dirty WHERE run = $1 AND shard = $2 AND seq > $3", run, shard, beyond)
+	return err
+}
+
+// dirtyPage bounds what a page of dirty rows holds in memory: rows have up to 64 kB.
+const dirtyPage = 100
+
+// Dirty yields up to limit (0: all) dirty rows of a run behind a cursor, by shard, Seq and ordinal, read in pages.
+func (s *Store) Dirty(ctx context.Context, run string, after DirtyCursor, limit int) iter.Seq2[DirtyAt, error] {
+	return func(yield func(DirtyAt, error) bool) {
+		for left := limit; limit == 0 || left > 0; left -= dirtyPage {
+			want := dirtyPage
+			if limit > 0 {
+				want = min(want, left)
+			}
+			page, err := s.dirtyAfter(ctx, run, after, want)
+			if err != nil {
+				yield(DirtyAt{}, s.fail("read dirty rows of run "+run, err))
+				return
+			}
+			for _, d := range page {
+				if !yield(d, nil) {
+					return
+				}
+				after = d.DirtyCursor
+			}
+			if len(page) < want {
+				return
+			}
+		}
+	}
+}
+
+func (s *Store) dirtyAfter(ctx context.Context, run string, after DirtyCursor, limit int) ([]DirtyAt, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT shard, seq, ordinal, code, column_name, reason, row_key, row_json, at FROM dirty
+		WHERE run = $1 AND (shard, seq, ordinal) > ($2, $3, $4) ORDER BY shard, seq, ordinal LIMIT $5`,
+		run, after.Shard, after.Seq, after.Ordinal, limit)
+	if err != nil {
+		return nil, err
+	}
+	return collect(rows, func(scan func(...any) error) (d DirtyAt, err error) {
+		c := &d.DirtyCursor
+		err = scan(&c.Shard, &c.Seq, &c.Ordinal, &d.Code, &d.Column, &d.Reason, &d.Key, &d.Row, &d.At)
+		d.Ordinal = c.Ordinal
+		return d, err
+	})
+}
+
+// DirtyCount counts the stored dirty rows of a run, those of groups in flight included.
+func (s *Store) DirtyCount(ctx context.Context, run string) (int64, error) {
+	var n int64
+	err := s.read.QueryRowContext(ctx, "SELECT COUNT(*) FROM dirty WHERE run = $1", run).Scan(&n)
+	return n, s.fail("count dirty rows of run "+run, err)
+}

@@ -1,0 +1,214 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"iter"
+
+	"github.com/towpath/towpath/connector"
+)
+
+// Plan is what a run will do, as bytes of a numbered format.
+type Plan struct {
+	Format int
+	Bytes  []byte
+	Hash   []byte
+	Saved  int64 // set by the store
+}
+
+// Stream is the row of a stream: what leasing and progress need of the plan.
+type Stream struct {
+	ID        string
+	Source    string
+	Identity  string // of the target server
+	Dataset   string // at the target
+	Guarantee string
+	Parallel  int   // shards at work at a time on the target dataset; 0: any number
+	Rows      int64 // estimates
+	Bytes     int64
+}
+
+// SavePlan stores the plan, its streams in their order and all shards in one transaction, in place of an earlier plan. epoch is
+// that of the run lease. Shards come without checkpoints; ids are unique within the run.
+//
+// Invariant 2: bounds are stored before the first row moves; a run that was ever running keeps its plan (TOW-220).
+func (s *Store) SavePlan(ctx context.Context, run string, epoch int64, p Plan, streams []Stream, shards iter.Seq[connector.Shard]) error {
+	return s.change(ctx, "save plan of run "+run, func(t *tx) error {
+		if err := t.checkRun(ctx, run, epoch); err != nil {
+			return err
+		}
+		var started int64
+		if err := t.row(ctx, "SELECT started FROM run WHERE run_key = $1", run).Scan(&started); err != nil {
+			return err
+		}
+		if started != 0 {
+			return connector.Errorf(connector.Changed, "TOW-220", "save plan of run %s: it has run by its first plan", run)
+		}
+		for _, statement := range []string{"DELETE FROM plan WHERE run = $1", "DELETE FROM stream WHERE run = $1", "DELETE FROM shard WHERE run = $1"} {
+			if _, err := t.exec(ctx, statement, run); err != nil {
+				return err
+			}
+		}
+		_, err := t.exec(ctx, "INSERT INTO plan (run, format, body, hash, saved) VALUES ($1, $2, $3, $4, $5)",
+			run, p.Format, notNil(p.Bytes), notNil(p.Hash), t.now)
+		if err != nil {
+			return err
+		}
+		for i, st := range streams {
+			_, err := t.exec(ctx, `INSERT INTO stream (run, id, ordinal, source, identity, dataset, guarantee, parallel, row_count, bytes)
+				VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+				run, st.ID, i, st.Source, st.Identity, st.Dataset, st.Guarantee, st.Parallel, st.Rows, st.Bytes)
+			if err != nil {
+				return err
+			}
+		}
+		return t.addShards(ctx, run, shards)
+	})
+}
+
+func (t *tx) addShards(ctx context.Context, run string, shards iter.Seq[connector.Shard]) error {
+	insert, err := t.conn.PrepareContext(ctx, `INSERT INTO shard (run, id, stream, stage, rev, bounds, replay, scope, row_count, bytes, remaining)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`)
+	if err != nil {
+		return err
+	}
+	defer insert.Close()
+	for sh := range shards {
+		_, err := insert.ExecContext(ctx, run, sh.ID, sh.Stream, sh.Stage, sh.Rev, sh.Range, int(sh.Replay), sh.Scope, sh.Rows, sh.Bytes, max(sh.Rows, 0))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Plan returns the plan of a run; without one: class Missing, TOW-221.
+func (s *Store) Plan(ctx context.Context, run string) (Plan, error) {
+	var p Plan
+	err := s.read.QueryRowContext(ctx, "SELECT format, body, hash, saved FROM plan WHERE run = $1", run).Scan(&p.Format, &p.Bytes, &p.Hash, &p.Saved)
+	if errors.Is(err, sql.ErrNoRows) {
+		return Plan{}, connector.Errorf(connector.Missing, "TOW-221", "run %s has no plan", run)
+	}
+	return p, s.fail("read plan of run "+run, err)
+}
+
+// Streams returns the streams of a run in the plan's order.
+func (s *Store) Streams(ctx context.Context, run string) ([]Stream, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT id, source, identity, dataset, guarantee, parallel, row_count, bytes FROM stream
+		WHERE run = $1 ORDER BY ordinal`, run)
+	if err != nil {
+		return nil, s.fail("read streams of run "+run, err)
+	}
+	streams, err := collect(rows, func(scan func(...any) error) (st Stream, err error) {
+		err = scan(&st.ID, &st.Source, &st.Identity, &st.Dataset, &st.Guarantee, &st.Parallel, &st.Rows, &st.Bytes)
+		return st, err
+	})
+	return streams, s.fail("read streams of run "+run, err)
+}
+
+// ShardState is whether a shard waits, is worked on or is done.
+type ShardState int
+
+// The states of a shard. An expired lease counts as leased until the next LeaseShard.
+const (
+	ShardPending ShardState = iota
+	ShardLeased
+	ShardDone
+)
+
+// ShardRow is a shard with all that is known of it.
+type ShardRow struct {
+	Shard      connector.Shard
+	State      ShardState
+	Worker     string
+	Epoch      int64
+	Stamp      int64
+	Until      int64 // end of its lease
+	NotBefore  int64
+	Failing    Failing
+	Checkpoint connector.Checkpoint
+}
+
+const shardColumns = `id, stream, stage, rev, bounds, replay, scope, row_count, bytes, state, worker, epoch, stamp, lease_until, not_before,
+	attempts, failing_since, failure, failure_code, record`
+
+// scanShard leaves the checkpoint to be parsed from the returned record.
+func scanShard(scan func(...any) error) (r ShardRow, record []byte, err error) {
+	err = scan(&r.Shard.ID, &r.Shard.Stream, &r.Shard.Stage, &r.Shard.Rev, &r.Shard.Range, &r.Shard.Replay, &r.Shard.Scope, &r.Shard.Rows,
+		&r.Shard.Bytes, &r.State, &r.Worker, &r.Epoch, &r.Stamp, &r.Until, &r.NotBefore,
+		&r.Failing.Attempts, &r.Failing.Since, &r.Failing.Text, &r.Failing.Code, &record)
+	return r, record, err
+}
+
+// checkpointOf reads a stored record; a shard without one stands at its beginning.
+func checkpointOf(run string, sh connector.Shard, record []byte) (connector.Checkpoint, error) {
+	if record == nil {
+		return connector.Checkpoint{Shard: sh.ID, Rev: sh.Rev, Range: sh.Range}, nil
+	}
+	cp, err := connector.ParseCheckpoint(record)
+	if err == nil && cp.Shard != sh.ID {
+		err = connector.Errorf(connector.Changed, "TOW-105", "it belongs to shard %q", cp.Shard)
+	}
+	if err != nil {
+		return cp, &connector.Error{Class: connector.Changed, Code: "TOW-105", Text: "read checkpoint of run " + run + " shard " + sh.ID, Err: err,
+			Hint: "The control database is damaged; restore it, or stop the run and start another."}
+	}
+	return cp, nil
+}
+
+// shardPage is how many shards are read at a time, so that no read transaction stays open while the caller works.
+const shardPage = 1000
+
+// Shards yields the shards of a stream in the order of their ids, read in pages: what changes meanwhile may or may not be seen.
+// A damaged checkpoint is an error of class Changed, TOW-105.
+func (s *Store) Shards(ctx context.Context, run, stream string) iter.Seq2[ShardRow, error] {
+	return func(yield func(ShardRow, error) bool) {
+		after := ""
+		for {
+			page, err := s.shardsAfter(ctx, run, stream, after)
+			if err != nil {
+				yield(ShardRow{}, s.fail("read shards of run "+run, err))
+				return
+			}
+			for _, r := range page {
+				if !yield(r, nil) {
+					return
+				}
+				after = r.Shard.ID
+			}
+			if len(page) < shardPage {
+				return
+			}
+		}
+	}
+}
+
+func (s *Store) shardsAfter(ctx context.Context, run, stream, after string) ([]ShardRow, error) {
+	rows, err := s.read.QueryContext(ctx, "SELECT "+shardColumns+" FROM shard WHERE run = $1 AND stream = $2 AND id > $3 ORDER BY id LIMIT $4",
+		run, stream, after, shardPage)
+	if err != nil {
+		return nil, err
+	}
+	return collect(rows, func(scan func(...any) error) (ShardRow, error) {
+		r, record, err := scanShard(scan)
+		if err != nil {
+			return r, err
+		}
+		r.Checkpoint, err = checkpointOf(run, r.Shard, record)
+		return r, err
+	})
+}
+
+// Shard returns one shard; unknown: class Missing, TOW-217.
+func (s *Store) Shard(ctx context.Context, run, id string) (ShardRow, error) {
+	r, record, err := scanShard(s.read.QueryRowContext(ctx, "SELECT "+shardColumns+" FROM shard WHERE run = $1 AND id = $2", run, id).Scan)
+	if errors.Is(err, sql.ErrNoRows) {
+		return r, noShard(run, id)
+	}
+	if err != nil {
+		return r, s.fail("read shard "+id+" of run "+run, err)
+	}
+	r.Checkpoint, err = checkpointOf(run, r.Shard, record)
+	return r, err
+}

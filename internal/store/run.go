@@ -1,0 +1,264 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/towpath/towpath/connector"
+)
+
+// State is where a run stands. Which may follow which is control's to know.
+type State string
+
+// The states of a run.
+const (
+	Planning  State = "planning"
+	Running   State = "running"
+	Pausing   State = "pausing"
+	Paused    State = "paused"
+	Stopping  State = "stopping"
+	Stopped   State = "stopped"
+	Verifying State = "verifying"
+	Finishing State = "finishing"
+	Succeeded State = "succeeded"
+	Failed    State = "failed"
+)
+
+// Final reports whether nothing follows s.
+func (s State) Final() bool { return s == Stopped || s == Succeeded }
+
+// Run is one execution of a job.
+type Run struct {
+	Key, Name, Mode string
+	Job             []byte // the document as run, without secrets
+	State           State
+	Reason, Code    string // why it is in its state; Code is TOW-nnn or "" when nothing went wrong
+	Event           int64  // number of its newest event
+	Created         int64
+	Started         int64 // first time running; 0: never
+	Ended           int64 // when it became final or failed; 0: it goes on
+	PlanFormat      int   // 0: no plan yet
+	PlanHash        []byte
+	Owner           Owner // of the run lease; zero: nobody
+	Epoch           int64 // of the run lease
+	Until           int64 // end of the run lease
+}
+
+// NewRun is what CreateRun needs. With an Owner.ID the run lease is taken at once, for TTL.
+type NewRun struct {
+	Key, Name, Mode string
+	Job             []byte
+	Who, Why        string
+	Limits          Limits
+	Owner           Owner
+	TTL             time.Duration
+}
+
+// Event is one change of a run's state. Numbers of a run are gapless and start at 1, its creation.
+type Event struct {
+	Run      string
+	Number   int64
+	At       int64
+	From, To State // From is "" at creation
+	Who, Why string
+	Code     string
+}
+
+// Change says who changes a state and why.
+type Change struct{ Who, Why, Code string }
+
+// Filter selects runs.
+type Filter struct {
+	States      []State // nil: all
+	Limit       int     // 0: 100
+	Before      string  // key of the last run of the page before; runs come newest first
+	EndedBefore int64   // ms; 0: whenever
+}
+
+// CreateRun stores a run in state planning, with event 1. A key that is taken is class Retry, TOW-219: make another one.
+func (s *Store) CreateRun(ctx context.Context, n NewRun) (RunLease, error) {
+	lease := RunLease{Run: n.Key}
+	err := s.change(ctx, "create run "+n.Key, func(t *tx) error {
+		if n.Owner.ID != "" {
+			lease.Owner, lease.Epoch, lease.Until = n.Owner, 1, t.now+ms(n.TTL)
+		}
+		made, err := t.exec(ctx, `INSERT INTO run (run_key, name, mode, job, state, reason, code, event, created, started, ended,
+			owner, owner_host, owner_pid, owner_started, owner_boot, epoch, lease_until,
+			wish, wish_who, wish_why, limit_rows, limit_bytes, parallel, revision)
+			VALUES ($1, $2, $3, $4, $5, $6, '', 1, $7, 0, 0, $8, $9, $10, $11, $12, $13, $14, '', '', '', $15, $16, $17, 1)
+			ON CONFLICT (run_key) DO NOTHING`,
+			n.Key, n.Name, n.Mode, notNil(n.Job), Planning, n.Why, t.now,
+			n.Owner.ID, n.Owner.Host, n.Owner.PID, n.Owner.Started, n.Owner.Boot, lease.Epoch, lease.Until,
+			n.Limits.Rows, n.Limits.Bytes, n.Limits.Parallel)
+		if err != nil {
+			return err
+		}
+		if made == 0 {
+			return connector.Errorf(connector.Retry, "TOW-219", "create run %s: the key is taken", n.Key)
+		}
+		return t.addEvent(ctx, Event{Run: n.Key, Number: 1, To: Planning, Who: n.Who, Why: n.Why})
+	})
+	return lease, err
+}
+
+func (t *tx) addEvent(ctx context.Context, e Event) error {
+	_, err := t.exec(ctx, `INSERT INTO event (run, number, at, from_state, to_state, who, why, code) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		e.Run, e.Number, t.now, e.From, e.To, e.Who, e.Why, e.Code)
+	return err
+}
+
+const selectRun = `SELECT r.run_key, r.name, r.mode, r.job, r.state, r.reason, r.code, r.event, r.created, r.started, r.ended,
+	COALESCE(p.format, 0), p.hash, r.owner, r.owner_host, r.owner_pid, r.owner_started, r.owner_boot, r.epoch, r.lease_until
+	FROM run r LEFT JOIN plan p ON p.run = r.run_key`
+
+func scanRun(scan func(...any) error) (r Run, err error) {
+	err = scan(&r.Key, &r.Name, &r.Mode, &r.Job, &r.State, &r.Reason, &r.Code, &r.Event, &r.Created, &r.Started, &r.Ended,
+		&r.PlanFormat, &r.PlanHash, &r.Owner.ID, &r.Owner.Host, &r.Owner.PID, &r.Owner.Started, &r.Owner.Boot, &r.Epoch, &r.Until)
+	return r, err
+}
+
+// Run returns one run. An unknown key is class Missing, TOW-210, with keys alike in the hint.
+func (s *Store) Run(ctx context.Context, key string) (Run, error) {
+	r, err := scanRun(s.read.QueryRowContext(ctx, selectRun+" WHERE r.run_key = $1", key).Scan)
+	if errors.Is(err, sql.ErrNoRows) {
+		return Run{}, s.noRun(ctx, key)
+	}
+	return r, s.fail("read run "+key, err)
+}
+
+// Runs returns runs, newest first.
+func (s *Store) Runs(ctx context.Context, f Filter) ([]Run, error) {
+	if f.Limit == 0 {
+		f.Limit = 100
+	}
+	where, args := []string{"1 = 1"}, []any{}
+	arg := func(v any) string {
+		args = append(args, v)
+		return fmt.Sprintf("$%d", len(args))
+	}
+	if f.States != nil {
+		marks := []string{"''"}
+		for _, st := range f.States {
+			marks = append(marks, arg(st))
+		}
+		where = append(where, "r.state IN ("+strings.Join(marks, ", ")+")")
+	}
+	if f.Before != "" {
+		where = append(where, "(r.created, r.run_key) < (SELECT b.created, b.run_key FROM run b WHERE b.run_key = "+arg(f.Before)+")")
+	}
+	if f.EndedBefore != 0 {
+		where = append(where, "r.ended > 0 AND r.ended < "+arg(f.EndedBefore))
+	}
+	query := selectRun + " WHERE " + strings.Join(where, " AND ") + " ORDER BY r.created DESC, r.run_key DESC LIMIT " + arg(f.Limit)
+	rows, err := s.read.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, s.fail("list runs", err)
+	}
+	runs, err := collect(rows, scanRun)
+	return runs, s.fail("list runs", err)
+}
+
+// Transition moves a run from one state to another and returns the event that says so; both become durable together. A run
+// that is not in from is left alone: an error that wraps *StateError.
+func (s *Store) Transition(ctx context.Context, key string, from, to State, c Change) (Event, error) {
+	e := Event{Run: key, From: from, To: to, Who: c.Who, Why: c.Why, Code: c.Code}
+	err := s.change(ctx, fmt.Sprintf("move run %s to %s", key, to), func(t *tx) error {
+		e.At = t.now
+		err := t.row(ctx, `UPDATE run SET state = $3, reason = $4, code = $5, event = event + 1,
+			started = CASE WHEN started = 0 AND $3 = 'running' THEN $6 ELSE started END,
+			ended = CASE WHEN $3 IN ('succeeded', 'stopped', 'failed') THEN $6 ELSE 0 END
+			WHERE run_key = $1 AND state = $2 RETURNING event`, key, from, to, c.Why, c.Code, t.now).Scan(&e.Number)
+		if errors.Is(err, sql.ErrNoRows) {
+			return t.staleState(ctx, s, key, from, to)
+		}
+		if err != nil {
+			return err
+		}
+		return t.addEvent(ctx, e)
+	})
+	if err != nil {
+		return Event{}, err
+	}
+	return e, nil
+}
+
+func (t *tx) staleState(ctx context.Context, s *Store, key string, from, to State) error {
+	var is State
+	err := t.row(ctx, "SELECT state FROM run WHERE run_key = $1", key).Scan(&is)
+	if errors.Is(err, sql.ErrNoRows) {
+		return s.noRun(ctx, key)
+	}
+	if err != nil {
+		return err
+	}
+	return &connector.Error{Class: connector.Other, Code: "TOW-211", Text: fmt.Sprintf("move run %s to %s", key, to),
+		Hint: "Something else moved it first; look at it again.", Err: &StateError{Run: key, From: from, Is: is, Want: to}}
+}
+
+// Events returns up to limit events of a run with numbers above after, in order.
+func (s *Store) Events(ctx context.Context, key string, after int64, limit int) ([]Event, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT run, number, at, from_state, to_state, who, why, code FROM event
+		WHERE run = $1 AND number > $2 ORDER BY number LIMIT $3`, key, after, limit)
+	if err != nil {
+		return nil, s.fail("read events of run "+key, err)
+	}
+	events, err := collect(rows, func(scan func(...any) error) (e Event, err error) {
+		err = scan(&e.Run, &e.Number, &e.At, &e.From, &e.To, &e.Who, &e.Why, &e.Code)
+		return e, err
+	})
+	return events, s.fail("read events of run "+key, err)
+}
+
+// Forget deletes all that is known of a run that is final, or failed and steered by nobody. Stamps of target datasets stay.
+func (s *Store) Forget(ctx context.Context, key string) error {
+	return s.change(ctx, "forget run "+key, func(t *tx) error {
+		var state State
+		var until int64
+		err := t.row(ctx, "SELECT state, lease_until FROM run WHERE run_key = $1", key).Scan(&state, &until)
+		if errors.Is(err, sql.ErrNoRows) {
+			return s.noRun(ctx, key)
+		}
+		if err != nil {
+			return err
+		}
+		if !state.Final() && (state != Failed || until > t.now) {
+			return connector.Errorf(connector.Config, "TOW-218", "forget run %s: it is %s", key, state).WithHint("Stop it first: towpath stop %s.", key)
+		}
+		for _, statement := range []string{
+			"DELETE FROM dirty WHERE run = $1", "DELETE FROM shard WHERE run = $1", "DELETE FROM stream WHERE run = $1",
+			"DELETE FROM plan WHERE run = $1", "DELETE FROM step WHERE run = $1", "DELETE FROM event WHERE run = $1",
+			"UPDATE target SET claim = '' WHERE claim = $1", "DELETE FROM run WHERE run_key = $1",
+		} {
+			if _, err := t.exec(ctx, statement, key); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// collect reads all rows and closes them.
+func collect[T any](rows *sql.Rows, one func(scan func(...any) error) (T, error)) ([]T, error) {
+	defer rows.Close()
+	var all []T
+	for rows.Next() {
+		v, err := one(rows.Scan)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, v)
+	}
+	return all, rows.Err()
+}
+
+// notNil makes nil bytes empty ones, for columns that hold no NULL.
+func notNil(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
+}

@@ -1,0 +1,232 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/towpath/towpath/connector"
+)
+
+// LeaseRequest asks for work.
+type LeaseRequest struct {
+	Worker string
+	Runs   []string // nil: any running run
+	TTL    time.Duration
+}
+
+// Leased is a shard to work on.
+type Leased struct {
+	Run, Stream string
+	Shard       connector.Shard
+	Lease       connector.Lease
+	Until       int64                // end of the lease by the database's clock
+	Checkpoint  connector.Checkpoint // where to go on; Seq 0 and no At: the shard's beginning
+	Failing     Failing
+}
+
+// Failing tells of attempts since the shard last got on.
+type Failing struct {
+	Attempts   int
+	Since      int64 // of the first of them
+	Text, Code string
+}
+
+// ShardEpoch names an attempt at a shard.
+type ShardEpoch struct {
+	Run, Shard string
+	Epoch      int64
+}
+
+// Failure is why an attempt ended; the zero Failure: nothing went wrong.
+type Failure struct {
+	Text, Code string
+	After      time.Duration // the shard rests so long
+}
+
+// candidate is a stream of a running run, as the choice of the next shard sees it.
+type candidate struct {
+	run, stream, identity, dataset string
+	ordinal                        int
+	runCap, targetCap              int
+	active                         int
+	pending                        bool
+	runActive, targetActive        int
+}
+
+// LeaseShard gives the worker the next shard over all asked runs that are running and carry no wish, or ok false when there is
+// none at present. Runs, then streams, with the fewest shards at work come first; within a stream the lowest stage, then the
+// shard with the most rows left. Limits.Parallel of the run and Stream.Parallel hold. With a damaged checkpoint (class Changed,
+// TOW-105) the answer names run and shard, and nothing was leased.
+func (s *Store) LeaseShard(ctx context.Context, q LeaseRequest) (l Leased, ok bool, err error) {
+	err = s.change(ctx, "lease a shard", func(t *tx) error {
+		l, ok = Leased{}, false
+		if err := t.expire(ctx); err != nil {
+			return err
+		}
+		candidates, err := t.candidates(ctx, q.Runs)
+		if err != nil {
+			return err
+		}
+		for _, c := range candidates {
+			row, record, err := t.nextShard(ctx, c)
+			if errors.Is(err, sql.ErrNoRows) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			l, err = t.lease(ctx, c, row, record, q)
+			ok = err == nil
+			return err
+		}
+		return nil
+	})
+	return l, ok, err
+}
+
+// setPending makes a shard wait again; remaining orders it among its stream's.
+const setPending = `state = 0, remaining = CASE WHEN row_count > rows_read THEN row_count - rows_read ELSE 0 END`
+
+// expire makes shards pending whose lease is over. The worker's name stays: it may still renew, until another has the shard.
+func (t *tx) expire(ctx context.Context) error {
+	_, err := t.exec(ctx, "UPDATE shard SET "+setPending+" WHERE state = 1 AND lease_until <= $1", t.now)
+	return err
+}
+
+func (t *tx) freeShards(ctx context.Context, run, owner string) error {
+	_, err := t.exec(ctx, "UPDATE shard SET "+setPending+`, worker = '', lease_until = 0
+		WHERE state = 1 AND run = $1 AND (worker = $2 OR substr(worker, 1, $4) = $3)`, run, owner, owner+"/", len([]rune(owner))+1)
+	return err
+}
+
+const selectCandidates = `SELECT st.run, st.id, st.identity, st.dataset, st.ordinal, r.parallel, st.parallel,
+	(SELECT COUNT(*) FROM shard a WHERE a.run = st.run AND a.stream = st.id AND a.state = 1),
+	EXISTS (SELECT 1 FROM shard p WHERE p.run = st.run AND p.stream = st.id AND p.state = 0)
+	FROM run r JOIN stream st ON st.run = r.run_key WHERE r.state = 'running' AND r.wish = ''`
+
+func (t *tx) candidates(ctx context.Context, runs []string) ([]candidate, error) {
+	rows, err := t.conn.QueryContext(ctx, selectCandidates)
+	if err != nil {
+		return nil, err
+	}
+	all, err := collect(rows, func(scan func(...any) error) (c candidate, err error) {
+		err = scan(&c.run, &c.stream, &c.identity, &c.dataset, &c.ordinal, &c.runCap, &c.targetCap, &c.active, &c.pending)
+		return c, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	type target struct{ run, identity, dataset string }
+	inRun, atTarget := map[string]int{}, map[target]int{}
+	for _, c := range all {
+		inRun[c.run] += c.active
+		atTarget[target{c.run, c.identity, c.dataset}] += c.active
+	}
+	for i, c := range all {
+		all[i].runActive, all[i].targetActive = inRun[c.run], atTarget[target{c.run, c.identity, c.dataset}]
+	}
+	all = slices.DeleteFunc(all, func(c candidate) bool {
+		return !c.pending || runs != nil && !slices.Contains(runs, c.run) ||
+			c.runCap > 0 && c.runActive >= c.runCap || c.targetCap > 0 && c.targetActive >= c.targetCap
+	})
+	slices.SortFunc(all, func(a, b candidate) int {
+		return cmp.Or(cmp.Compare(a.runActive, b.runActive), cmp.Compare(a.run, b.run), cmp.Compare(a.active, b.active), cmp.Compare(a.ordinal, b.ordinal))
+	})
+	return all, nil
+}
+
+// A later stage reads what the stages before it wrote, so it waits for all of them. The lowest pending stage is looked up before the
+// shard: shards at rest must not let a later stage overtake them.
+const selectNext = "SELECT " + shardColumns + ` FROM shard s WHERE s.run = $1 AND s.stream = $2 AND s.state = 0
+	AND s.stage = (SELECT MIN(o.stage) FROM shard o WHERE o.run = $1 AND o.stream = $2 AND o.state = 0) AND s.not_before <= $3
+	AND NOT EXISTS (SELECT 1 FROM shard b WHERE b.run = $1 AND b.stream = $2 AND b.state = 1 AND b.stage < s.stage)
+	ORDER BY s.remaining DESC LIMIT 1`
+
+func (t *tx) nextShard(ctx context.Context, c candidate) (ShardRow, []byte, error) {
+	return scanShard(t.row(ctx, selectNext, c.run, c.stream, t.now).Scan)
+}
+
+func (t *tx) lease(ctx context.Context, c candidate, row ShardRow, record []byte, q LeaseRequest) (Leased, error) {
+	l := Leased{Run: c.run, Stream: c.stream, Shard: row.Shard, Until: t.now + ms(q.TTL), Failing: row.Failing}
+	cp, err := checkpointOf(c.run, row.Shard, record)
+	if err != nil {
+		return l, err
+	}
+	l.Checkpoint = cp
+	var stamp int64
+	err = t.row(ctx, `INSERT INTO target (identity, dataset, stamp, claim) VALUES ($1, $2, $3, '')
+		ON CONFLICT (identity, dataset) DO UPDATE SET stamp = CASE WHEN target.stamp >= $3 THEN target.stamp + 1 ELSE $3 END
+		RETURNING stamp`, c.identity, c.dataset, t.now).Scan(&stamp)
+	if err != nil {
+		return l, err
+	}
+	l.Lease = connector.Lease{Run: c.run, Worker: q.Worker, Epoch: row.Epoch + 1, Stamp: stamp, TTL: q.TTL}
+	n, err := t.exec(ctx, `UPDATE shard SET state = 1, worker = $4, epoch = $5, stamp = $6, lease_until = $7, not_before = 0
+		WHERE run = $1 AND id = $2 AND epoch = $3 AND state = 0`, c.run, row.Shard.ID, row.Epoch, q.Worker, l.Lease.Epoch, stamp, l.Until)
+	if err == nil && n != 1 {
+		return l, shardLost(ShardEpoch{c.run, row.Shard.ID, l.Lease.Epoch})
+	}
+	return l, err
+}
+
+func shardLost(e ShardEpoch) error {
+	return fenced("TOW-215", "shard %s of run %s has another owner than epoch %d", e.Shard, e.Run, e.Epoch)
+}
+
+// RenewShards prolongs the worker's leases to ttl from the database's now and returns those it has lost. An expired lease that
+// nobody has taken yet is renewed.
+func (s *Store) RenewShards(ctx context.Context, worker string, held []ShardEpoch, ttl time.Duration) (lost []ShardEpoch, err error) {
+	if len(held) == 0 {
+		return nil, nil
+	}
+	err = s.change(ctx, "renew shards of worker "+worker, func(t *tx) error {
+		lost = nil
+		for _, e := range held {
+			n, err := t.exec(ctx, `UPDATE shard SET state = 1, lease_until = $5 WHERE run = $1 AND id = $2 AND epoch = $3 AND worker = $4 AND state < 2`,
+				e.Run, e.Shard, e.Epoch, worker, t.now+ms(ttl))
+			if err != nil {
+				return err
+			}
+			if n == 0 {
+				lost = append(lost, e)
+			}
+		}
+		return nil
+	})
+	return lost, err
+}
+
+// ReleaseShard ends an attempt: a shard that is not done waits again, after a failure for its time of rest. When another has
+// the shard by now, nothing happens.
+func (s *Store) ReleaseShard(ctx context.Context, e ShardEpoch, f Failure) error {
+	return s.change(ctx, "release shard "+e.Shard+" of run "+e.Run, func(t *tx) error {
+		_, err := t.exec(ctx, "UPDATE shard SET "+setPending+`, worker = '', lease_until = 0 WHERE run = $1 AND id = $2 AND epoch = $3 AND state < 2`,
+			e.Run, e.Shard, e.Epoch)
+		if err != nil || f.Text == "" {
+			return err
+		}
+		_, err = t.exec(ctx, `UPDATE shard SET not_before = $4, attempts = attempts + 1, failure = $5, failure_code = $6,
+			failing_since = CASE WHEN failing_since = 0 THEN $7 ELSE failing_since END
+			WHERE run = $1 AND id = $2 AND epoch = $3 AND state < 2`, e.Run, e.Shard, e.Epoch, t.now+ms(f.After), f.Text, f.Code, t.now)
+		return err
+	})
+}
+
+// Finished reports whether no shard of the run is left to do. A run without shards is finished.
+func (s *Store) Finished(ctx context.Context, run string) (bool, error) {
+	var left bool
+	err := s.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM stream st WHERE st.run = $1 AND EXISTS
+		(SELECT 1 FROM shard sh WHERE sh.run = st.run AND sh.stream = st.id AND sh.state IN (0, 1)))`, run).Scan(&left)
+	return !left && err == nil, s.fail("look at shards of run "+run, err)
+}
+
+// Idle reports whether no shard of the run is leased; expired leases do not count.
+func (s *Store) Idle(ctx context.Context, run string) (bool, error) {
+	var active bool
+	err := s.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM shard WHERE state = 1 AND lease_until > `+s.d.now+` AND run = $1)`, run).Scan(&active)
+	return !active && err == nil, s.fail("look at shards of run "+run, err)
+}

@@ -1,0 +1,116 @@
+// Package store is the control database: runs with their states and events, plans, shards with leases and checkpoints, dirty
+// rows, wishes and steps. It keeps and compares, in transactions and by the database's clock; which state may follow which,
+// what a plan means and who is alive is known elsewhere.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"time"
+)
+
+// Store is an open control database, safe for concurrent use and for several processes at once. Times are ms of the database's
+// clock. Errors are *connector.Error; those that carry facts wrap HeldError, StateError or ClaimedError.
+type Store struct {
+	path  string
+	d     dialect
+	write *sql.DB // one connection: a process queues its writers itself instead of waiting on the file's lock
+	read  *sql.DB
+}
+
+// Options of Open. The zero value is right for use.
+type Options struct {
+	Busy     time.Duration // how long to wait for another process's write; 0: 10 s
+	MaxPages int           // the database's largest size in pages; 0: the disk's
+}
+
+// Open opens the database in the file path, makes it (readable by its owner alone) when missing and brings it to this
+// version's form. Several processes may do so at once.
+func Open(ctx context.Context, path string, o Options) (*Store, error) {
+	if o.Busy == 0 {
+		o.Busy = 10 * time.Second
+	}
+	s := &Store{path: path, d: sqliteDialect()}
+	if err := s.d.open(s, o); err != nil {
+		return nil, s.fail("open control database "+path, err)
+	}
+	if err := s.migrate(ctx, o.Busy); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// Close ends all connections.
+func (s *Store) Close() error {
+	err := s.read.Close()
+	if werr := s.write.Close(); err == nil {
+		err = werr
+	}
+	if err != nil {
+		return s.fail("close control database", err)
+	}
+	return nil
+}
+
+// Path is the file given to Open.
+func (s *Store) Path() string { return s.path }
+
+// Now returns the database's clock in ms.
+func (s *Store) Now(ctx context.Context) (int64, error) {
+	var now int64
+	if err := s.read.QueryRowContext(ctx, "SELECT "+s.d.now).Scan(&now); err != nil {
+		return 0, s.fail("read the control database's clock", err)
+	}
+	return now, nil
+}
+
+// tx is a write transaction. now is one instant for all of it.
+type tx struct {
+	conn *sql.Conn
+	now  int64
+}
+
+func (t *tx) exec(ctx context.Context, query string, args ...any) (int64, error) {
+	r, err := t.conn.ExecContext(ctx, query, args...)
+	if err != nil {
+		return 0, err
+	}
+	return r.RowsAffected()
+}
+
+func (t *tx) row(ctx context.Context, query string, args ...any) *sql.Row {
+	return t.conn.QueryRowContext(ctx, query, args...)
+}
+
+// change runs fn in a write transaction; its first error, of whatever kind, rolls everything back.
+func (s *Store) change(ctx context.Context, doing string, fn func(t *tx) error) error {
+	conn, err := s.write.Conn(ctx)
+	if err != nil {
+		return s.fail(doing, err)
+	}
+	defer conn.Close()
+	if _, err := conn.ExecContext(ctx, s.d.begin); err != nil {
+		return s.fail(doing, err)
+	}
+	t := &tx{conn: conn}
+	// The clock is read behind BEGIN: waiting for the lock must not make it stale.
+	err = t.row(ctx, "SELECT "+s.d.now).Scan(&t.now)
+	if err == nil {
+		err = fn(t)
+	}
+	// A cancelled context must leave neither half a commit nor an open transaction on the pooled connection.
+	end := context.WithoutCancel(ctx)
+	if err == nil {
+		if _, err = conn.ExecContext(end, "COMMIT"); err == nil {
+			return nil
+		}
+	}
+	if _, rerr := conn.ExecContext(end, "ROLLBACK"); rerr != nil {
+		_ = conn.Raw(func(any) error { return driver.ErrBadConn })
+	}
+	return s.fail(doing, err)
+}
+
+func ms(d time.Duration) int64 { return d.Milliseconds() }
