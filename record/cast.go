@@ -11,7 +11,7 @@ const (
 	Widening                 // every value of the source is a value of the target
 	Checked                  // a value is kept exactly or marked
 	Lossy                    // Loss says what goes; a job has to ask for it by name
-	Refused               // Loss says why
+	Refused                  // Loss says why
 )
 
 var decisionNames = [...]string{"same", "widening", "checked", "lossy", "refused"}

@@ -186,14 +186,14 @@ func castUUIDBytes(_ *Cast, o *castOutput, src *Vector) {
 	}
 }
 
-func castBytesUUID(c *Cast, o *castOutput, src *Vector) {
+func castBytesUUID(_ *Cast, o *castOutput, src *Vector) {
 	for i := range src.Len {
 		x := src.Bytes(i)
 		switch {
 		case src.Null(i):
 			o.dst.AppendNull()
 		case len(x) != 16:
-			o.mark(c, src, i, Shape)
+			o.markRaw(i, Shape, x)
 		default:
 			o.dst.AppendFixed16([16]byte(x))
 		}

@@ -185,7 +185,7 @@ func castBytes(c *Cast, o *castOutput, src *Vector) {
 		}
 		x := src.Bytes(i)
 		if code := fitBytes(&c.To, len(x)); code != "" {
-			o.mark(c, src, i, code)
+			o.markRaw(i, code, x)
 			continue
 		}
 		o.dst.AppendBytes(x)

@@ -100,19 +100,33 @@ func (p *Pool) take(s *Schema, lent []*Vector) *Batch {
 			b.Cols, b.lent = append(b.Cols, lent[i]), append(b.lent, true)
 			continue
 		}
-		form := s.Fields[i].Type.Form()
-		var v *Vector
-		if free := p.vectors[form]; len(free) > 0 {
-			v, p.vectors[form] = free[len(free)-1], free[:len(free)-1]
-		} else {
-			v = new(Vector)
-		}
-		v.Reset(form)
 		b.charged = nominal
-		b.Cols, b.lent = append(b.Cols, v), append(b.lent, false)
+		b.Cols, b.lent = append(b.Cols, p.takeVector(s.Fields[i].Type.Form())), append(b.lent, false)
 	}
 	p.used += b.charged
 	return b
+}
+
+// takeVector returns an empty vector; the caller holds the lock.
+func (p *Pool) takeVector(form Form) *Vector {
+	var v *Vector
+	if free := p.vectors[form]; len(free) > 0 {
+		v, p.vectors[form] = free[len(free)-1], free[:len(free)-1]
+	} else {
+		v = new(Vector)
+	}
+	v.Reset(form)
+	return v
+}
+
+// ownVector returns an empty vector for a column that the batch makes its own, and charges it.
+func (p *Pool) ownVector(b *Batch, form Form) *Vector {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	charge := max(b.charged, nominal)
+	p.used += charge - b.charged
+	b.charged = charge
+	return p.takeVector(form)
 }
 
 // keepBytes is the largest storage of a vector that goes back to the pool; one huge cell shall not stay for good.

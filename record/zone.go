@@ -74,7 +74,7 @@ func castWallInstant(c *Cast, o *castOutput, src *Vector) {
 		}
 		wall, nanos, _ := momentAt(src, i)
 		if nanos%unit != 0 {
-			o.mark(c, src, i, Scale)
+			o.markZoned(c, src, i, Scale)
 			continue
 		}
 		utc, _, code := clock.instants(wall)
@@ -98,7 +98,7 @@ func castInstantWall(c *Cast, o *castOutput, src *Vector) {
 		}
 		utc, nanos, _ := momentAt(src, i)
 		if nanos%unit != 0 {
-			o.mark(c, src, i, Scale)
+			o.markZoned(c, src, i, Scale)
 			continue
 		}
 		wall := utc + clock.at(utc)
