@@ -72,8 +72,8 @@ func copyEnd(side, spec string, aliases map[string]Connection, read ReadURL) (En
 }
 
 func aliasHint(alias string, known []string) string {
-	if near := nearest(alias, known); near != "" {
-		return fmt.Sprintf("Did you mean %q?", near)
+	if near := nearestHint(alias, known); near != "" {
+		return near
 	}
 	if len(known) == 0 {
 		return "Write a URL, or name a connection in the connections file."

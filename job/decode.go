@@ -119,8 +119,8 @@ func (d *decoder) object(n *node, v reflect.Value, path string) {
 // unknown refuses a key and offers the nearest of those there are.
 func (d *decoder) unknown(k key, path string, known []string) {
 	hint := "Keys are: " + strings.Join(known, ", ") + "."
-	if near := nearest(k.name, known); near != "" {
-		hint = "Did you mean " + strconv.Quote(near) + "?"
+	if near := nearestHint(k.name, known); near != "" {
+		hint = near
 	}
 	d.add(k.at, join(path, k.name), "TOW-602", hint, "unknown key %q", k.name)
 }
@@ -131,11 +131,7 @@ func (d *decoder) oneOf(n *node, path string, tags reflect.StructTag) {
 		return
 	}
 	if known := strings.Split(enum, ","); !slices.Contains(known, n.text) {
-		hint := ""
-		if near := nearest(n.text, known); near != "" {
-			hint = "Did you mean " + strconv.Quote(near) + "?"
-		}
-		d.add(n.at, path, "TOW-603", hint, "%q is none of %s", n.text, strings.Join(known, ", "))
+		d.add(n.at, path, "TOW-603", nearestHint(n.text, known), "%q is none of %s", n.text, strings.Join(known, ", "))
 	}
 }
 

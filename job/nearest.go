@@ -1,6 +1,17 @@
 package job
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
+
+// nearestHint asks whether the nearest known name was meant; "" when none is near.
+func nearestHint(name string, known []string) string {
+	if near := nearest(name, known); near != "" {
+		return "Did you mean " + strconv.Quote(near) + "?"
+	}
+	return ""
+}
 
 // nearest returns the known name that a misspelt one most likely means, or "".
 func nearest(name string, known []string) string {

@@ -98,9 +98,8 @@ func (j *Job) substitute(text, path string, p *problems) string {
 }
 
 func (j *Job) parameterHint(name string) string {
-	known := slices.Sorted(maps.Keys(j.Parameters))
-	if near := nearest(name, known); near != "" {
-		return "Did you mean " + strconv.Quote(near) + "?"
+	if near := nearestHint(name, slices.Sorted(maps.Keys(j.Parameters))); near != "" {
+		return near
 	}
 	return "Give it a value below parameters in the job."
 }

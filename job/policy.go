@@ -1,42 +1,27 @@
 package job
 
 import (
-	"strings"
+	"slices"
 
 	"github.com/towpath/towpath/record"
 )
 
-// codes are the dirty codes that a job may name, with their policies.
-func codes() map[record.Code]string {
-	return map[record.Code]string{
-		record.Range:      "dirty, null, clamp",
-		record.Scale:      "dirty, round, truncate",
-		record.NonFinite:  "dirty, null",
-		record.ZeroDate:   "dirty, null, epoch, keep",
-		record.InfTime:    "dirty, null",
-		record.TZGap:      "dirty, shift",
-		record.TZAmbig:    "dirty, earlier, later",
-		record.UTF8:       "dirty, recode:<charset>, replace, hex",
-		record.NUL:        "dirty, strip, replace",
-		record.Trunc:      "dirty, truncate",
-		record.WrongType:  "dirty, null, text",
-		record.KeyNull:    "dirty",
-		record.KeyFold:    "dirty",
-		record.EmptyNull:  "dirty, blank",
-		record.TooBig:     "dirty",
-		record.Shape:      "dirty, json",
-		record.Constraint: "dirty",
-		record.Rejected:   "dirty",
+// codeNames lists the dirty codes that a job may name, in the order of their names.
+func codeNames() []string {
+	codes := []record.Code{record.Range, record.Scale, record.NonFinite, record.ZeroDate, record.InfTime, record.TZGap, record.TZAmbig,
+		record.UTF8, record.NUL, record.Trunc, record.WrongType, record.KeyNull, record.KeyFold, record.EmptyNull, record.TooBig,
+		record.Shape, record.Constraint, record.Rejected}
+	names := make([]string, len(codes))
+	for i, code := range codes {
+		names[i] = string(code)
 	}
+	slices.Sort(names)
+	return names
 }
 
-// validPolicy reports whether the policies listed have the policy.
-func validPolicy(listed, policy string) bool {
-	for known := range strings.SplitSeq(listed, ", ") {
-		prefix, open := strings.CutSuffix(known, "<charset>")
-		if policy == known && !open || open && len(policy) > len(prefix) && strings.HasPrefix(policy, prefix) {
-			return true
-		}
-	}
-	return false
+// policiesOf lists the policies of a code, one example for those that name a charset.
+func policiesOf(code string) []string {
+	all := []string{"dirty", "null", "clamp", "round", "truncate", "epoch", "keep", "shift", "earlier", "later", "recode:latin1",
+		"replace", "hex", "strip", "text", "blank", "json"}
+	return slices.DeleteFunc(all, func(policy string) bool { return record.ValidPolicy(record.Code(code), policy) != nil })
 }

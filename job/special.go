@@ -1,7 +1,6 @@
 package job
 
 import (
-	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -90,8 +89,8 @@ func (d *decoder) logicalType(n *node, into **record.Type, path string) {
 	t, err := record.ParseType(n.text)
 	if err != nil {
 		hint := "Types are as in int64, decimal(12,2), text(40), datetime(6)."
-		if near := nearest(n.text, typeNames()); near != "" {
-			hint = "Did you mean " + strconv.Quote(near) + "?"
+		if near := nearestHint(n.text, typeNames()); near != "" {
+			hint = near
 		}
 		d.add(n.at, path, "TOW-603", hint, "%v", err)
 		return
@@ -142,13 +141,12 @@ func (d *decoder) policies(n *node, into *map[record.Code]string, path string) {
 			d.is(item, isText, at)
 			continue
 		}
-		listed, known := codes()[code]
-		if !known {
+		if !slices.Contains(codeNames(), k.name) {
 			d.unknownCode(k, at)
 			continue
 		}
-		if !validPolicy(listed, policy) {
-			d.add(item.at, at, "TOW-603", "Policies of "+k.name+" are: "+listed+".", "%q is not a policy of %s", policy, k.name)
+		if err := record.ValidPolicy(code, policy); err != nil {
+			d.add(item.at, at, "TOW-603", nearestHint(policy, policiesOf(k.name)), "%v", err)
 			continue
 		}
 		(*into)[code] = policy
@@ -156,14 +154,10 @@ func (d *decoder) policies(n *node, into *map[record.Code]string, path string) {
 }
 
 func (d *decoder) unknownCode(k key, at string) {
-	var known []string
-	for code := range maps.Keys(codes()) {
-		known = append(known, string(code))
-	}
-	slices.Sort(known)
+	known := codeNames()
 	hint := "Codes with policies are: " + strings.Join(known, ", ") + "."
-	if near := nearest(strings.ToUpper(k.name), known); near != "" {
-		hint = "Did you mean " + strconv.Quote(near) + "?"
+	if near := nearestHint(k.name, known); near != "" {
+		hint = near
 	}
 	d.add(k.at, at, "TOW-602", hint, "unknown dirty code %q", k.name)
 }
