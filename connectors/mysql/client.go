@@ -1,0 +1,229 @@
+package mysql
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"iter"
+	"sync"
+	"time"
+
+	"github.com/towpath/towpath/connector"
+)
+
+// Client is a connection to one server: a pool of sessions with equal settings. It is safe for concurrent use.
+type Client struct {
+	dialer *dialer
+	slots  chan struct{} // one for each session that may be open
+
+	mu     sync.Mutex
+	idle   []*session
+	closed bool
+}
+
+// idleCheck is how long an unused session counts as alive without asking.
+const idleCheck = 5 * time.Second
+
+// open makes the client and logs in once, so that a wrong connection is known at once.
+func open(ctx context.Context, o Connection) (*Client, error) {
+	d, err := newDialer(o)
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{dialer: d, slots: make(chan struct{}, o.Connections)}
+	s, err := c.take(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer c.give(s)
+	if o.Database == "" {
+		return c, nil
+	}
+	defer s.until(ctx)()
+	rows, err := s.query("SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ?", textParam(o.Database))
+	if err == nil && len(rows) == 0 {
+		err = s.exec("USE " + quote(o.Database)) // it says whether the database is missing or closed to the account
+	}
+	if err != nil {
+		return nil, classify(err, "open "+d.addresses[0])
+	}
+	return c, nil
+}
+
+// take returns a session; it waits while as many as may be are in use.
+func (c *Client) take(ctx context.Context) (*session, error) {
+	select {
+	case c.slots <- struct{}{}:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	for {
+		c.mu.Lock()
+		if c.closed {
+			c.mu.Unlock()
+			<-c.slots
+			return nil, connector.Errorf(connector.Config, "TOW-428", "use a connection that is closed")
+		}
+		n := len(c.idle)
+		if n == 0 {
+			c.mu.Unlock()
+			break
+		}
+		s := c.idle[n-1]
+		c.idle = c.idle[:n-1]
+		c.mu.Unlock()
+		if time.Since(s.used) < idleCheck || s.alive(ctx) {
+			return s, nil
+		}
+		s.close()
+	}
+	s, err := c.dialer.open(ctx)
+	if err != nil {
+		<-c.slots
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *session) alive(ctx context.Context) bool {
+	defer s.until(ctx)()
+	return s.ping() == nil && !s.stopped.Load()
+}
+
+// give takes a session back; one with an answer left unread, or stopped, is closed.
+func (c *Client) give(s *session) {
+	s.used = time.Now()
+	c.mu.Lock()
+	keep := !s.broken && !s.stopped.Load() && !c.closed
+	if keep {
+		c.idle = append(c.idle, s)
+	}
+	c.mu.Unlock()
+	if !keep {
+		s.close()
+	}
+	<-c.slots
+}
+
+// abandon ends a session in the middle of a result. The server would notice a closed connection only when it next sends a
+// row, so it is also told to stop, for as long as nobody has to wait for it.
+func (c *Client) abandon(s *session) {
+	id := s.id
+	s.close()
+	<-c.slots
+	ctx, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
+	defer cancel()
+	k, err := c.take(ctx)
+	if err != nil {
+		return
+	}
+	release := k.until(ctx)
+	// "No such thread" is the usual answer: it was quicker.
+	_ = k.exec(fmt.Sprintf("KILL %d", id))
+	release()
+	c.give(k)
+}
+
+// with runs f on a session that ends with ctx.
+func (c *Client) with(ctx context.Context, f func(*session) error) error {
+	s, err := c.take(ctx)
+	if err != nil {
+		return err
+	}
+	release := s.until(ctx)
+	err = f(s)
+	release()
+	c.give(s)
+	if err != nil && ctx.Err() != nil && errors.Is(err, errStopped) {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+// Identity returns the id of the server, or of its Galera cluster. MySQL has server_uuid, MariaDB from 10.10 on server_uid;
+// before, a hash of what tells one server of a network from another: host name, port, data directory and server_id.
+func (c *Client) Identity(ctx context.Context) (id string, err error) {
+	err = c.with(ctx, func(s *session) error {
+		rows, err := s.query("SHOW GLOBAL STATUS LIKE 'wsrep_cluster_state_uuid'")
+		if err != nil {
+			return classify(err, "identify server")
+		}
+		if len(rows) > 0 && len(rows[0][1].text) == 36 {
+			id = "galera:" + rows[0][1].text
+			return nil
+		}
+		rows, err = s.query("SHOW GLOBAL VARIABLES WHERE Variable_name IN ('server_uuid', 'server_uid')")
+		if err != nil {
+			return classify(err, "identify server")
+		}
+		if len(rows) > 0 && rows[0][1].text != "" {
+			id = rows[0][1].text
+			return nil
+		}
+		rows, err = s.query("SELECT CONCAT_WS('\n', @@hostname, @@port, @@datadir, @@server_id)")
+		if err != nil || len(rows) == 0 {
+			return classify(err, "identify server")
+		}
+		id = fmt.Sprintf("%x", sha256.Sum256([]byte(rows[0][0].text)))[:32]
+		return nil
+	})
+	return id, err
+}
+
+// Datasets yields the tables and views that match database.table, in which * stands for any characters of one part; a
+// pattern without a dot is of the connection's database, or of all when it names none.
+func (c *Client) Datasets(ctx context.Context, pattern string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		var names []tableName
+		err := c.with(ctx, func(s *session) (err error) {
+			names, err = s.datasets(ctx, c.dialer.options.Database, pattern)
+			return err
+		})
+		if err != nil {
+			yield("", err)
+			return
+		}
+		for _, n := range names {
+			if !yield(n.String(), nil) {
+				return
+			}
+		}
+	}
+}
+
+// count counts the rows of a table that the condition selects.
+func (c *Client) count(ctx context.Context, dataset, where string) (n int64, err error) {
+	name, err := parseName(dataset, c.dialer.options.Database)
+	if err != nil {
+		return 0, err
+	}
+	text := "SELECT COUNT(*) FROM " + name.quoted()
+	if where != "" {
+		text += " WHERE (" + where + "\n)"
+	}
+	err = c.with(ctx, func(s *session) error {
+		rows, err := s.query(text)
+		if err != nil {
+			return classify(err, "count "+name.String())
+		}
+		if len(rows) != 1 {
+			return classify(errMalformed, "count "+name.String())
+		}
+		n = rows[0][0].int64()
+		return nil
+	})
+	return n, err
+}
+
+// Close closes the sessions that are not in use; those in use close when they are given back.
+func (c *Client) Close() error {
+	c.mu.Lock()
+	idle := c.idle
+	c.idle, c.closed = nil, true
+	c.mu.Unlock()
+	for _, s := range idle {
+		s.close()
+	}
+	return nil
+}

@@ -1,0 +1,466 @@
+package mysql
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"slices"
+	"unicode/utf8"
+
+	"github.com/towpath/towpath/record"
+)
+
+// The decoder turns binary rows into vectors. One function is bound to each column when a statement begins, so a cell costs one
+// call and no allocation; what a vector cannot hold becomes a mark.
+// https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_binary_resultset.html
+
+// decodeFunc appends the cell at p[at:] to c.vector and returns where the next one begins; -1: p is malformed.
+type decodeFunc func(d *decoder, c *decodeColumn, p []byte, at int) int
+
+// decodeColumn is a column of the statement.
+type decodeColumn struct {
+	decode decodeFunc
+	vector *record.Vector
+	index  int // in the batch; -1: a hidden key column
+	field  *record.Field
+	width  int  // bytes of a number
+	signed bool // of the number as the server sends it
+	key    int  // 1-based place in the key; 0: not part of it
+}
+
+// decoder decodes rows of one statement into batches of one schema.
+type decoder struct {
+	columns []decodeColumn
+	bitmap  int // bytes of the NULL bitmap
+	maxCell int // bytes; a larger value is a mark
+	batch   *record.Batch
+	keys    [][]byte // the cells of the key columns of the last row, as the server sent them, without their lengths
+	scratch []byte
+}
+
+// attach makes b the batch that rows are appended to.
+func (d *decoder) attach(b *record.Batch) {
+	d.batch = b
+	for i := range d.columns {
+		if c := &d.columns[i]; c.index >= 0 {
+			c.vector = b.Cols[c.index]
+		}
+	}
+}
+
+// row appends a row to the batch. After an error the batch is of no use beyond its first Len rows.
+func (d *decoder) row(p []byte) error {
+	at := 1 + d.bitmap
+	if len(p) < at || p[0] != headOK {
+		return fmt.Errorf("%w: a row begins with 0x%02x and has %d bytes", errMalformed, p[0], len(p))
+	}
+	nulls := p[1:at]
+	for i := range d.columns {
+		c := &d.columns[i]
+		if bit := i + 2; nulls[bit>>3]&(1<<(bit&7)) != 0 {
+			if c.vector != nil {
+				c.vector.AppendNull()
+			}
+			if c.key > 0 {
+				d.keys[c.key-1] = nil
+			}
+			continue
+		}
+		next := c.decode(d, c, p, at)
+		if next < 0 {
+			return fmt.Errorf("%w: column %d of a row", errMalformed, i+1)
+		}
+		if c.key > 0 {
+			d.keys[c.key-1] = append(d.keys[c.key-1][:0], p[at:next]...)
+		}
+		at = next
+	}
+	if at != len(p) {
+		return fmt.Errorf("%w: %d bytes behind the last column of a row", errMalformed, len(p)-at)
+	}
+	d.batch.Len++
+	d.batch.Size += len(p)
+	return nil
+}
+
+// mark makes a cell a NULL with a mark.
+func (d *decoder) mark(c *decodeColumn, code record.Code, raw []byte) {
+	d.batch.MarkNull(c.index, code, raw)
+}
+
+// markedBytes is how much of a value too large is kept.
+const markedBytes = 64 << 10
+
+// bind returns the function that decodes what the server sends as def into the field.
+func bind(f *record.Field, def columnDef) (decodeColumn, bool) {
+	c := decodeColumn{field: f, width: intWidth(def.Type), signed: def.Flags&flagUnsigned == 0}
+	isInt := c.width > 0 && def.Type != wireFloat && def.Type != wireDouble
+	text := c.width == 0 && !temporal(def.Type)
+	ok := false
+	switch f.Type.Kind {
+	case record.Int:
+		c.decode, ok = intDecoder(c.width), isInt && c.width <= (f.Type.Bits+15)/16*2 && (c.signed || 8*c.width < f.Type.Bits)
+	case record.Year:
+		c.decode, ok = decodeYear, isInt && c.width == 2
+	case record.Uint:
+		c.decode, ok = decodeUint, isInt && c.width <= (f.Type.Bits+15)/16*2
+	case record.Float:
+		c.decode, ok = decodeDouble, def.Type == wireDouble
+		if def.Type == wireFloat {
+			c.decode, ok = decodeFloat, true
+		}
+	case record.Decimal:
+		c.decode, ok = decimalDecoder(f.Type.Form()), def.Type == wireDecimal || def.Type == 0
+	case record.Bit:
+		c.decode, ok = decodeBit, text
+	case record.Date:
+		c.decode, ok = decodeDate, def.Type == wireDate
+	case record.Datetime, record.Instant:
+		c.decode, ok = decodeDatetime, temporal(def.Type) && def.Type != wireTime && f.Type.Form() == record.FormInt64
+	case record.Time:
+		c.decode, ok = decodeTime, def.Type == wireTime
+	case record.UUID:
+		c.decode, ok = decodeUUID, text
+	case record.Geometry:
+		c.decode, ok = decodeGeometry, text
+	case record.Bytes:
+		c.decode, ok = decodeBytes, text
+	case record.Text, record.JSON, record.Enum, record.Set, record.Native:
+		c.decode, ok = decodeText, text
+	}
+	return c, ok
+}
+
+func temporal(typ byte) bool {
+	return typ == wireDate || typ == wireDatetime || typ == wireTimestamp || typ == wireTime
+}
+
+// skipper passes over a hidden column.
+func skipper(def columnDef) decodeColumn {
+	c := decodeColumn{index: -1, width: intWidth(def.Type), signed: def.Flags&flagUnsigned == 0}
+	c.decode = skipBytes
+	if c.width > 0 {
+		c.decode = skipNumber
+	}
+	return c
+}
+
+func skipNumber(_ *decoder, c *decodeColumn, p []byte, at int) int {
+	if len(p)-at < c.width {
+		return -1
+	}
+	return at + c.width
+}
+
+// skipBytes also passes over dates and times, whose length is one byte.
+func skipBytes(_ *decoder, _ *decodeColumn, p []byte, at int) int {
+	_, next := lenencBytes(p, at)
+	return next
+}
+
+func intDecoder(width int) decodeFunc {
+	switch width {
+	case 4:
+		return decodeInt32
+	case 8:
+		return decodeInt64
+	}
+	return decodeSmall
+}
+
+func decodeInt64(_ *decoder, c *decodeColumn, p []byte, at int) int {
+	if len(p)-at < 8 {
+		return -1
+	}
+	c.vector.AppendInt64(int64(binary.LittleEndian.Uint64(p[at:])))
+	return at + 8
+}
+
+func decodeInt32(_ *decoder, c *decodeColumn, p []byte, at int) int {
+	if len(p)-at < 4 {
+		return -1
+	}
+	n := binary.LittleEndian.Uint32(p[at:])
+	if c.signed {
+		c.vector.AppendInt64(int64(int32(n)))
+	} else {
+		c.vector.AppendInt64(int64(n))
+	}
+	return at + 4
+}
+
+func decodeSmall(_ *decoder, c *decodeColumn, p []byte, at int) int {
+	if len(p)-at < c.width {
+		return -1
+	}
+	n := uint16(p[at])
+	if c.width == 2 {
+		n |= uint16(p[at+1]) << 8
+	}
+	switch {
+	case !c.signed:
+		c.vector.AppendInt64(int64(n))
+	case c.width == 1:
+		c.vector.AppendInt64(int64(int8(n)))
+	default:
+		c.vector.AppendInt64(int64(int16(n)))
+	}
+	return at + c.width
+}
+
+func decodeYear(_ *decoder, c *decodeColumn, p []byte, at int) int {
+	if len(p)-at < 2 {
+		return -1
+	}
+	c.vector.AppendInt64(int64(binary.LittleEndian.Uint16(p[at:])))
+	return at + 2
+}
+
+func decodeUint(d *decoder, c *decodeColumn, p []byte, at int) int {
+	if len(p)-at < c.width {
+		return -1
+	}
+	var n uint64
+	for i, b := range p[at : at+c.width] {
+		n |= uint64(b) << (8 * i)
+	}
+	if c.signed && n>>(8*c.width-1) != 0 {
+		d.mark(c, record.Range, []byte(intText(p[at:at+c.width], false)))
+		return at + c.width
+	}
+	c.vector.AppendUint64(n)
+	return at + c.width
+}
+
+func decodeDouble(_ *decoder, c *decodeColumn, p []byte, at int) int {
+	if len(p)-at < 8 {
+		return -1
+	}
+	c.vector.AppendFloat64(math.Float64frombits(binary.LittleEndian.Uint64(p[at:])))
+	return at + 8
+}
+
+func decodeFloat(_ *decoder, c *decodeColumn, p []byte, at int) int {
+	if len(p)-at < 4 {
+		return -1
+	}
+	c.vector.AppendFloat64(float64(math.Float32frombits(binary.LittleEndian.Uint32(p[at:]))))
+	return at + 4
+}
+
+func decodeBit(d *decoder, c *decodeColumn, p []byte, at int) int {
+	b, next := lenencBytes(p, at)
+	if next < 0 || len(b) > 8 {
+		return -1
+	}
+	var n uint64
+	for _, x := range b {
+		n = n<<8 | uint64(x)
+	}
+	c.vector.AppendUint64(n)
+	return next
+}
+
+func decodeBytes(d *decoder, c *decodeColumn, p []byte, at int) int {
+	b, next := lenencBytes(p, at)
+	if next < 0 {
+		return -1
+	}
+	if len(b) > d.maxCell {
+		d.mark(c, record.TooBig, b[:markedBytes:markedBytes])
+		return next
+	}
+	c.vector.AppendBytes(b)
+	return next
+}
+
+func decodeText(d *decoder, c *decodeColumn, p []byte, at int) int {
+	b, next := lenencBytes(p, at)
+	if next < 0 {
+		return -1
+	}
+	if len(b) > d.maxCell {
+		d.mark(c, record.TooBig, b[:markedBytes:markedBytes])
+		return next
+	}
+	if !ascii(b) && !utf8.Valid(b) {
+		// foreignText says so of a value in another charset: its own bytes follow.
+		if b[0] == notText {
+			b = b[1:]
+		}
+		d.mark(c, record.UTF8, b)
+		return next
+	}
+	c.vector.AppendBytes(b)
+	return next
+}
+
+// ascii is the quick answer for short text, where utf8.Valid costs more than the copy.
+func ascii(b []byte) bool {
+	for len(b) >= 8 {
+		if binary.LittleEndian.Uint64(b)&0x8080808080808080 != 0 {
+			return false
+		}
+		b = b[8:]
+	}
+	for _, x := range b {
+		if x >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+func decodeUUID(d *decoder, c *decodeColumn, p []byte, at int) int {
+	b, next := lenencBytes(p, at)
+	if next < 0 {
+		return -1
+	}
+	var id [16]byte
+	digits := 0
+	for _, x := range b {
+		v, ok := hexDigit(x)
+		if x == '-' {
+			continue
+		}
+		if !ok || digits == 32 {
+			digits = -1
+			break
+		}
+		id[digits/2] = id[digits/2]<<4 | v
+		digits++
+	}
+	if digits != 32 {
+		d.mark(c, record.WrongType, b)
+		return next
+	}
+	c.vector.AppendFixed16(id)
+	return next
+}
+
+func hexDigit(c byte) (byte, bool) {
+	switch {
+	case c >= '0' && c <= '9':
+		return c - '0', true
+	case c >= 'a' && c <= 'f':
+		return c - 'a' + 10, true
+	case c >= 'A' && c <= 'F':
+		return c - 'A' + 10, true
+	}
+	return 0, false
+}
+
+// decodeGeometry turns the server's form, SRID in little-endian before WKB, into SRID in big-endian before WKB.
+func decodeGeometry(d *decoder, c *decodeColumn, p []byte, at int) int {
+	b, next := lenencBytes(p, at)
+	if next < 0 {
+		return -1
+	}
+	if len(b) > d.maxCell {
+		d.mark(c, record.TooBig, b[:markedBytes:markedBytes])
+		return next
+	}
+	if len(b) < 9 {
+		d.mark(c, record.WrongType, b)
+		return next
+	}
+	v := c.vector
+	v.Data = binary.BigEndian.AppendUint32(v.Data, binary.LittleEndian.Uint32(b))
+	v.Data = append(v.Data, b[4:]...)
+	v.CloseBytes()
+	return next
+}
+
+func decimalDecoder(form record.Form) decodeFunc {
+	switch form {
+	case record.FormInt64:
+		return decodeDecimal64
+	case record.FormInt128:
+		return decodeDecimal128
+	}
+	return decodeDecimalText
+}
+
+// decodeDecimal64 reads the server's fixed form: a sign, digits, a point, exactly Scale digits.
+func decodeDecimal64(d *decoder, c *decodeColumn, p []byte, at int) int {
+	b, next := lenencBytes(p, at)
+	if next < 0 {
+		return -1
+	}
+	digits := b
+	negative := len(b) > 0 && b[0] == '-'
+	if negative {
+		digits = b[1:]
+	}
+	var n uint64
+	point, count := len(digits), 0
+	for i, x := range digits {
+		if x == '.' && point == len(digits) {
+			point = i
+			continue
+		}
+		if x -= '0'; x > 9 || n > math.MaxInt64/10-1 {
+			count = -1
+			break
+		} else {
+			n = n*10 + uint64(x)
+			count++
+		}
+	}
+	if count <= 0 || max(len(digits)-point-1, 0) != c.field.Type.Scale || n >= pow10(c.field.Type.Precision) {
+		return d.unusualDecimal(c, b, next)
+	}
+	if negative {
+		c.vector.AppendInt64(-int64(n))
+	} else {
+		c.vector.AppendInt64(int64(n))
+	}
+	return next
+}
+
+// unusualDecimal leaves a decimal in another form than the column's, as an expression can have, to the exact parser.
+func (d *decoder) unusualDecimal(c *decodeColumn, b []byte, next int) int {
+	if code := record.AppendParsed(c.vector, &c.field.Type, b); code != "" {
+		d.mark(c, code, b)
+	}
+	return next
+}
+
+func decodeDecimal128(d *decoder, c *decodeColumn, p []byte, at int) int {
+	b, next := lenencBytes(p, at)
+	if next < 0 {
+		return -1
+	}
+	x, code := record.Int128FromText(b, c.field.Type.Precision, c.field.Type.Scale)
+	if code != "" {
+		d.mark(c, code, b)
+		return next
+	}
+	c.vector.AppendInt128(x)
+	return next
+}
+
+func decodeDecimalText(d *decoder, c *decodeColumn, p []byte, at int) int {
+	b, next := lenencBytes(p, at)
+	if next < 0 {
+		return -1
+	}
+	return d.unusualDecimal(c, b, next)
+}
+
+func pow10(n int) uint64 {
+	x := uint64(1)
+	for range min(n, 19) {
+		x *= 10
+	}
+	return x
+}
+
+// keyRaw returns a copy of the last row's key cells.
+func (d *decoder) keyRaw() [][]byte {
+	out := make([][]byte, len(d.keys))
+	for i, k := range d.keys {
+		out[i] = slices.Clone(k)
+	}
+	return out
+}

@@ -1,0 +1,59 @@
+// Package mysql reads MySQL 5.7 to 9 and MariaDB from 10.4 on: tables and views by the binary protocol, cut into shards by
+// their keys, and own SELECTs. Connecting and logging in is the work of a library; statements, packets and values are its own.
+package mysql
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+
+	"github.com/towpath/towpath/connector"
+)
+
+//go:embed README.md
+var docs string
+
+// Connector describes MySQL and MariaDB.
+func Connector() connector.Connector {
+	connection, reading := connector.Describe(defaultConnection()), connector.Describe(defaultReadOptions())
+	return connector.Connector{
+		Name:       "mysql",
+		Title:      "MySQL and MariaDB",
+		Docs:       docs,
+		Connection: connection,
+		Reading:    reading,
+		Open: func(ctx context.Context, c connector.Connection) (connector.Client, error) {
+			o, err := connector.DecodeOptions[Connection](connection, c.Options, "connection")
+			if err != nil {
+				return nil, err
+			}
+			client, err := open(ctx, o)
+			if err != nil {
+				return nil, named(err, c.Name)
+			}
+			return client, nil
+		},
+		Read: func(ctx context.Context, c connector.Client, s connector.Source) (connector.Reader, error) {
+			o, err := connector.DecodeOptions[ReadOptions](reading, s.Options, "source.options")
+			if err != nil {
+				return nil, err
+			}
+			return newReader(ctx, c.(*Client), s, o)
+		},
+		Count: func(ctx context.Context, c connector.Client, dataset, where string) (int64, error) {
+			return c.(*Client).count(ctx, dataset, where)
+		},
+		URL: fromURL,
+	}
+}
+
+// named puts the alias of the connection before the address in an error: "open source shop (db1:3306): access denied".
+func named(err error, alias string) error {
+	e, ok := err.(*connector.Error)
+	if !ok || alias == "" {
+		return err
+	}
+	out := *e
+	out.Text = fmt.Sprintf("connection %s: %s", alias, e.Text)
+	return &out
+}

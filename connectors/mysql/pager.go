@@ -1,0 +1,311 @@
+package mysql
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/connectors/internal/sqltable"
+	"github.com/towpath/towpath/record"
+)
+
+// errEnough ends a read whose receiver wants no more.
+var errEnough = errors.New("enough")
+
+// How many rows one statement asks for: few at first, then as many as fit its time.
+const (
+	firstRows = 20_000
+	leastRows = 1_000
+	mostRows  = 4_000_000
+	// A statement that is this many times too old, because the receiver is slow, is given up: it holds undo at the server.
+	overdue = 6
+	// A batch that fills slowly is handed on after this time.
+	lingering = time.Second
+)
+
+// pager reads one shard by statements of bounded length.
+type pager struct {
+	*reader
+	ctx     context.Context
+	query   connector.Query
+	yield   func(connector.Chunk, error) bool
+	rng     sqltable.Range
+	list    string // select list
+	keyAt   []int  // where the key columns are in it
+	session *session
+
+	decoder decoder
+	defs    []columnDef
+	batch   *record.Batch
+	began   time.Time // of the batch's first row
+	rows    int       // of the statement
+	unsaid  bool      // rows came since the last position was made
+	amid    bool      // the statement's result is not read to its end
+	limit   int
+}
+
+func (r *reader) pager(ctx context.Context, q connector.Query) (*pager, error) {
+	p := &pager{reader: r, ctx: ctx, query: q, limit: firstRows}
+	for i := range q.Schema.Fields {
+		if r.column(q.Schema.Fields[i].Name) == nil {
+			return nil, changed("%s has no column %q", r.name, q.Schema.Fields[i].Name)
+		}
+	}
+	var err error
+	if p.rng, err = r.sel.Key.ShardRange(q.Shard, q.From); err != nil {
+		return nil, err
+	}
+	if r.table != nil {
+		p.list, p.keyAt = r.selection(q.Schema)
+	} else {
+		p.keyAt = r.queryKeyAt()
+	}
+	return p, nil
+}
+
+// run reads to the end of the shard.
+//
+// A page with fewer rows than asked for proves nothing: proxies and row limits cut results short without an error. Only a
+// page without a row is the end.
+func (p *pager) run() error {
+	if err := p.open(); err != nil {
+		return err
+	}
+	defer func() {
+		p.batch.Release()
+		p.batch = nil
+		p.close()
+	}()
+	for {
+		began := time.Now()
+		whole, err := p.page(began)
+		if err != nil {
+			return err
+		}
+		if p.rng.Part != sqltable.Keyed || (p.rows == 0 && whole) {
+			return p.flush()
+		}
+		if err := p.advance(); err != nil {
+			return err
+		}
+		if !whole {
+			p.close()
+			if err := p.open(); err != nil {
+				return err
+			}
+		}
+		p.limit = nextLimit(p.limit, p.rows, time.Since(began), time.Duration(p.options.StatementSeconds)*time.Second)
+	}
+}
+
+// nextLimit is how many rows the next statement asks for, so that it takes about as long as it may.
+func nextLimit(limit, rows int, took, may time.Duration) int {
+	if took <= 0 || rows == 0 {
+		return limit
+	}
+	fit := float64(rows) * float64(may) / float64(took)
+	return int(min(max(fit, leastRows), float64(4*limit), mostRows))
+}
+
+func (p *pager) open() error {
+	s, err := p.client.take(p.ctx)
+	if err != nil {
+		return err
+	}
+	p.session = s
+	release := s.until(p.ctx)
+	defer release()
+	return s.charset(p.results)
+}
+
+// close gives the session back; in the middle of a result it is ended.
+func (p *pager) close() {
+	if p.session == nil {
+		return
+	}
+	if p.amid {
+		p.client.abandon(p.session)
+	} else {
+		p.client.give(p.session)
+	}
+	p.session = nil
+}
+
+// statement is the text of the next statement and its parameters.
+func (p *pager) statement() (string, []connector.Part) {
+	if p.table == nil {
+		return p.queryStatement(p.rng)
+	}
+	sel := p.sel
+	sel.Columns = p.list
+	limit := p.limit
+	if p.rng.Part != sqltable.Keyed {
+		limit = 0
+	}
+	st := sel.Page(p.rng, limit)
+	return st.SQL, st.Args
+}
+
+// page runs one statement and reads its rows; whole is false when it was left before its end.
+func (p *pager) page(began time.Time) (whole bool, err error) {
+	release := p.session.until(p.ctx)
+	defer release()
+	text, args := p.statement()
+	params, err := p.params(args)
+	if err != nil {
+		return false, err
+	}
+	st, err := p.session.prepare(text)
+	if err != nil {
+		return false, err
+	}
+	if len(st.columns) == 0 {
+		return false, notARead(p.name)
+	}
+	defs, err := p.session.execute(st, params)
+	if err != nil {
+		return false, err
+	}
+	if p.defs == nil || !slices.Equal(p.defs, defs) {
+		if err := p.bind(defs); err != nil {
+			p.session.broken = true
+			return false, err
+		}
+	}
+	p.amid = true
+	last := time.Duration(overdue*p.options.StatementSeconds) * time.Second
+	p.rows = 0
+	for {
+		packet, err := p.session.answer()
+		if err != nil {
+			_, refused := errors.AsType[*serverError](err)
+			p.amid = !refused // the server's error is the end of its answer
+			return false, err
+		}
+		if isEOF(packet) {
+			p.amid = false
+			if err := p.warned(packet); err != nil {
+				return false, err
+			}
+			return true, p.session.closeStatement(st)
+		}
+		if err := p.row(packet); err != nil {
+			p.session.broken = true
+			return false, err
+		}
+		if p.batch == nil && p.rng.Part == sqltable.Keyed && p.table != nil && time.Since(began) > last {
+			return false, nil
+		}
+	}
+}
+
+// row takes one row, and hands the batch on when it is full.
+func (p *pager) row(packet []byte) error {
+	// A row beyond a batch's size is a batch of its own.
+	if p.batch != nil && p.batch.Len > 0 && (len(packet) > record.MaxBytes || p.rows&255 == 0 && time.Since(p.began) > lingering) {
+		if err := p.flush(); err != nil {
+			return err
+		}
+	}
+	if p.batch == nil {
+		b, err := p.query.Batches.Get(p.ctx, p.query.Schema)
+		if err != nil {
+			return err
+		}
+		p.batch, p.began = b, time.Now()
+		p.decoder.attach(b)
+	}
+	if err := p.decoder.row(packet); err != nil {
+		return err
+	}
+	p.rows++
+	p.unsaid = true
+	if p.batch.Full() {
+		return p.flush()
+	}
+	return nil
+}
+
+// flush hands the batch on with the position behind its last row.
+func (p *pager) flush() error {
+	if p.batch == nil || p.batch.Len == 0 {
+		return nil
+	}
+	chunk := connector.Chunk{Batch: p.batch}
+	if p.rng.Part == sqltable.Keyed {
+		key, err := p.keyParts(p.keyDefs(), p.decoder.keys)
+		if err != nil {
+			return err
+		}
+		chunk.After = sqltable.NewPosition(key)
+	}
+	p.batch.Settle()
+	p.batch = nil
+	if !p.yield(chunk, nil) {
+		return errEnough
+	}
+	return nil
+}
+
+// advance moves the range behind the last row read.
+func (p *pager) advance() error {
+	if !p.unsaid {
+		return nil
+	}
+	key, err := p.keyParts(p.keyDefs(), p.decoder.keys)
+	if err != nil {
+		return err
+	}
+	if p.rng.Low != nil && string(connector.NewPosition("", p.rng.Low...)) == string(connector.NewPosition("", key...)) {
+		return connector.Errorf(connector.Other, "TOW-438", "read %s: the server returned rows behind a key, and the key again as the last of them", p.name).
+			WithHint("The index is damaged or the key does not tell rows apart: CHECK TABLE.")
+	}
+	p.rng.Low, p.unsaid = key, false
+	return nil
+}
+
+func (p *pager) keyDefs() []columnDef {
+	defs := make([]columnDef, len(p.keyAt))
+	for i, at := range p.keyAt {
+		defs[i] = p.defs[at]
+	}
+	return defs
+}
+
+// bind makes the decoder for what the server sends.
+func (p *pager) bind(defs []columnDef) error {
+	fields := p.query.Schema.Fields
+	if p.table == nil {
+		if len(defs) != len(p.columns) {
+			return changed("%s has %d columns, %d were planned", p.name, len(defs), len(p.columns))
+		}
+		for i := range defs {
+			if i < len(fields) && !strings.EqualFold(defs[i].Name, fields[i].Name) {
+				return changed("column %d of %s is %q, planned was %q", i+1, p.name, defs[i].Name, fields[i].Name)
+			}
+		}
+	}
+	d := decoder{bitmap: (len(defs) + 9) / 8, maxCell: int(p.options.MaxCellBytes), keys: make([][]byte, len(p.keyAt))}
+	for i, def := range defs {
+		c := skipper(def)
+		if i < len(fields) {
+			var ok bool
+			if c, ok = bind(&fields[i], def); !ok {
+				return changed("column %q of %s comes as another type than the planned %s", fields[i].Name, p.name, fields[i].Type)
+			}
+			c.index = i
+		}
+		if at := slices.Index(p.keyAt, i); at >= 0 && p.rng.Part == sqltable.Keyed {
+			c.key = at + 1
+		}
+		d.columns = append(d.columns, c)
+	}
+	p.decoder, p.defs = d, defs
+	if p.batch != nil {
+		p.decoder.attach(p.batch)
+	}
+	return nil
+}

@@ -1,0 +1,180 @@
+package mysql
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/connectors/internal/sqltable"
+	"github.com/towpath/towpath/record"
+)
+
+// cutShort are warnings behind which a value of the result is not what the statement says: GROUP_CONCAT cut, a result above
+// max_allowed_packet replaced by NULL, text that could not be converted.
+var cutShort = []string{"1260", "1301", "1300", "1366", "1977", "3854"}
+
+// warned looks at the warnings of a finished statement. Expressions of tables are ours and answer for themselves.
+func (p *pager) warned(eof []byte) error {
+	if warningsOf(eof) == 0 || (p.table != nil && !p.table.view) {
+		return nil
+	}
+	rows, err := p.session.query("SHOW WARNINGS")
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		if slices.Contains(cutShort, r[1].text) {
+			return connector.Errorf(connector.Config, "TOW-429", "read %s: the server changed values of the result: %s (%s)", p.name, r[2].text, r[1].text).
+				WithHint("Write the query so that no value is cut, or raise the server's limit that the text names.")
+		}
+	}
+	return nil
+}
+
+func notARead(name string) error {
+	return connector.Errorf(connector.Config, "TOW-435", "%s returns no rows: a query is one SELECT", name)
+}
+
+// describeQuery asks the server what columns an own SELECT has.
+func (r *reader) describeQuery(s *session) error {
+	r.query = strings.TrimSuffix(strings.TrimSpace(r.source.Query), ";")
+	if strings.Contains(r.query, rangeMarker) && len(r.source.Key) == 0 {
+		return connector.Errorf(connector.Config, "TOW-435", "the query has %s but the job gives no key", rangeMarker).At("key")
+	}
+	text, _ := r.queryStatement(sqltable.Range{Part: sqltable.Whole})
+	if r.source.Where != "" || r.source.Columns != nil {
+		var err error
+		if text, err = r.wrap(s, text); err != nil {
+			return err
+		}
+	}
+	st, err := r.queryColumns(s, text)
+	if err != nil {
+		return err
+	}
+	r.results = "utf8mb4"
+	if onlyUTF8(st) {
+		// Nothing needs a conversion, so the server shall make none.
+		r.results = "NULL"
+	}
+	if st, err = r.queryColumns(s, text); err != nil {
+		return err
+	}
+	for _, d := range st {
+		f := record.Field{Name: d.Name, Type: ofDefinition(d), Nullable: d.Flags&flagNotNull == 0}
+		if r.results == "NULL" && f.Type.Kind == record.Text {
+			f.Type.Length = 0 // its unit is the bytes of a charset that is one of several
+		}
+		r.columns = append(r.columns, column{Field: f})
+	}
+	for i := range r.columns {
+		if slices.ContainsFunc(r.columns[:i], func(c column) bool { return strings.EqualFold(c.Name, r.columns[i].Name) }) {
+			return connector.Errorf(connector.Config, "TOW-435", "two columns of the query are named %q: give one an alias", r.columns[i].Name)
+		}
+	}
+	if r.schema, err = schemaOf(r.columns, r.source.Key, true); err != nil || !strings.Contains(r.query, rangeMarker) {
+		return err
+	}
+	return r.queryKey()
+}
+
+// queryColumns prepares a statement for the sake of its columns.
+func (r *reader) queryColumns(s *session, text string) ([]columnDef, error) {
+	if err := s.charset(r.results); err != nil {
+		return nil, classify(err, "read "+r.name)
+	}
+	st, err := s.prepare(text)
+	if err != nil {
+		return nil, classify(err, "read "+r.name)
+	}
+	if err := s.closeStatement(st); err != nil {
+		return nil, classify(err, "read "+r.name)
+	}
+	if len(st.columns) == 0 {
+		return nil, notARead(r.name)
+	}
+	return st.columns, nil
+}
+
+// onlyUTF8 tells whether all text of a result is stored as UTF-8, by the numbers of its collations.
+func onlyUTF8(defs []columnDef) bool {
+	return !slices.ContainsFunc(defs, func(d columnDef) bool {
+		id := d.Charset & 1023 // MariaDB's collations without padding are 1024 above those with
+		switch {
+		case intWidth(d.Type) > 0 || temporal(d.Type) || d.Charset == charsetBinary:
+		case id == 11 || id == 65 || id == 33 || id == 83 || id == 76 || id == 45 || id == 46: // ascii, utf8mb3, utf8mb4
+		case d.Charset >= 192 && d.Charset <= 247 && d.Charset != 223: // utf8mb3 and utf8mb4 of MySQL 5.7
+		case !(d.Charset >= 255 && d.Charset <= 323): // utf8mb4 of MySQL 8
+			return true
+		}
+		return false
+	})
+}
+
+// rangeMarker stands in an own SELECT where the predicate of a shard goes.
+const rangeMarker = "${range}"
+
+// queryStatement is the own SELECT over a range.
+func (r *reader) queryStatement(rng sqltable.Range) (string, []connector.Part) {
+	text := r.query
+	if len(r.key) == 0 || rng.Part != sqltable.Keyed {
+		return strings.ReplaceAll(text, rangeMarker, "1 = 1"), nil
+	}
+	const lead = "SELECT 1 FROM t"
+	order := " ORDER BY " + r.sel.Key.OrderBy()
+	st := sqltable.Select{Columns: "1", From: "t", Key: r.sel.Key}.Page(rng, 0)
+	predicate := strings.TrimPrefix(strings.TrimSuffix(strings.TrimPrefix(st.SQL, lead), order), " WHERE ")
+	if predicate == "" {
+		predicate = "1 = 1"
+	}
+	args := slices.Repeat(st.Args, strings.Count(text, rangeMarker))
+	return strings.ReplaceAll(text, rangeMarker, "("+predicate+")") + "\n" + order, args
+}
+
+// queryKey makes the key of an own SELECT with a range marker from the job's key.
+func (r *reader) queryKey() error {
+	for _, at := range r.schema.Key() {
+		c := r.columns[at]
+		if k := c.Type.Kind; (k == record.Text && r.results != "NULL") || k == record.JSON || k == record.Geometry {
+			return connector.Errorf(connector.Config, "TOW-434", "column %q cannot be the key of a query: %s", c.Name, c.Type).At("key")
+		}
+		r.key = append(r.key, c)
+		r.sel.Key = append(r.sel.Key, sqltable.Column{Name: c.Name, Quoted: quote(c.Name), Tag: keyTag(&c)})
+	}
+	return nil
+}
+
+func (r *reader) queryKeyAt() []int {
+	if len(r.key) == 0 {
+		return nil
+	}
+	return r.schema.Key()
+}
+
+// wrap puts the job's columns and condition around an own SELECT; the marker must stay where it is, so both exclude each other.
+func (r *reader) wrap(s *session, text string) (string, error) {
+	if strings.Contains(r.query, rangeMarker) {
+		return "", connector.Errorf(connector.Config, "TOW-435", "a query with %s takes no where and no columns: write them into the query", rangeMarker)
+	}
+	list := "*"
+	if r.source.Columns != nil {
+		all, err := r.queryColumns(s, text)
+		if err != nil {
+			return "", err
+		}
+		var items []string
+		for _, name := range r.source.Columns {
+			if !slices.ContainsFunc(all, func(d columnDef) bool { return strings.EqualFold(d.Name, name) }) {
+				return "", connector.Errorf(connector.Missing, "TOW-412", "the query has no column %q", name)
+			}
+			items = append(items, quote(name))
+		}
+		list = strings.Join(items, ", ")
+	}
+	r.query = fmt.Sprintf("SELECT %s FROM (%s\n) towpath_query", list, text)
+	if r.source.Where != "" {
+		r.query += " WHERE (" + r.source.Where + "\n)"
+	}
+	return r.query, nil
+}

@@ -1,0 +1,304 @@
+package mysql
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync/atomic"
+	"time"
+)
+
+// The protocol: https://dev.mysql.com/doc/dev/mysql-server/latest/PAGE_PROTOCOL.html and
+// https://mariadb.com/kb/en/clientserver-protocol/.
+const (
+	comQuery       = 0x03
+	comPing        = 0x0e
+	comStmtPrepare = 0x16
+	comStmtExecute = 0x17
+	comStmtClose   = 0x19
+
+	headOK  = 0x00
+	headErr = 0xff
+	headEOF = 0xfe
+
+	maxPayload = 1<<24 - 1
+	readSize   = 256 << 10
+	keepBuffer = 4 << 20 // a larger read buffer, grown for one huge row, is given back
+)
+
+// errMalformed is a packet that breaks the protocol. The connection is of no more use.
+var errMalformed = errors.New("malformed packet")
+
+// errStopped ends a read whose caller went away.
+var errStopped = errors.New("reading was stopped")
+
+// wire reads and writes the packets of a connection whose handshake is done. Packets are views into its buffer: between the
+// network and the vectors nothing is copied. One goroutine uses it; stop alone may come from another.
+type wire struct {
+	conn    net.Conn
+	buf     []byte
+	r, w    int
+	seq     byte
+	out     []byte
+	timeout time.Duration // of one read or write on the network; 0: none
+	stopped atomic.Bool
+	broken  bool // an answer was left unread or the network failed
+}
+
+func newWire(conn net.Conn, timeout time.Duration) *wire {
+	return &wire{conn: conn, timeout: timeout, buf: make([]byte, readSize)}
+}
+
+// stop makes reads and writes, also those under way, end at once. The connection is broken from then on.
+func (w *wire) stop() {
+	w.stopped.Store(true)
+	_ = w.conn.SetDeadline(time.Unix(1, 0))
+}
+
+// fill reads until n bytes are in the buffer behind r.
+func (w *wire) fill(n int) error {
+	if w.w-w.r >= n {
+		return nil
+	}
+	if w.r == w.w {
+		w.r, w.w = 0, 0
+	}
+	if n > len(w.buf)-w.r || len(w.buf) > keepBuffer {
+		w.room(n)
+	}
+	for w.w-w.r < n {
+		if w.timeout > 0 {
+			_ = w.conn.SetReadDeadline(time.Now().Add(w.timeout))
+		}
+		// Asked after the deadline is set: stop either sees its own deadline last or is seen here.
+		if w.stopped.Load() {
+			w.broken = true
+			return errStopped
+		}
+		got, err := w.conn.Read(w.buf[w.w:])
+		w.w += got
+		if err != nil && w.w-w.r < n {
+			w.broken = true
+			if w.stopped.Load() {
+				return errStopped
+			}
+			if errors.Is(err, io.EOF) {
+				err = io.ErrUnexpectedEOF
+			}
+			return fmt.Errorf("read from server: %w", err)
+		}
+	}
+	return nil
+}
+
+// room moves what is unread to the front of a buffer that holds n bytes.
+func (w *wire) room(n int) {
+	to := w.buf
+	if n > len(w.buf) || (len(w.buf) > keepBuffer && n <= readSize && w.w-w.r <= readSize) {
+		to = make([]byte, max(n, readSize))
+	}
+	w.w = copy(to, w.buf[w.r:w.w])
+	w.r, w.buf = 0, to
+}
+
+func (w *wire) header() (length int, err error) {
+	if err := w.fill(4); err != nil {
+		return 0, err
+	}
+	h := w.buf[w.r : w.r+4]
+	if h[3] != w.seq {
+		w.broken = true
+		return 0, fmt.Errorf("%w: sequence number %d where %d belongs", errMalformed, h[3], w.seq)
+	}
+	w.seq++
+	return int(h[0]) | int(h[1])<<8 | int(h[2])<<16, nil
+}
+
+// packet returns the next packet, valid until the next call. It has at least one byte.
+func (w *wire) packet() ([]byte, error) {
+	length, err := w.header()
+	if err != nil {
+		return nil, err
+	}
+	if length == maxPayload {
+		return w.longPacket(length)
+	}
+	if err := w.fill(4 + length); err != nil {
+		return nil, err
+	}
+	p := w.buf[w.r+4 : w.r+4+length : w.r+4+length]
+	w.r += 4 + length
+	if length == 0 {
+		w.broken = true
+		return nil, fmt.Errorf("%w: it is empty", errMalformed)
+	}
+	return p, nil
+}
+
+// longPacket joins a packet that came in parts of 16 MB, the last of them shorter.
+func (w *wire) longPacket(length int) ([]byte, error) {
+	var whole []byte
+	for {
+		w.r += 4
+		if err := w.fill(length); err != nil {
+			return nil, err
+		}
+		whole = append(whole, w.buf[w.r:w.r+length]...)
+		w.r += length
+		if length < maxPayload {
+			return whole, nil
+		}
+		var err error
+		if length, err = w.header(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// command begins a command; the caller appends its arguments to w.out and calls send.
+func (w *wire) command(code byte) {
+	w.out = append(w.out[:0], 0, 0, 0, 0, code)
+}
+
+// send writes the command in w.out.
+func (w *wire) send() error {
+	w.seq = 0
+	for rest := w.out; ; {
+		n := min(len(rest)-4, maxPayload)
+		rest[0], rest[1], rest[2], rest[3] = byte(n), byte(n>>8), byte(n>>16), w.seq
+		w.seq++
+		if w.timeout > 0 {
+			_ = w.conn.SetWriteDeadline(time.Now().Add(w.timeout))
+		}
+		if w.stopped.Load() {
+			w.broken = true
+			return errStopped
+		}
+		if _, err := w.conn.Write(rest[:4+n]); err != nil {
+			w.broken = true
+			if w.stopped.Load() {
+				return errStopped
+			}
+			return fmt.Errorf("write to server: %w", err)
+		}
+		if n < maxPayload {
+			break
+		}
+		rest = rest[n:] // its first four bytes are sent and become the next header
+	}
+	if cap(w.out) > keepBuffer {
+		w.out = nil
+	}
+	return nil
+}
+
+// answer reads the packet that begins an answer; a server's error comes back as *serverError.
+func (w *wire) answer() ([]byte, error) {
+	p, err := w.packet()
+	if err != nil {
+		return nil, err
+	}
+	if p[0] == headErr {
+		return nil, parseServerError(p)
+	}
+	return p, nil
+}
+
+// ok reads an answer that holds no rows.
+func (w *wire) ok() error {
+	p, err := w.answer()
+	if err != nil {
+		return err
+	}
+	if p[0] != headOK {
+		// 0xfb would be the wish for a file of ours (LOAD DATA LOCAL): nothing is ever sent.
+		w.broken = true
+		return fmt.Errorf("%w: an answer begins with 0x%02x", errMalformed, p[0])
+	}
+	return nil
+}
+
+// isEOF tells the end of a list of packets; CLIENT_DEPRECATE_EOF is never asked for.
+func isEOF(p []byte) bool { return p[0] == headEOF && len(p) < 9 }
+
+// warningsOf returns the number of warnings that an EOF packet counts.
+func warningsOf(p []byte) int {
+	if len(p) < 5 {
+		return 0
+	}
+	return int(binary.LittleEndian.Uint16(p[1:]))
+}
+
+// serverError is an ERR packet.
+type serverError struct {
+	Number  uint16
+	State   string
+	Message string
+}
+
+func (e *serverError) Error() string { return fmt.Sprintf("%s (%d, %s)", e.Message, e.Number, e.State) }
+
+func parseServerError(p []byte) *serverError {
+	e := &serverError{State: "HY000"}
+	if len(p) < 3 {
+		e.Message = "the server sent an error without a number"
+		return e
+	}
+	e.Number = binary.LittleEndian.Uint16(p[1:])
+	rest := p[3:]
+	if len(rest) >= 6 && rest[0] == '#' {
+		e.State, rest = string(rest[1:6]), rest[6:]
+	}
+	e.Message = string(rest)
+	return e
+}
+
+// lenenc reads a length-encoded number at p[at:]; next is -1 when p is too short or holds none.
+func lenenc(p []byte, at int) (n uint64, next int) {
+	if at < 0 || at >= len(p) {
+		return 0, -1
+	}
+	switch b := p[at]; {
+	case b < 0xfb:
+		return uint64(b), at + 1
+	case b == 0xfc && len(p)-at >= 3:
+		return uint64(binary.LittleEndian.Uint16(p[at+1:])), at + 3
+	case b == 0xfd && len(p)-at >= 4:
+		return uint64(p[at+1]) | uint64(p[at+2])<<8 | uint64(p[at+3])<<16, at + 4
+	case b == 0xfe && len(p)-at >= 9:
+		return binary.LittleEndian.Uint64(p[at+1:]), at + 9
+	}
+	return 0, -1
+}
+
+// lenencBytes reads length-encoded bytes at p[at:], a view; next is -1 when p is too short.
+func lenencBytes(p []byte, at int) (b []byte, next int) {
+	if at >= 0 && at < len(p) && p[at] < 0xfb {
+		// nearly all cells
+		end := at + 1 + int(p[at])
+		if end > len(p) {
+			return nil, -1
+		}
+		return p[at+1 : end], end
+	}
+	n, at := lenenc(p, at)
+	if at < 0 || n > uint64(len(p)-at) {
+		return nil, -1
+	}
+	return p[at : at+int(n)], at + int(n)
+}
+
+// appendLenenc appends a length-encoded number.
+func appendLenenc(b []byte, n uint64) []byte {
+	switch {
+	case n < 0xfb:
+		return append(b, byte(n))
+	case n < 1<<16:
+		return binary.LittleEndian.AppendUint16(append(b, 0xfc), uint16(n))
+	case n < 1<<24:
+		return append(b, 0xfd, byte(n), byte(n>>8), byte(n>>16))
+	}
+	return binary.LittleEndian.AppendUint64(append(b, 0xfe), n)
+}
