@@ -80,6 +80,8 @@ type Column struct {
 // Settings is how a job runs.
 type Settings struct {
 	Parallel          int                    `json:"parallel,omitempty" minimum:"1" maximum:"1024" doc:"Shards at work at once; left out, chosen by the machine."`
+	Shards            int                    `json:"shards,omitempty" minimum:"1" maximum:"10000" doc:"Shards that each stream is cut into; left out, by their size."`
+	GroupRows         int                    `json:"group_rows,omitempty" minimum:"1" doc:"Rows that are committed together at most; left out, chosen by how fast the target answers."`
 	Rate              Rate                   `json:"rate,omitzero" doc:"The most that is read in a second, over all shards and machines."`
 	Dirty             Dirty                  `json:"dirty,omitzero" doc:"The run pauses when either limit is passed."`
 	On                map[record.Code]string `json:"on,omitempty" doc:"What to do with values that do not fit, by dirty code, for all columns."`
