@@ -47,8 +47,10 @@ func namedType(name string) (Type, bool) {
 	for _, k := range [...]Kind{Int, Uint, Float} {
 		if text, ok := strings.CutPrefix(name, k.String()); ok {
 			bits, err := strconv.Atoi(text)
-			ok := err == nil && (bits == 64 || bits == 32 || k != Float && (bits == 8 || bits == 16 || bits == 24))
-			return Type{Kind: k, Bits: bits}, ok
+			if err != nil {
+				continue // interval
+			}
+			return Type{Kind: k, Bits: bits}, bits == 64 || bits == 32 || k != Float && (bits == 8 || bits == 16 || bits == 24)
 		}
 	}
 	var k Kind
