@@ -32,7 +32,7 @@ func FromCopy(source, target string, aliases map[string]Connection, read ReadURL
 	j := &Job{Mode: Full, Source: from, Target: to, Streams: []Stream{{Source: dataset, Target: name}}}
 	j.normalise("copy")
 	if err := j.Validate(); err != nil {
-		return nil, fmt.Errorf("copy: %w", err)
+		return nil, err
 	}
 	return j, nil
 }

@@ -164,10 +164,20 @@ func (d *decoder) bounds(n *node, value float64, path string, tags reflect.Struc
 		sign      float64
 	}{{"minimum", "at least", 1}, {"maximum", "at most", -1}} {
 		text := tags.Get(bound.tag)
-		if limit, err := strconv.ParseFloat(text, 64); err == nil && (value-limit)*bound.sign < 0 {
+		if limit, ok := limitOf(text); ok && (value-limit)*bound.sign < 0 {
 			d.add(n.at, path, "TOW-603", "", "%s is out of bounds: it must be %s %s", n.raw, bound.text, text)
 		}
 	}
+}
+
+// limitOf reads a bound of a tag: a number, or a size as in 16MiB.
+func limitOf(text string) (float64, bool) {
+	if limit, err := strconv.ParseFloat(text, 64); err == nil {
+		return limit, true
+	}
+	var size Size
+	err := size.UnmarshalText([]byte(text))
+	return float64(size), err == nil
 }
 
 // parsed reads spans and sizes, which are written as texts or, sizes, as numbers.

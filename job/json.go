@@ -4,37 +4,32 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"io"
 	"strconv"
 	"strings"
 )
 
 func readJSON(data []byte, p *problems) *node {
-	r := jsonReader{data: data, p: p, decoder: json.NewDecoder(bytes.NewReader(data))}
-	r.decoder.UseNumber()
-	n, err := r.value("", 0)
-	if err == nil {
-		if _, err = r.decoder.Token(); errors.Is(err, io.EOF) {
-			return n
-		}
-		if err == nil {
-			err = errors.New("something follows the document")
-		}
-	}
-	at := r.next()
-	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-		at = placeOf(data, int(syntax.Offset)-1)
-	}
 	if len(bytes.TrimSpace(data)) == 0 {
 		p.add(place{}, "", "TOW-601", "", "document is empty")
 		return nil
 	}
-	text := err.Error()
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		text, at = "unexpected end of document", placeOf(data, len(data))
+	var whole json.RawMessage
+	if err := json.Unmarshal(data, &whole); err != nil {
+		at := placeOf(data, len(data))
+		if syntax, ok := errors.AsType[*json.SyntaxError](err); ok && int(syntax.Offset) < len(data) {
+			at = placeOf(data, int(syntax.Offset)-1)
+		}
+		p.add(at, "", "TOW-601", "", "not valid JSON: %v", err)
+		return nil
 	}
-	p.add(at, "", "TOW-601", "", "not valid JSON: %s", text)
-	return nil
+	r := jsonReader{data: data, p: p, decoder: json.NewDecoder(bytes.NewReader(data))}
+	r.decoder.UseNumber()
+	n, err := r.value("", 0)
+	if err != nil {
+		p.add(r.next(), "", "TOW-601", "", "%v", err)
+		return nil
+	}
+	return n
 }
 
 type jsonReader struct {

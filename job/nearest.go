@@ -1,6 +1,7 @@
 package job
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -17,7 +18,9 @@ func nearestHint(name string, known []string) string {
 func nearest(name string, known []string) string {
 	best, least := "", max(1, len(name)/3)+1
 	for _, k := range known {
-		if d := distance(strings.ToLower(name), strings.ToLower(k)); d < least {
+		d := distance(strings.ToLower(name), strings.ToLower(k))
+		// Of equally near names, the one of the same letters: int46 means int64 rather than int16.
+		if d < least || d == least && best != "" && letters(k) == letters(name) {
 			best, least = k, d
 		}
 	}
@@ -45,4 +48,10 @@ func distance(a, b string) int {
 		before, last, row = last, row, before
 	}
 	return last[len(b)]
+}
+
+func letters(name string) string {
+	all := []byte(strings.ToLower(name))
+	slices.Sort(all)
+	return string(all)
 }

@@ -1,6 +1,7 @@
 package job
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"reflect"
@@ -38,7 +39,13 @@ func Parse(data []byte, name string) (*Job, error) {
 
 // Validate returns an *Invalid when a job that was not made by Parse holds what Parse refuses.
 func (j *Job) Validate() error {
-	_, err := Parse(j.Canonical(), "job.json")
+	_, err := Parse(j.Canonical(), j.Name+".json")
+	if invalid, ok := errors.AsType[*Invalid](err); ok {
+		invalid.Name = j.Name
+		for i := range invalid.Problems {
+			invalid.Problems[i].Line, invalid.Problems[i].Column = 0, 0 // places of a document that nobody wrote
+		}
+	}
 	return err
 }
 
