@@ -1,0 +1,141 @@
+# Processes: start, find again, stop. A file of the catalog defines VARIABLE (the environment variable of its address) and the
+# functions ports, requires, install, start, ready, environment and, where there is something to make after a start, prepare.
+
+fail() {
+  echo "testservers: $*" >&2
+  exit 1
+}
+
+# lack NAME WHAT COMMAND: something is missing that this script cannot get. Exit status 69 tells it from a server that fails.
+lack() {
+  echo "testservers: $1 needs $2: $3" >&2
+  exit 69
+}
+
+say() {
+  echo "$NAME: $*" >&2
+}
+
+# locked FUNCTION: one caller at a time per instance; test packages may ask side by side. The server must not inherit the lock.
+locked() {
+  mkdir -p "$LOGS" || exit 1
+  exec 9>"$HOME_OF/lock" && flock 9 && "$@" 9>&-
+  local status=$?
+  exec 9>&-
+  return $status
+}
+
+# started PID: when the process began, in ticks since boot. With it a reused process id is never taken for ours.
+started() {
+  local stat
+  stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
+  # field 22; the name in brackets may hold blanks
+  set -- ${stat##*) }
+  echo "${20}"
+}
+
+# alive PID SINCE: whether the process lives; a zombie does not.
+alive() {
+  [ -n "$1" ] && [ "$(started "$1")" = "$2" ] && [ "$(cut -d' ' -f3 "/proc/$1/stat" 2>/dev/null)" != Z ]
+}
+
+# running: whether the remembered process lives; sets PID and SINCE.
+running() {
+  [ -r "$HOME_OF/pid" ] && read -r PID SINCE <"$HOME_OF/pid" && alive "$PID" "$SINCE"
+}
+
+# spawn COMMAND...: starts a server in a session of its own and remembers the process and when it began.
+spawn() {
+  setsid "$@" >"$LOGS/server.log" 2>&1 </dev/null &
+  PID=$!
+  SINCE=$(started "$PID")
+  echo "$PID $SINCE" >"$HOME_OF/pid"
+  if [ -n "${TOWPATH_SERVERS_GUARD:-}" ]; then
+    # the guard outlives this script: it must hold none of its pipes, or a caller that reads them waits for ever
+    guard "$TOWPATH_SERVERS_GUARD" >/dev/null 2>&1 </dev/null &
+  fi
+}
+
+# guard OWNER: ends a private server whose owner is gone, so that a test that was killed leaves neither process nor data.
+guard() {
+  local since
+  since=$(started "$1")
+  mkdir -p "$SERVERS/private"
+  echo "$HOME_OF" >"$SERVERS/private/$PID"
+  while alive "$PID" "$SINCE" && alive "$1" "$since"; do
+    sleep 1
+  done
+  rm -f "$SERVERS/private/$PID"
+  if ! alive "$1" "$since"; then
+    alive "$PID" "$SINCE" && kill -KILL -- -"$PID"
+    rm -rf "$HOME_OF"
+  fi
+}
+
+# private_down: kills every private instance that is still up.
+private_down() {
+  local file
+  for file in "$SERVERS"/private/*; do
+    [ -r "$file" ] || continue
+    HOME_OF=$(cat "$file")
+    running && [ "$PID" = "${file##*/}" ] && kill -KILL -- -"$PID"
+    rm -f "$file"
+  done
+}
+
+listening() {
+  (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
+}
+
+up() {
+  if running; then
+    await
+    return
+  fi
+  local port
+  for port in $(ports); do
+    listening "$port" && fail "$NAME: port $port is taken by another process; set TOWPATH_${NAME^^}_PORT to another"
+  done
+  installing install
+  start
+  await
+  prepare
+  say "up (process $PID)"
+}
+
+# await: polls until the server answers; one that ends is reported at once with the end of its log.
+await() {
+  local tenths
+  for tenths in $(seq 1 $((${WAIT:-120} * 5))); do
+    if ! running; then
+      tail -n 20 "$LOGS/server.log" >&2
+      fail "$NAME ended while starting; see $LOGS/server.log"
+    fi
+    ready >/dev/null 2>&1 && return
+    sleep 0.2
+  done
+  fail "$NAME not ready after ${WAIT:-120} s; see $LOGS/server.log"
+}
+
+# gone: waits until the process has left its ports, 30 s at most.
+gone() {
+  local tenths
+  for tenths in $(seq 1 300); do
+    running || return 0
+    sleep 0.1
+  done
+  return 1
+}
+
+# down [SIGNAL]: KILL goes to the whole session, as a crash of the machine would; a polite signal to the server alone.
+down() {
+  running || { rm -f "$HOME_OF/pid"; return 0; }
+  local signal=${1:-TERM}
+  [ "$signal" = KILL ] || kill -"$signal" "$PID"
+  if [ "$signal" = KILL ] || ! gone; then
+    [ "$signal" = KILL ] || say "does not stop, killing it"
+    kill -KILL -- -"$PID"
+    gone
+  fi
+  rm -f "$HOME_OF/pid"
+}
