@@ -31,7 +31,8 @@ type Connector struct {
 	// Snapshot makes one instant for all shards of the datasets; it is held by the run lease's holder.
 	Snapshot func(ctx context.Context, c Client, datasets []string) (Snapshot, error)
 	// Count counts the rows of the dataset that the predicate (in the system's own language, "" for all) selects.
-	Count func(ctx context.Context, c Client, dataset, where string) (int64, error)
+	Count   func(ctx context.Context, c Client, dataset, where string) (int64, error)
+	Schemes []string // of its URLs, beside its name
 	// URL turns mysql://user@host/shop.orders into connection options and a dataset.
 	URL func(u *url.URL) (options map[string]any, dataset string, err error)
 	// Clean finds what runs left behind (staging datasets, checkpoints, settings) and, with remove, removes what belongs to

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"time"
 
-	"github.com/towpath/towpath/connector"
 	"github.com/towpath/towpath/record"
 )
 
@@ -19,7 +18,7 @@ const (
 type groupLimit struct {
 	rows, bytes         int
 	mostRows, mostBytes int
-	settled             time.Duration
+	answer              time.Duration
 }
 
 func (p *Pipe) groupLimit(memory int64) *groupLimit {

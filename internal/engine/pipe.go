@@ -12,16 +12,16 @@ import (
 
 // Pipe copies shards of one stream. It is immutable and used by many goroutines.
 type Pipe struct {
-	Stream  string
-	Reader  connector.Reader
-	Writer  connector.Writer
-	Schema  *record.Schema // as read, frozen
-	Target  *connector.Target
-	Stage   *transform.Stage
-	Gate    Gate
-	Seed    uint64        // of row hashes
-	Memory  int64         // bytes of batches under way
-	Settled time.Duration // how long a commit's answer may take before groups shrink; 0: one second
+	Stream string
+	Reader connector.Reader
+	Writer connector.Writer
+	Schema *record.Schema // as read, frozen
+	Target *connector.Target
+	Stage  *transform.Stage
+	Gate   Gate
+	Seed   uint64        // of row hashes
+	Answer time.Duration // how long a commit's answer may take before groups shrink; 0: one second
+	Rows   int           // rows of a group at most; 0: as the target says
 }
 
 // item is a batch on its way from reader to writer.

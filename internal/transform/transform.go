@@ -13,6 +13,7 @@ type Column struct {
 	From     int             // place in the schema as read
 	Want     record.Type     // what the job asks for; the type as read when it names none
 	Policies record.Policies // of the job, for this column
+	Cast     record.CastOptions
 }
 
 // Decision is what a column's casts make of its values, for the plan.
@@ -43,7 +44,6 @@ type Options struct {
 	Keeps    []record.Code // marks the target holds as they are
 	Key      []string      // target columns that identify a row; NULL in them is KEYNULL
 	RowBytes int64         // a larger row is TOOBIG; 0: no limit
-	Cast     record.CastOptions
 }
 
 // New binds a transform once for a stream: one entry of columns for each field of stored.
@@ -54,7 +54,7 @@ func New(read, stored *record.Schema, columns []Column, o Options) *Stage {
 		col := column{from: c.From}
 		d := Decision{}
 		for _, step := range [][2]record.Type{{from, c.Want}, {c.Want, to}} {
-			cast := record.NewCast(step[0], step[1], o.Cast)
+			cast := record.NewCast(step[0], step[1], c.Cast)
 			if cast.Decision > d.Decision {
 				d = Decision{cast.Decision, cast.Loss}
 			}

@@ -1,0 +1,9 @@
+// Command towpath copies data between unlike stores and accounts for every row.
+package main
+
+import (
+	"github.com/towpath/towpath/app"
+	"github.com/towpath/towpath/connectors/all"
+)
+
+func main() { app.Main(all.Connectors()) }

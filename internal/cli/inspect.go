@@ -1,0 +1,334 @@
+package cli
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"os"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/internal/store"
+	"github.com/towpath/towpath/job"
+)
+
+type dirtyCmd struct {
+	Key    string `arg:"" name:"run" help:"The run's key."`
+	Export string `help:"Write all of them to this file as JSON lines; - is standard output." placeholder:"FILE"`
+	Most   int    `help:"How many to list." default:"20" placeholder:"N"`
+}
+
+// dirtyJSON is a dirty row in JSON answers and exports.
+type dirtyJSON struct {
+	Shard   string          `json:"shard"`
+	Seq     int64           `json:"seq"`
+	Ordinal int64           `json:"ordinal"`
+	Code    string          `json:"code"`
+	Column  string          `json:"column,omitempty"`
+	Reason  string          `json:"reason"`
+	Row     json.RawMessage `json:"row"`
+}
+
+// Run lists or exports dirty rows.
+func (c *dirtyCmd) Run(s *session) error {
+	ctx, cancel := background()
+	defer cancel()
+	svc, done, err := s.service(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if c.Export != "" {
+		n, err := s.exportTo(c.Export, func(write func(dirtyJSON) error) error {
+			for row, err := range svc.Dirty(ctx, c.Key, 0) {
+				if err != nil {
+					return err
+				}
+				if err := write(dirtyData(row)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err == nil && c.Export != "-" {
+			s.note("%s dirty rows written to %s", full(int64(n)), c.Export)
+		}
+		return err
+	}
+	list := []dirtyJSON{}
+	var rows [][]string
+	for row, err := range svc.Dirty(ctx, c.Key, c.Most) {
+		if err != nil {
+			return err
+		}
+		d := dirtyData(row)
+		list = append(list, d)
+		rows = append(rows, []string{d.Code, d.Column, d.Reason, clip(string(d.Row), 100)})
+	}
+	return s.answer(list, func() {
+		if len(rows) == 0 {
+			s.printf("no dirty rows\n")
+			return
+		}
+		s.table([]string{"CODE", "COLUMN", "REASON", "ROW"}, rows)
+	})
+}
+
+func dirtyData(d store.DirtyAt) dirtyJSON {
+	return dirtyJSON{d.Cursor.Shard, d.Cursor.Seq, d.Cursor.Ordinal, string(d.Code), d.Column, d.Reason, d.Row}
+}
+
+func (s *session) exportTo(path string, rows func(write func(dirtyJSON) error) error) (n int, err error) {
+	out := bufio.NewWriter(s.Out)
+	if path != "-" {
+		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if err != nil {
+			return 0, connector.Errorf(connector.Config, "TOW-017", "export: %w", err)
+		}
+		defer f.Close()
+		out = bufio.NewWriter(f)
+	}
+	enc := json.NewEncoder(out)
+	enc.SetEscapeHTML(false)
+	err = rows(func(d dirtyJSON) error { n++; return enc.Encode(d) })
+	if err != nil {
+		return n, err
+	}
+	return n, out.Flush()
+}
+
+func clip(text string, most int) string {
+	if r := []rune(text); len(r) > most {
+		return string(r[:most-1]) + "…"
+	}
+	return text
+}
+
+// endpoint reads alias, alias:dataset or a URL.
+func (s *session) endpoint(spec string) (job.Endpoint, string, error) {
+	if !strings.Contains(spec, "://") {
+		alias, dataset, _ := strings.Cut(spec, ":")
+		return job.Endpoint{Connection: alias}, dataset, nil
+	}
+	u, err := url.Parse(spec)
+	if err != nil { // the cause quotes the URL, which may hold a password
+		return job.Endpoint{}, "", usage(connector.Errorf(connector.Config, "TOW-018", "the URL is not well-formed"))
+	}
+	name, options, dataset, err := s.readURL(u)
+	if err != nil {
+		return job.Endpoint{}, "", err
+	}
+	raw, err := json.Marshal(options)
+	return job.Endpoint{Connector: name, Options: raw}, dataset, err
+}
+
+type checkCmd struct {
+	Connection string `arg:"" help:"Alias or URL."`
+}
+
+// Run checks a connection.
+func (c *checkCmd) Run(s *session) error {
+	ctx, cancel := background()
+	defer cancel()
+	e, _, err := s.endpoint(c.Connection)
+	if err != nil {
+		return err
+	}
+	svc, done, err := s.service(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	checked, err := svc.Check(ctx, e)
+	if err != nil {
+		return err
+	}
+	return s.answer(checked, func() {
+		s.printf("ok: %s %s answered in %s\n", checked.Connector, checked.Identity, checked.Took.Round(time.Millisecond))
+	})
+}
+
+type discoverCmd struct {
+	Connection string `arg:"" help:"Alias, alias:dataset or URL; with a dataset its schema is shown."`
+	Pattern    string `arg:"" optional:"" help:"Which datasets to list; * stands for any characters." default:"*"`
+	Sample     int    `help:"Show so many rows as well." placeholder:"N"`
+}
+
+// Run lists datasets or shows a schema.
+func (c *discoverCmd) Run(s *session) error {
+	ctx, cancel := background()
+	defer cancel()
+	e, dataset, err := s.endpoint(c.Connection)
+	if err != nil {
+		return err
+	}
+	svc, done, err := s.service(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if dataset == "" {
+		names := []string{}
+		for name, err := range svc.Discover(ctx, e, c.Pattern) {
+			if err != nil {
+				return err
+			}
+			names = append(names, name)
+		}
+		return s.answer(names, func() {
+			for _, name := range names {
+				s.printf("%s\n", name)
+			}
+		})
+	}
+	schema, declared, sample, err := svc.Schema(ctx, e, dataset, c.Sample)
+	if err != nil {
+		return err
+	}
+	rows := make([]json.RawMessage, len(sample))
+	for i, row := range sample {
+		rows[i] = row
+	}
+	data := map[string]any{"dataset": dataset, "declared": declared, "fields": schema.Fields, "sample": rows}
+	return s.answer(data, func() {
+		var list [][]string
+		for _, f := range schema.Fields {
+			list = append(list, []string{f.Name, f.Native, f.Type.String(), yes(f.Nullable, "null", "not null"), keyText(f.Key), f.Comment})
+		}
+		s.table([]string{"COLUMN", "TYPE", "LOGICAL", "NULL", "KEY", "COMMENT"}, list)
+		for _, row := range sample {
+			s.printf("%s\n", row)
+		}
+	})
+}
+
+func yes(b bool, then, otherwise string) string {
+	if b {
+		return then
+	}
+	return otherwise
+}
+
+func keyText(pos int) string {
+	if pos == 0 {
+		return ""
+	}
+	return fmt.Sprintf("key %d", pos)
+}
+
+type jobCmd struct {
+	Check  jobCheckCmd  `cmd:"" help:"Check a job file without connecting."`
+	Schema jobSchemaCmd `cmd:"" help:"Print the JSON Schema of job files, for editors."`
+}
+
+type jobCheckCmd struct {
+	File string            `arg:"" help:"The job file." type:"existingfile" predictor:"file"`
+	Set  map[string]string `help:"Give a parameter of the job a value." placeholder:"NAME=VALUE" mapsep:"none"`
+}
+
+// Run checks a job file.
+func (c *jobCheckCmd) Run(s *session) error {
+	j, err := s.readJob(c.File, c.Set)
+	if err != nil {
+		return err
+	}
+	return s.answer(map[string]any{"name": j.Name, "mode": j.Mode, "streams": len(j.Streams)}, func() {
+		s.printf("%s: ok, %s mode, %s\n", c.File, j.Mode, plural(len(j.Streams), "stream"))
+	})
+}
+
+type jobSchemaCmd struct{}
+
+// Run prints the JSON Schema of jobs.
+func (c *jobSchemaCmd) Run(s *session) error {
+	_, err := s.Out.Write(job.Schema())
+	return err
+}
+
+type connectorsCmd struct {
+	Name string `arg:"" optional:"" help:"Describe this one: its options and its guide."`
+}
+
+// Run lists connectors or describes one.
+func (c *connectorsCmd) Run(s *session) error {
+	if c.Name != "" {
+		one, err := s.set.Get(c.Name)
+		if err != nil {
+			return err
+		}
+		data := map[string]any{"name": one.Name, "title": one.Title, "docs": one.Docs}
+		for name, options := range map[string]*connector.Options{"connection": one.Connection, "reading": one.Reading, "writing": one.Writing} {
+			if options != nil {
+				data[name] = options.Schema()
+			}
+		}
+		return s.answer(data, func() { s.printf("%s\n", one.Docs) })
+	}
+	type item struct {
+		Name   string `json:"name"`
+		Title  string `json:"title"`
+		Reads  bool   `json:"reads"`
+		Writes bool   `json:"writes"`
+	}
+	list := []item{}
+	var rows [][]string
+	for _, c := range s.set.All() {
+		list = append(list, item{c.Name, c.Title, c.Read != nil, c.Write != nil})
+		rows = append(rows, []string{c.Name, yes(c.Read != nil, "reads", ""), yes(c.Write != nil, "writes", ""), c.Title})
+	}
+	return s.answer(list, func() { s.table([]string{"CONNECTOR", "", "", "FOR"}, rows) })
+}
+
+type cleanCmd struct {
+	Connection string `arg:"" help:"Alias or URL of the target."`
+	Remove     bool   `help:"Remove what belongs to ended runs."`
+}
+
+// Run lists or removes leftovers.
+func (c *cleanCmd) Run(s *session) error {
+	ctx, cancel := background()
+	defer cancel()
+	e, _, err := s.endpoint(c.Connection)
+	if err != nil {
+		return err
+	}
+	svc, done, err := s.service(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	list, err := svc.CleanUp(ctx, e, c.Remove)
+	if err != nil {
+		return err
+	}
+	var rows [][]string
+	for _, l := range list {
+		rows = append(rows, []string{l.Run, l.What, yes(l.Removed, "removed", "")})
+	}
+	return s.answer(list, func() {
+		if len(rows) == 0 {
+			s.printf("nothing is left behind\n")
+			return
+		}
+		s.table([]string{"RUN", "WHAT", ""}, rows)
+	})
+}
+
+type versionCmd struct{}
+
+// Run prints the version that the build was given, or the module's.
+func (c *versionCmd) Run(s *session) error {
+	version, revision := "unknown", ""
+	if info, ok := debug.ReadBuildInfo(); ok {
+		version = info.Main.Version
+		for _, setting := range info.Settings {
+			if setting.Key == "vcs.revision" {
+				revision = setting.Value
+			}
+		}
+	}
+	return s.answer(map[string]string{"version": version, "revision": revision}, func() { s.printf("towpath %s\n", strings.TrimSpace(version+" "+revision)) })
+}

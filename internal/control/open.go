@@ -1,0 +1,141 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+
+	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/internal/engine"
+	"github.com/towpath/towpath/internal/option"
+	"github.com/towpath/towpath/job"
+)
+
+// open opens one side of a job and asks the server for its identity.
+func (s *Service) open(ctx context.Context, side string, e job.Endpoint) (engine.End, error) {
+	name, c, raw, err := s.find(side, e)
+	if err != nil {
+		return engine.End{}, err
+	}
+	end := engine.End{Side: engine.Side{Connection: e.Connection, Connector: c.Name}, Connector: c}
+	if raw, err = s.Secrets(raw); err != nil {
+		return end, at(err, name)
+	}
+	if end.Client, err = c.Open(ctx, connector.Connection{Name: name, Options: raw}); err != nil {
+		return end, err
+	}
+	if end.Identity, err = end.Client.Identity(ctx); err != nil {
+		end.Client.Close()
+		return end, err
+	}
+	return end, nil
+}
+
+// find returns the connector of an endpoint and the options to open it with; name is what errors call it.
+func (s *Service) find(side string, e job.Endpoint) (name string, c connector.Connector, raw json.RawMessage, err error) {
+	if !e.Inline() {
+		stored, err := s.Connections(e.Connection)
+		if err != nil {
+			return "", c, nil, at(err, side+".connection")
+		}
+		c, err = s.Connectors.Get(stored.Connector)
+		return e.Connection, c, stored.Options, at(err, "connections."+e.Connection)
+	}
+	if c, err = s.Connectors.Get(e.Connector); err != nil {
+		return "", c, nil, at(err, side+".connector")
+	}
+	raw, err = s.fill(side, c, e.Options)
+	return side, c, raw, err
+}
+
+// fill puts the password of a side where an inline connection hides it, or leaves it out.
+func (s *Service) fill(side string, c connector.Connector, raw json.RawMessage) (json.RawMessage, error) {
+	all := map[string]json.RawMessage{}
+	if len(raw) > 0 {
+		if err := json.Unmarshal(raw, &all); err != nil {
+			return nil, err
+		}
+	}
+	for _, f := range c.Connection.Fields() {
+		value, given := all[f.Name]
+		hidden := given && string(value) == `"`+option.Redacted+`"`
+		if !f.Secret || given && !hidden || !given && f.Name != "password" {
+			continue
+		}
+		password, err := s.Password(side)
+		if err != nil {
+			return nil, err
+		}
+		delete(all, f.Name)
+		if password != "" {
+			if all[f.Name], err = json.Marshal(password); err != nil {
+				return nil, err
+			}
+		} else if hidden {
+			return nil, connector.Errorf(connector.Config, "TOW-134", "the %s of the %s is not known", f.Name, side).
+				WithHint("Give it in TOWPATH_%s_PASSWORD, or use a stored connection.", strings.ToUpper(side))
+		}
+	}
+	return json.Marshal(all)
+}
+
+// hide returns the job without secrets, as plans and history keep it. References to secrets stay.
+//
+// Invariant 10: no secret leaves.
+func (s *Service) hide(j *job.Job) *job.Job {
+	return j.Redacted(func(name string, raw json.RawMessage) json.RawMessage {
+		c, err := s.Connectors.Get(name)
+		if err != nil {
+			return json.RawMessage(`{}`)
+		}
+		var given, hidden map[string]json.RawMessage
+		if json.Unmarshal(raw, &given) != nil || json.Unmarshal(c.Connection.Redact(raw), &hidden) != nil {
+			return json.RawMessage(`{}`)
+		}
+		for key, value := range given {
+			var text string
+			if json.Unmarshal(value, &text) == nil && isReference(text) {
+				hidden[key] = value
+			}
+		}
+		out, err := json.Marshal(hidden)
+		if err != nil {
+			return json.RawMessage(`{}`)
+		}
+		return out
+	})
+}
+
+// isReference reports whether a text is nothing but a reference to a secret.
+func isReference(text string) bool {
+	return (strings.HasPrefix(text, "${env:") || strings.HasPrefix(text, "${file:")) && strings.Index(text, "}") == len(text)-1
+}
+
+// at puts a path on an error that has none.
+func at(err error, path string) error {
+	if e, ok := err.(*connector.Error); ok && e.Path == "" {
+		e.Path = path
+	}
+	return err
+}
+
+// ends are both sides of a job, open.
+type ends struct{ source, target engine.End }
+
+func (s *Service) openBoth(ctx context.Context, j *job.Job) (e ends, err error) {
+	if e.source, err = s.open(ctx, "source", j.Source); err != nil {
+		return e, err
+	}
+	if e.target, err = s.open(ctx, "target", j.Target); err != nil {
+		e.close()
+	}
+	return e, err
+}
+
+func (e *ends) close() {
+	for _, c := range []connector.Client{e.source.Client, e.target.Client} {
+		if c != nil {
+			c.Close()
+		}
+	}
+}

@@ -1,0 +1,98 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/internal/engine"
+	"github.com/towpath/towpath/internal/store"
+	"github.com/towpath/towpath/job"
+)
+
+// Defaults of settings that a job leaves out.
+const (
+	defaultParallel = 4
+	defaultMemory   = 64 << 20
+	defaultOutage   = 5 * time.Minute
+)
+
+// Run makes a run of a job and steers it until it rests: succeeded, paused, stopped or failed. The run's record says which and
+// why; the error is for what kept it from being recorded, a refused plan (*engine.Refused), or the failure itself. made, when
+// not nil, is told the run's key and plan before rows move.
+func (s *Service) Run(ctx context.Context, j *job.Job, obs Observer, made func(key string, plan *engine.Plan)) (store.Run, error) {
+	e, err := s.openBoth(ctx, j)
+	if err != nil {
+		return store.Run{}, err
+	}
+	defer e.close()
+	lease, err := s.create(ctx, j)
+	if err != nil {
+		return store.Run{}, err
+	}
+	plan, shards, err := s.plan(ctx, lease.Run, j, e)
+	if err == nil {
+		err = s.save(ctx, lease, plan, shards)
+	}
+	if err == nil {
+		err = s.claim(ctx, plan)
+	}
+	if err != nil {
+		if refused, ok := errors.AsType[*engine.Refused](err); ok { // nothing was begun: the run leaves no trace but its history
+			return s.giveUp(lease, store.Planning, refused, obs)
+		}
+		return s.giveUp(lease, store.Planning, err, obs)
+	}
+	if made != nil {
+		made(lease.Run, plan)
+	}
+	return s.steer(ctx, lease, plan, e, obs)
+}
+
+// create stores the run under a random key that nobody has.
+func (s *Service) create(ctx context.Context, j *job.Job) (store.RunLease, error) {
+	for {
+		lease, err := s.Store.CreateRun(ctx, store.NewRun{Key: newKey(5), Name: j.Name, Mode: string(j.Mode), Job: s.hide(j).Canonical(),
+			Who: s.Who, Owner: s.Owner, TTL: s.Lease, Limits: limitsOf(j)})
+		if connector.ClassOf(err) != connector.Retry {
+			return lease, err
+		}
+	}
+}
+
+func limitsOf(j *job.Job) store.Limits {
+	l := store.Limits{Parallel: j.Settings.Parallel, Rows: j.Settings.Rate.Rows, Bytes: int64(j.Settings.Rate.Bytes)}
+	if l.Parallel == 0 {
+		l.Parallel = defaultParallel
+	}
+	return l
+}
+
+// claim makes the run the only one that writes its targets.
+func (s *Service) claim(ctx context.Context, plan *engine.Plan) error {
+	for _, st := range plan.Streams {
+		if err := s.Store.ClaimTarget(ctx, plan.Run, plan.Target.Identity, st.Sink.Dataset); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// giveUp records why a run ended and gives up its lease and claims. It returns the error as well: it is for the caller to show.
+func (s *Service) giveUp(lease store.RunLease, from store.State, cause error, obs Observer) (store.Run, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	code := codeOf(cause)
+	err := s.move(ctx, lease.Run, from, store.Failed, store.Change{Why: cause.Error(), Code: code}, obs)
+	return s.rest(ctx, lease, errors.Join(cause, err))
+}
+
+// rest gives up what a run holds while it rests, and returns its record.
+//
+// Invariant 8: a paused run holds no connection, no transaction, no worker and no timer.
+func (s *Service) rest(ctx context.Context, lease store.RunLease, cause error) (store.Run, error) {
+	err := errors.Join(s.Store.ReleaseTargets(ctx, lease.Run), s.Store.ReleaseRun(ctx, lease))
+	run, readErr := s.Store.Run(ctx, lease.Run)
+	return run, errors.Join(cause, err, readErr)
+}

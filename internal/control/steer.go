@@ -1,0 +1,202 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/internal/engine"
+	"github.com/towpath/towpath/internal/executor/local"
+	"github.com/towpath/towpath/internal/store"
+)
+
+// helm steers one run under its lease.
+type helm struct {
+	*Service
+	lease   store.RunLease
+	plan    *engine.Plan
+	ends    ends
+	obs     Observer
+	state   store.State
+	streams []*stream
+	flow    *engine.Flow
+	brake   *local.Brake
+}
+
+// stream is a stream of the plan, open.
+type stream struct {
+	*engine.StreamPlan
+	reader    connector.Reader
+	writer    connector.Writer
+	published bool // nothing is left to do
+}
+
+// steer takes a run whose plan is stored, and whose lease and claims are held, to where it rests.
+func (s *Service) steer(ctx context.Context, lease store.RunLease, plan *engine.Plan, e ends, obs Observer) (store.Run, error) {
+	run, err := s.Store.Run(ctx, lease.Run)
+	if err != nil {
+		return run, err
+	}
+	h := &helm{Service: s, lease: lease, plan: plan, ends: e, obs: obs, state: run.State, brake: local.NewBrake()}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	kept := make(chan struct{})
+	go func() {
+		defer close(kept)
+		h.keep(ctx, cancel)
+	}()
+	err = h.work(ctx)
+	if cause := context.Cause(ctx); connector.ClassOf(cause) == connector.Fenced {
+		err = cause // another process has the run: it is not ours to move any more
+	} else {
+		err = h.end(err)
+	}
+	cancel(nil)
+	<-kept
+	h.close()
+	if connector.ClassOf(err) == connector.Fenced {
+		return run, err
+	}
+	restCtx, stop := context.WithTimeout(context.Background(), 10*time.Second)
+	defer stop()
+	return s.rest(restCtx, h.lease, err)
+}
+
+// keep renews the run lease until ctx ends; a lease that is lost ends ctx.
+func (h *helm) keep(ctx context.Context, cancel context.CancelCauseFunc) {
+	ticker := time.NewTicker(h.Lease / 3)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		_, err := h.Store.RenewRun(ctx, h.lease, h.Service.Lease)
+		if connector.ClassOf(err) == connector.Fenced {
+			cancel(err)
+			return
+		}
+		if err != nil && ctx.Err() == nil {
+			h.Log.Warn("run lease not renewed", "run", h.lease.Run, "error", err)
+		}
+	}
+}
+
+func (h *helm) move(ctx context.Context, to store.State, c store.Change) error {
+	err := h.Service.move(ctx, h.lease.Run, h.state, to, c, h.obs)
+	if err == nil {
+		h.state = to
+	}
+	return err
+}
+
+// work prepares the targets, copies, verifies and finishes. It returns nil when the run succeeded, a *local.Halt when it was
+// halted, and else why it failed.
+func (h *helm) work(ctx context.Context) error {
+	if err := h.open(ctx); err != nil {
+		return err
+	}
+	if err := h.prepare(ctx); err != nil {
+		return err
+	}
+	if h.state != store.Running {
+		if err := h.move(ctx, store.Running, store.Change{}); err != nil {
+			return err
+		}
+	}
+	if err := h.copy(ctx); err != nil {
+		return err
+	}
+	if err := h.move(ctx, store.Verifying, store.Change{}); err != nil {
+		return err
+	}
+	if err := h.verify(ctx); err != nil {
+		return err
+	}
+	if err := h.move(ctx, store.Finishing, store.Change{}); err != nil {
+		return err
+	}
+	if err := h.publish(ctx); err != nil {
+		return err
+	}
+	return h.move(ctx, store.Succeeded, store.Change{})
+}
+
+// end moves the run to where it rests after work returned.
+func (h *helm) end(err error) error {
+	if err == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	var halt *local.Halt
+	if !errors.As(err, &halt) {
+		if h.state == store.Paused || h.state == store.Failed { // it had not begun to run again
+			h.finish(ctx, connector.Park)
+			return err
+		}
+		code := codeOf(err)
+		h.finish(ctx, connector.Park)
+		return errors.Join(err, h.move(ctx, store.Failed, store.Change{Why: err.Error(), Code: code}))
+	}
+	change := store.Change{Who: halt.Who}
+	if halt.Err != nil {
+		change.Why = halt.Err.Error()
+		change.Code = codeOf(halt.Err)
+	}
+	if halt.Kind == store.WishStop {
+		return h.stop(ctx, change)
+	}
+	if h.state != store.Pausing {
+		if err := h.move(ctx, store.Pausing, change); err != nil {
+			return err
+		}
+	}
+	h.finish(ctx, connector.Park)
+	return h.move(ctx, store.Paused, change)
+}
+
+// stop removes what the run made and says what stays.
+func (h *helm) stop(ctx context.Context, c store.Change) error {
+	if h.state != store.Stopping {
+		if err := h.move(ctx, store.Stopping, c); err != nil {
+			return err
+		}
+	}
+	err := h.finish(ctx, connector.Drop)
+	for _, s := range h.streams {
+		if c.Why == "" {
+			c.Why = s.Target.Remain
+		}
+	}
+	return errors.Join(err, h.move(ctx, store.Stopped, c))
+}
+
+// finish takes the streams that are not published through a phase. A parked or dropped run rests even where its target does
+// not answer: the next Prepare or clean puts right what could not be done.
+func (h *helm) finish(ctx context.Context, phase connector.Phase) error {
+	var all error
+	for _, s := range h.streams {
+		if s.writer == nil || s.published {
+			continue
+		}
+		if err := s.writer.Finish(ctx, phase); err != nil {
+			h.Log.Warn("target not left as it should be", "run", h.lease.Run, "stream", s.ID, "phase", phase, "error", err)
+			all = errors.Join(all, err)
+		}
+	}
+	return all
+}
+
+func (h *helm) close() {
+	for _, s := range h.streams {
+		if s.reader != nil {
+			s.reader.Close()
+		}
+		if s.writer != nil {
+			s.writer.Close()
+		}
+	}
+}

@@ -1,0 +1,77 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/internal/store"
+)
+
+// Back-off between attempts at a shard: doubled from first to longest, with half of it left to chance so that shards do not come
+// back all at once.
+const (
+	firstPause   = 200 * time.Millisecond
+	longestPause = 15 * time.Second
+)
+
+// trouble is a shard's failures since its last commit.
+type trouble struct {
+	since    time.Time
+	attempts int
+}
+
+// again gives a shard back to be tried later, or pauses the run when this has gone on for longer than its outage allows.
+func (r *runner) again(ctx context.Context, res result) {
+	id := res.leased.Shard.ID
+	t := r.trouble[id]
+	if t == nil {
+		t = &trouble{since: time.Now()}
+		r.trouble[id] = t
+	}
+	t.attempts++
+	away := time.Since(t.since)
+	r.Log.Warn("shard tried again", "run", r.Work.Run, "shard", id, "attempt", t.attempts, "away", away.Round(time.Second), "error", res.err)
+	if away > r.Outage {
+		r.release(ctx, res.leased, 0, res.err)
+		r.brake.Pull(&Halt{Kind: store.WishPause, Err: connector.Errorf(connector.Retry, "TOW-132", "away for longer than %s: %w", r.Outage, res.err).
+			WithHint("Resume when source and target answer again.")})
+		return
+	}
+	r.release(ctx, res.leased, backOff(t.attempts, res.err), res.err)
+}
+
+func backOff(attempt int, err error) time.Duration {
+	d := min(firstPause<<min(attempt-1, 10), longestPause)
+	d = d/2 + rand.N(d/2+1)
+	if e, ok := errors.AsType[*connector.Error](err); ok {
+		d = max(d, min(e.After, time.Minute))
+	}
+	return d
+}
+
+// Brake halts a run's work: reading stops, groups in hand are committed.
+type Brake struct {
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+}
+
+// NewBrake returns a brake that nobody has pulled.
+func NewBrake() *Brake {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	return &Brake{ctx, cancel}
+}
+
+// Pull halts the work; the first reason stays.
+func (b *Brake) Pull(h *Halt) { b.cancel(h) }
+
+// Pulled is closed once the brake is pulled.
+func (b *Brake) Pulled() <-chan struct{} { return b.ctx.Done() }
+
+// Halt returns why the brake was pulled, or nil.
+func (b *Brake) Halt() *Halt {
+	h, _ := errors.AsType[*Halt](context.Cause(b.ctx))
+	return h
+}

@@ -1,0 +1,287 @@
+// Package local runs the shards of a run in this process: it leases them from the store, copies several at a time, keeps the
+// leases alive, heeds wishes and limits, and tries again what failed in passing.
+package local
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/internal/engine"
+	"github.com/towpath/towpath/internal/store"
+	"github.com/towpath/towpath/record"
+)
+
+// tick is how often wishes and limits are looked at.
+const tick = 250 * time.Millisecond
+
+// Executor runs shards in this process.
+type Executor struct {
+	Store  *store.Store
+	Log    *slog.Logger
+	Worker string        // this process's name in leases
+	TTL    time.Duration // of shard leases
+}
+
+// Work is a run as the executor sees it.
+type Work struct {
+	Run       string
+	Pipes     map[string]*engine.Pipe // by stream
+	Flow      *engine.Flow
+	BatchRows int   // rows of a batch at most; 0: record.MaxRows
+	Memory    int64 // bytes of rows under way, over all shards
+	Outage    time.Duration
+}
+
+// Halt is why the shards of a run stopped before they were done. It is the cause with which their work ends.
+type Halt struct {
+	Kind store.Kind
+	Who  string
+	Err  error // why, when the run itself had to
+}
+
+// Error tells why.
+func (h *Halt) Error() string {
+	if h.Err != nil {
+		return h.Err.Error()
+	}
+	return string(h.Kind) + " by " + h.Who
+}
+
+// Unwrap returns the cause.
+func (h *Halt) Unwrap() error { return h.Err }
+
+// Run copies until every shard is done (nil, nil), a wish or a limit halts the run, or a shard fails for good. On return no
+// shard of the run is at work in this process.
+func (e *Executor) Run(ctx context.Context, w Work, halt *Brake) (*Halt, error) {
+	r := &runner{Executor: e, Work: w, brake: halt, attempts: map[string]*attempt{}, trouble: map[string]*trouble{},
+		results: make(chan result)}
+	if err := r.heed(ctx); err != nil {
+		return nil, err
+	}
+	return r.loop(ctx)
+}
+
+// runner is one call of Run; only its loop touches it.
+type runner struct {
+	*Executor
+	Work
+	brake    *Brake
+	attempts map[string]*attempt // by shard
+	trouble  map[string]*trouble // by shard
+	results  chan result
+	pools    []*record.Pool // of idle workers
+	parallel int            // shards at work at once
+	revision int64          // of the wishes heeded
+	renewed  time.Time
+	failed   error
+}
+
+// attempt is a shard at work.
+type attempt struct {
+	leased store.Leased
+	cancel context.CancelCauseFunc
+}
+
+type result struct {
+	leased store.Leased
+	at     connector.Checkpoint
+	pool   *record.Pool
+	err    error
+}
+
+func (r *runner) loop(ctx context.Context) (*Halt, error) {
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	r.renewed = time.Now()
+	for {
+		done, err := r.staff(ctx)
+		if err != nil {
+			r.fail(err)
+		}
+		if len(r.attempts) == 0 && (done || r.failed != nil || r.brake.ctx.Err() != nil || ctx.Err() != nil) {
+			break
+		}
+		select {
+		case res := <-r.results:
+			r.settle(ctx, res)
+		case <-ticker.C:
+			if err := r.tend(ctx); err != nil {
+				r.fail(err)
+			}
+		}
+	}
+	switch halt := r.brake.Halt(); {
+	case ctx.Err() != nil:
+		return nil, context.Cause(ctx)
+	case r.failed != nil:
+		return nil, r.failed
+	default:
+		return halt, nil
+	}
+}
+
+// fail ends the run's work: what is at work commits its group and stops.
+func (r *runner) fail(err error) {
+	if r.failed == nil {
+		r.failed = err
+		r.brake.cancel(err)
+	}
+}
+
+// staff leases shards until enough are at work; done reports that none is left.
+func (r *runner) staff(ctx context.Context) (done bool, err error) {
+	for ctx.Err() == nil && r.brake.ctx.Err() == nil && len(r.attempts) < r.parallel {
+		leased, ok, err := r.Store.LeaseShard(ctx, store.LeaseRequest{Worker: r.Worker, Runs: []string{r.Work.Run}, TTL: r.TTL})
+		if err != nil {
+			return false, err
+		}
+		if !ok {
+			return r.Store.Finished(ctx, r.Work.Run)
+		}
+		r.start(ctx, leased)
+	}
+	return false, nil
+}
+
+func (r *runner) start(ctx context.Context, leased store.Leased) {
+	id := leased.Shard.ID
+	ctx, cancel := context.WithCancelCause(ctx)
+	r.attempts[id] = &attempt{leased: leased, cancel: cancel}
+	var pool *record.Pool
+	if n := len(r.pools); n > 0 {
+		pool, r.pools = r.pools[n-1], r.pools[:n-1]
+	} else {
+		pool = record.NewPool(r.Memory / int64(max(r.parallel, 1)))
+		if r.BatchRows > 0 {
+			pool.LimitRows(r.BatchRows)
+		}
+	}
+	r.Log.Debug("shard taken", "run", r.Work.Run, "shard", id, "epoch", leased.Lease.Epoch)
+	go func() {
+		defer cancel(nil)
+		at, err := r.Pipes[leased.Stream].Copy(ctx, r.brake.ctx, engine.Work{Shard: leased.Shard, Lease: leased.Lease,
+			Last: leased.Checkpoint, Pool: pool, Ledger: &ledger{r.Store, leased}})
+		r.results <- result{leased, at, pool, err}
+	}()
+}
+
+// settle looks at how an attempt ended.
+func (r *runner) settle(ctx context.Context, res result) {
+	id := res.leased.Shard.ID
+	delete(r.attempts, id)
+	r.pools = append(r.pools, res.pool)
+	if res.at.Seq > res.leased.Checkpoint.Seq {
+		delete(r.trouble, id)
+	}
+	if res.err == nil {
+		if !res.at.Done {
+			r.release(ctx, res.leased, 0, nil)
+		}
+		return
+	}
+	if ctx.Err() != nil {
+		return
+	}
+	switch class := connector.ClassOf(res.err); class {
+	case connector.Fenced:
+		r.Log.Warn("shard fenced: a newer owner has it", "run", r.Work.Run, "shard", id, "epoch", res.leased.Lease.Epoch, "error", res.err)
+	case connector.Retry, connector.Busy, connector.Lost, connector.Unknown:
+		r.again(ctx, res)
+	case connector.Full:
+		r.release(ctx, res.leased, 0, res.err)
+		r.brake.Pull(&Halt{Kind: store.WishPause, Err: res.err})
+	default:
+		r.release(ctx, res.leased, 0, res.err)
+		r.fail(res.err)
+	}
+}
+
+func (r *runner) release(ctx context.Context, leased store.Leased, after time.Duration, cause error) {
+	f := store.Failure{After: after}
+	if cause != nil {
+		f.Text = cause.Error()
+		if e, ok := errors.AsType[*connector.Error](cause); ok {
+			f.Code = e.Code
+		}
+	}
+	err := r.Store.ReleaseShard(ctx, store.ShardEpoch{Run: r.Work.Run, Shard: leased.Shard.ID, Epoch: leased.Lease.Epoch}, f)
+	if err != nil {
+		r.fail(errors.Join(cause, err))
+	}
+}
+
+// heed looks at wishes and limits.
+func (r *runner) heed(ctx context.Context) error {
+	wishes, err := r.Store.Wishes(ctx, r.Work.Run)
+	if err != nil {
+		return err
+	}
+	w := wishes[r.Work.Run]
+	if w.Revision == r.revision {
+		return nil
+	}
+	r.revision = w.Revision
+	r.parallel = max(w.Limits.Parallel, 1)
+	r.Flow.SetRate(w.Limits.Rows, w.Limits.Bytes)
+	if w.Wish.Kind != store.WishNone {
+		r.brake.Pull(&Halt{Kind: w.Wish.Kind, Who: w.Wish.Who})
+	}
+	return nil
+}
+
+// tend heeds wishes and keeps leases alive.
+func (r *runner) tend(ctx context.Context) error {
+	if err := r.heed(ctx); err != nil {
+		return err
+	}
+	if time.Since(r.renewed) < r.TTL/3 || len(r.attempts) == 0 {
+		return nil
+	}
+	r.renewed = time.Now()
+	var held []store.ShardEpoch
+	for id, a := range r.attempts {
+		held = append(held, store.ShardEpoch{Run: r.Work.Run, Shard: id, Epoch: a.leased.Lease.Epoch})
+	}
+	lost, err := r.Store.RenewShards(ctx, r.Worker, held, r.TTL)
+	if err != nil {
+		return err
+	}
+	for _, s := range lost {
+		if a := r.attempts[s.Shard]; a != nil && a.leased.Lease.Epoch == s.Epoch {
+			a.cancel(connector.Errorf(connector.Fenced, "TOW-131", "the lease of shard %s ran out", s.Shard))
+		}
+	}
+	return nil
+}
+
+// ledger keeps one leased shard's progress in the store.
+type ledger struct {
+	store  *store.Store
+	leased store.Leased
+}
+
+func (l *ledger) Dirty(ctx context.Context, seq int64, rows []engine.DirtyRow) error {
+	return l.store.AddDirty(ctx, l.leased.Run, l.leased.Shard.ID, l.leased.Lease.Epoch, seq, dirtyRows(rows))
+}
+
+func (l *ledger) Checkpoint(ctx context.Context, c connector.Checkpoint, rows []engine.DirtyRow) error {
+	if len(rows) > 0 {
+		return l.store.CommitCheckpoint(ctx, l.leased.Run, l.leased.Lease.Epoch, c, dirtyRows(rows))
+	}
+	return l.store.SaveCheckpoint(ctx, l.leased.Run, l.leased.Lease.Epoch, c)
+}
+
+func (l *ledger) Forget(ctx context.Context, seq int64) error {
+	return l.store.DropDirty(ctx, l.leased.Run, l.leased.Shard.ID, l.leased.Lease.Epoch, seq)
+}
+
+func dirtyRows(rows []engine.DirtyRow) []store.DirtyRow {
+	out := make([]store.DirtyRow, len(rows))
+	for i, d := range rows {
+		out[i] = store.DirtyRow{Ordinal: int64(i), Code: record.Code(d.Code), Column: d.Column, Reason: d.Reason, Row: d.Row}
+	}
+	return out
+}
