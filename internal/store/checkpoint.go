@@ -34,38 +34,60 @@ func checkpointArgs(cp connector.Checkpoint) []any {
 	return []any{cp.Seq, connector.AppendCheckpoint(nil, cp), cp.Read, cp.Written, cp.Dirty, cp.Filtered, cp.Superseded, cp.Counts.Bytes}
 }
 
-// saveCheckpoint is one statement where all is well.
+// saveCheckpoint refuses what comes from a former owner or goes back.
 //
 // Invariant 3: only the newest epoch advances a shard.
 func (t *tx) saveCheckpoint(ctx context.Context, run string, epoch int64, cp connector.Checkpoint) error {
+	was, err := t.ownShard(ctx, run, cp.Shard, epoch)
+	switch {
+	case err != nil:
+		return err
+	case was.rev != cp.Rev:
+		return connector.Errorf(connector.Changed, "TOW-216", "checkpoint of shard %s of run %s is of revision %d, the shard has %d", cp.Shard, run, cp.Rev, was.rev)
+	case was.seq > cp.Seq:
+		return fenced("TOW-215", "checkpoint %d of shard %s of run %s is older than the stored %d", cp.Seq, cp.Shard, run, was.seq)
+	}
 	args := append([]any{run, cp.Shard, epoch}, checkpointArgs(cp)...)
 	n, err := t.exec(ctx, "UPDATE shard SET "+checkpointSet+`, state = CASE WHEN $12 = 1 THEN 2 ELSE state END
-		WHERE run = $1 AND id = $2 AND epoch = $3 AND seq <= $4 AND rev = $13`, append(args, bit(cp.Done), cp.Rev)...)
-	if err != nil || n == 1 {
+		WHERE run = $1 AND id = $2 AND epoch = $3 AND seq <= $4`, append(args, bit(cp.Done))...)
+	if err != nil {
 		return err
 	}
-	var seq int64
-	var rev int
-	if seq, rev, err = t.ownShard(ctx, run, cp.Shard, epoch); err != nil {
-		return err
+	if n != 1 {
+		return shardLost(ShardEpoch{run, cp.Shard, epoch})
 	}
-	if rev != cp.Rev {
-		return connector.Errorf(connector.Changed, "TOW-216", "checkpoint of shard %s of run %s is of revision %d, the shard has %d", cp.Shard, run, cp.Rev, rev)
-	}
-	return fenced("TOW-215", "checkpoint %d of shard %s of run %s is older than the stored %d", cp.Seq, cp.Shard, run, seq)
+	return t.addProgress(ctx, run, was, cp.Counts, cp.Done || was.state == ShardDone)
+}
+
+// shardNow is what a shard is before it changes.
+type shardNow struct {
+	stream     string
+	state      ShardState
+	epoch, seq int64
+	rev        int
+	counts     connector.Counts
+	record     []byte
+}
+
+// shardNow returns sql.ErrNoRows for an unknown shard.
+func (t *tx) shardNow(ctx context.Context, run, shard string) (w shardNow, err error) {
+	c := &w.counts
+	err = t.row(ctx, `SELECT stream, state, epoch, seq, rev, record, rows_read, written, dirty, filtered, superseded, bytes_read FROM shard
+		WHERE run = $1 AND id = $2`, run, shard).
+		Scan(&w.stream, &w.state, &w.epoch, &w.seq, &w.rev, &w.record, &c.Read, &c.Written, &c.Dirty, &c.Filtered, &c.Superseded, &c.Bytes)
+	return w, err
 }
 
 // ownShard refuses when epoch is not the shard's newest.
-func (t *tx) ownShard(ctx context.Context, run, shard string, epoch int64) (seq int64, rev int, err error) {
-	var is int64
-	err = t.row(ctx, "SELECT epoch, seq, rev FROM shard WHERE run = $1 AND id = $2", run, shard).Scan(&is, &seq, &rev)
+func (t *tx) ownShard(ctx context.Context, run, shard string, epoch int64) (shardNow, error) {
+	w, err := t.shardNow(ctx, run, shard)
 	if errors.Is(err, sql.ErrNoRows) {
-		return 0, 0, noShard(run, shard)
+		return w, noShard(run, shard)
 	}
-	if err == nil && is != epoch {
+	if err == nil && w.epoch != epoch {
 		err = shardLost(ShardEpoch{run, shard, epoch})
 	}
-	return seq, rev, err
+	return w, err
 }
 
 func bit(b bool) int {
@@ -93,24 +115,24 @@ func (s *Store) Remember(ctx context.Context, run string, runEpoch int64, cps ..
 }
 
 func (t *tx) remember(ctx context.Context, run string, cp connector.Checkpoint) error {
-	var rev int
-	var state ShardState
-	var record []byte
-	err := t.row(ctx, "SELECT rev, state, record FROM shard WHERE run = $1 AND id = $2", run, cp.Shard).Scan(&rev, &state, &record)
+	was, err := t.shardNow(ctx, run, cp.Shard)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return restored(run, "the target holds shard %s, which the control database does not know", cp.Shard)
 	case err != nil:
 		return err
-	case cp.Rev > rev:
-		return restored(run, "the target holds revision %d of shard %s, the control database %d", cp.Rev, cp.Shard, rev)
-	case state == ShardDone && bytes.Equal(record, connector.AppendCheckpoint(nil, cp)):
+	case cp.Rev > was.rev:
+		return restored(run, "the target holds revision %d of shard %s, the control database %d", cp.Rev, cp.Shard, was.rev)
+	case was.state == ShardDone && bytes.Equal(was.record, connector.AppendCheckpoint(nil, cp)):
 		return nil
 	}
 	args := append([]any{run, cp.Shard, 2 * bit(cp.Done)}, checkpointArgs(cp)...)
 	_, err = t.exec(ctx, "UPDATE shard SET "+checkpointSet+`, state = $3, worker = '', lease_until = 0, not_before = 0, epoch = epoch + 1,
 		remaining = CASE WHEN row_count > $6 THEN row_count - $6 ELSE 0 END WHERE run = $1 AND id = $2`, args...)
 	if err != nil {
+		return err
+	}
+	if err := t.addProgress(ctx, run, was, cp.Counts, cp.Done); err != nil {
 		return err
 	}
 	return t.dropDirty(ctx, run, cp.Shard, cp.Seq)
@@ -129,20 +151,31 @@ func (s *Store) ResetShards(ctx context.Context, run string, runEpoch int64, ids
 			return err
 		}
 		for _, id := range ids {
-			n, err := t.exec(ctx, `UPDATE shard SET state = 0, remaining = row_count, worker = '', lease_until = 0, not_before = 0, epoch = epoch + 1,
-				seq = 0, record = NULL, rows_read = 0, written = 0, dirty = 0, filtered = 0, superseded = 0, bytes_read = 0 WHERE run = $1 AND id = $2`, run, id)
-			if err != nil {
-				return err
-			}
-			if n == 0 {
-				return noShard(run, id)
-			}
-			if err := t.dropDirty(ctx, run, id, 0); err != nil {
+			if err := t.reset(ctx, run, id); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+}
+
+func (t *tx) reset(ctx context.Context, run, id string) error {
+	was, err := t.shardNow(ctx, run, id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return noShard(run, id)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(ctx, `UPDATE shard SET state = 0, remaining = CASE WHEN row_count > 0 THEN row_count ELSE 0 END, worker = '', lease_until = 0, not_before = 0, epoch = epoch + 1,
+		seq = 0, record = NULL, rows_read = 0, written = 0, dirty = 0, filtered = 0, superseded = 0, bytes_read = 0 WHERE run = $1 AND id = $2`, run, id)
+	if err != nil {
+		return err
+	}
+	if err := t.addProgress(ctx, run, was, connector.Counts{}, false); err != nil {
+		return err
+	}
+	return t.dropDirty(ctx, run, id, 0)
 }
 
 // Divide gives the unread far part of a shard away: near is the shard with its narrowed Range, its Rev raised by one and its new
@@ -151,7 +184,7 @@ func (s *Store) ResetShards(ctx context.Context, run string, runEpoch int64, ids
 // Invariant 2: narrowed range, raised Rev and the other shards become durable in one transaction under the owner's epoch.
 func (s *Store) Divide(ctx context.Context, run string, epoch int64, near connector.Shard, cp connector.Checkpoint, far []connector.Shard) error {
 	return s.change(ctx, "divide shard "+near.ID+" of run "+run, func(t *tx) error {
-		if _, _, err := t.ownShard(ctx, run, near.ID, epoch); err != nil {
+		if _, err := t.ownShard(ctx, run, near.ID, epoch); err != nil {
 			return err
 		}
 		n, err := t.exec(ctx, "UPDATE shard SET rev = $4, bounds = $5, row_count = $6, bytes = $7 WHERE run = $1 AND id = $2 AND epoch = $3 AND rev = $8 AND state < 2",

@@ -4,7 +4,6 @@ import (
 	"context"
 	"embed"
 	"io/fs"
-	"time"
 
 	"github.com/pressly/goose/v3"
 
@@ -29,23 +28,28 @@ type fault struct {
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// migrate brings the database to this version's form. Two processes that open a fresh file both try; each migration is one
-// transaction with its version row, so the one that lost the race finds it done when it looks again.
-func (s *Store) migrate(ctx context.Context, patience time.Duration) error {
+// migrateTries is how often migrate looks again: each of several processes that open a fresh file at once loses at most one race
+// a migration, besides one for the version table.
+const migrateTries = 8
+
+// migrate brings the database to this version's form. Of two processes that both try, the one that loses the race finds the
+// migration done when it looks again: each is one transaction with its version row.
+func (s *Store) migrate(ctx context.Context) error {
 	const doing = "bring control database to this version"
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return s.fail(doing, err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, 3*patience)
-	defer cancel()
-	for tries := 0; ; tries++ {
-		err := s.migrateOnce(ctx, files)
-		f, known := s.d.fault(err)
-		if err == nil || tries == 4 || known && f.class != connector.Other && f.class != connector.Retry || connector.ClassOf(err) == connector.Config {
-			return s.fail(doing, err)
+	for range migrateTries {
+		if err = s.migrateOnce(ctx, files); err == nil {
+			return nil
+		}
+		// Only a statement that met another process's work is worth another look: class Other. A locked file was waited for.
+		if f, known := s.d.fault(err); !known || f.class != connector.Other {
+			break
 		}
 	}
+	return s.fail(doing, err)
 }
 
 func (s *Store) migrateOnce(ctx context.Context, files fs.FS) error {

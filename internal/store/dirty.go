@@ -27,15 +27,15 @@ type DirtyCursor struct {
 // DirtyAt is a dirty row and where it is from.
 type DirtyAt struct {
 	DirtyRow
-	DirtyCursor DirtyCursor
-	At          int64
+	Cursor DirtyCursor // where it stands
+	At     int64
 }
 
 // AddDirty stores the dirty rows of a group before the target's commit, in place of those stored for the same Seq. An epoch that is not the
 // shard's newest: class Fenced, TOW-215.
 func (s *Store) AddDirty(ctx context.Context, run, shard string, epoch, seq int64, rows []DirtyRow) error {
 	return s.change(ctx, "store dirty rows of shard "+shard, func(t *tx) error {
-		if _, _, err := t.ownShard(ctx, run, shard, epoch); err != nil {
+		if _, err := t.ownShard(ctx, run, shard, epoch); err != nil {
 			return err
 		}
 		return t.putDirty(ctx, run, shard, seq, rows)
@@ -64,7 +64,7 @@ func (t *tx) putDirty(ctx context.Context, run, shard string, seq int64, rows []
 // the shard's newest, else class Fenced, TOW-215.
 func (s *Store) DropDirty(ctx context.Context, run, shard string, epoch, beyond int64) error {
 	return s.change(ctx, "drop dirty rows of shard "+shard, func(t *tx) error {
-		if _, _, err := t.ownShard(ctx, run, shard, epoch); err != nil {
+		if _, err := t.ownShard(ctx, run, shard, epoch); err != nil {
 			return err
 		}
 		return t.dropDirty(ctx, run, shard, beyond)
@@ -96,7 +96,7 @@ func (s *Store) Dirty(ctx context.Context, run string, after DirtyCursor, limit 
 				if !yield(d, nil) {
 					return
 				}
-				after = d.DirtyCursor
+				after = d.Cursor
 			}
 			if len(page) < want {
 				return
@@ -113,7 +113,7 @@ func (s *Store) dirtyAfter(ctx context.Context, run string, after DirtyCursor, l
 		return nil, err
 	}
 	return collect(rows, func(scan func(...any) error) (d DirtyAt, err error) {
-		c := &d.DirtyCursor
+		c := &d.Cursor
 		err = scan(&c.Shard, &c.Seq, &c.Ordinal, &d.Code, &d.Column, &d.Reason, &d.Key, &d.Row, &d.At)
 		d.Ordinal = c.Ordinal
 		return d, err

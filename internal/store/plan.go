@@ -74,9 +74,16 @@ func (t *tx) addShards(ctx context.Context, run string, shards iter.Seq[connecto
 		return err
 	}
 	defer insert.Close()
+	added := map[string]int{}
 	for sh := range shards {
 		_, err := insert.ExecContext(ctx, run, sh.ID, sh.Stream, sh.Stage, sh.Rev, sh.Range, int(sh.Replay), sh.Scope, sh.Rows, sh.Bytes, max(sh.Rows, 0))
 		if err != nil {
+			return err
+		}
+		added[sh.Stream]++
+	}
+	for stream, n := range added {
+		if _, err := t.exec(ctx, "UPDATE stream SET shards = shards + $3 WHERE run = $1 AND id = $2", run, stream, n); err != nil {
 			return err
 		}
 	}

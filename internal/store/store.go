@@ -35,7 +35,7 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	if err := s.d.open(s, o); err != nil {
 		return nil, s.fail("open control database "+path, err)
 	}
-	if err := s.migrate(ctx, o.Busy); err != nil {
+	if err := s.migrate(ctx); err != nil {
 		s.Close()
 		return nil, err
 	}

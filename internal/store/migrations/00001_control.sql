@@ -52,17 +52,26 @@ CREATE TABLE plan (
     saved  BIGINT NOT NULL
 );
 
+-- From shards on: sums over the stream's shards, kept in the transaction of each checkpoint, so that progress costs nothing.
 CREATE TABLE stream (
-    run       TEXT NOT NULL,
-    id        TEXT NOT NULL,
-    ordinal   BIGINT NOT NULL,
-    source    TEXT NOT NULL,
-    identity  TEXT NOT NULL,
-    dataset   TEXT NOT NULL,
-    guarantee TEXT NOT NULL,
-    parallel  BIGINT NOT NULL,
-    row_count BIGINT NOT NULL,
-    bytes     BIGINT NOT NULL,
+    run        TEXT NOT NULL,
+    id         TEXT NOT NULL,
+    ordinal    BIGINT NOT NULL,
+    source     TEXT NOT NULL,
+    identity   TEXT NOT NULL,
+    dataset    TEXT NOT NULL,
+    guarantee  TEXT NOT NULL,
+    parallel   BIGINT NOT NULL,
+    row_count  BIGINT NOT NULL,
+    bytes      BIGINT NOT NULL,
+    shards     BIGINT NOT NULL DEFAULT 0,
+    done       BIGINT NOT NULL DEFAULT 0,
+    rows_read  BIGINT NOT NULL DEFAULT 0,
+    written    BIGINT NOT NULL DEFAULT 0,
+    dirty      BIGINT NOT NULL DEFAULT 0,
+    filtered   BIGINT NOT NULL DEFAULT 0,
+    superseded BIGINT NOT NULL DEFAULT 0,
+    bytes_read BIGINT NOT NULL DEFAULT 0,
     PRIMARY KEY (run, id)
 );
 

@@ -1,0 +1,97 @@
+package storetest
+
+import (
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/internal/store"
+)
+
+// testTwoStores leases 1,000 shards by eight goroutines over two stores on one database: each exactly once, stamps strictly rising.
+func testTwoStores(t *testing.T, f *fixture) {
+	const shards = 1000
+	f.running(t, "k1", []store.Stream{stream("s")}, shardsOf("s", shards)...)
+	other := f.again(t)
+	leased := make([][]store.Leased, 8)
+	var wg sync.WaitGroup
+	for worker := range leased {
+		s := []*store.Store{f.Store, other}[worker%2]
+		wg.Go(func() {
+			for {
+				l, ok, err := s.LeaseShard(f.ctx, store.LeaseRequest{Worker: "w", TTL: time.Hour})
+				if err != nil {
+					t.Error(err)
+				}
+				if !ok || err != nil {
+					return
+				}
+				leased[worker] = append(leased[worker], l)
+			}
+		})
+	}
+	wg.Wait()
+	seen, stamps := map[string]bool{}, map[int64]bool{}
+	for worker, all := range leased {
+		last := int64(0)
+		for _, l := range all {
+			if seen[l.Shard.ID] || stamps[l.Lease.Stamp] || l.Lease.Epoch != 1 || l.Lease.Stamp <= last {
+				t.Fatalf("worker %d: shard %s leased twice, or epoch %d, or stamp %d after %d", worker, l.Shard.ID, l.Lease.Epoch, l.Lease.Stamp, last)
+			}
+			seen[l.Shard.ID], stamps[l.Lease.Stamp], last = true, true, l.Lease.Stamp
+		}
+	}
+	if len(seen) != shards {
+		t.Errorf("%d shards leased, want %d", len(seen), shards)
+	}
+}
+
+// testMany saves a plan of 100,000 shards and works on it; the times are bounds against a missing index, not measures.
+func testMany(t *testing.T, f *fixture) {
+	const shards = 100_000
+	l := f.newRun(t, "k1", "p")
+	begin := time.Now()
+	must(t, f.SavePlan(f.ctx, "k1", l.Epoch, store.Plan{Format: 1}, []store.Stream{stream("a"), stream("b")}, func(yield func(connector.Shard) bool) {
+		for _, id := range []string{"a", "b"} {
+			for _, sh := range shardsOf(id, shards/2) {
+				if !yield(sh) {
+					return
+				}
+			}
+		}
+	}))
+	t.Logf("plan of %d shards saved in %s", shards, time.Since(begin))
+	f.move(t, "k1", store.Planning, store.Running)
+	const leases = 200
+	begin = time.Now()
+	for i := range leases {
+		if got, want := f.take(t, "w"), int64(shards/2-i/2); got.Shard.Rows != want {
+			t.Fatalf("lease %d got %d rows, want %d", i, got.Shard.Rows, want)
+		}
+	}
+	each := time.Since(begin) / leases
+	t.Logf("leased in %s each", each)
+	if each > 100*time.Millisecond {
+		t.Errorf("a lease among %d shards takes %s", shards, each)
+	}
+	begin = time.Now()
+	p, err := f.Progress(f.ctx, "k1")
+	must(t, err)
+	if took := time.Since(begin); p[0].Shards != shards/2 || p[1].Active != leases/2 || took > time.Second {
+		t.Errorf("progress after %s: %+v", took, p)
+	}
+	if ids := f.idsOf(t, "k1", "b"); len(ids) != shards/2 {
+		t.Errorf("%d shards of stream b, want %d", len(ids), shards/2)
+	}
+	done := make([]connector.Checkpoint, 0, shards/2)
+	for _, sh := range shardsOf("a", shards/2) {
+		done = append(done, doneAt(sh.ID))
+	}
+	begin = time.Now()
+	must(t, f.Remember(f.ctx, "k1", l.Epoch, done[:10_000]...))
+	t.Logf("10,000 checkpoints taken over in %s", time.Since(begin))
+	if p, err = f.Progress(f.ctx, "k1"); err != nil || p[0].Done != 10_000 {
+		t.Errorf("progress of the taken over: %+v, %v", p, err)
+	}
+}

@@ -1,0 +1,188 @@
+// Package storetest is the conformance suite of the control database: every database behind package store passes it.
+package storetest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/internal/store"
+)
+
+// Open makes a store in a new, empty database that goes with the test.
+type Open func(t *testing.T) *store.Store
+
+// Run runs the suite, in parallel subtests.
+func Run(t *testing.T, open Open) {
+	t.Helper()
+	for name, test := range map[string]func(*testing.T, *fixture){
+		"run made, found and listed":                    testRuns,
+		"unknown run hints at keys alike":               testUnknownRun,
+		"transition compares and numbers":               testTransition,
+		"transitions at once leave no gap":              testTransitionsAtOnce,
+		"forget":                                        testForget,
+		"run lease held, expired, renewed":              testRunLease,
+		"take-over frees shards":                        testTakeOver,
+		"target has one writer":                         testClaims,
+		"plan and shards come back":                     testPlan,
+		"plan is fixed once run":                        testPlanFixed,
+		"wishes and limits":                             testWishes,
+		"steps":                                         testSteps,
+		"lease largest first, fairly":                   testFairness,
+		"lease holds the caps":                          testCaps,
+		"lease only what runs":                          testLeaseable,
+		"stages in order":                               testStages,
+		"lease expires by the database's clock":         testExpiry,
+		"expired lease is renewed until taken":          testRenew,
+		"failure rests":                                 testFailure,
+		"former owner is fenced":                        testFenced,
+		"checkpoint comes back":                         testCheckpoint,
+		"stamps rise per target":                        testStamps,
+		"commit with dirty rows is one":                 testCommit,
+		"dirty rows replaced, dropped, listed":          testDirty,
+		"remembered checkpoints replace":                testRemember,
+		"restored control database is noticed":          testRestored,
+		"reset shards begin again":                      testReset,
+		"divide is one change":                          testDivide,
+		"sums of progress are those of the shards":      testProgress,
+		"two stores lease 1,000 shards once":            testTwoStores,
+		"100,000 shards":                                testMany,
+		"cancelled call changes nothing and store goes": testCancel,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, &fixture{Store: open(t), ctx: t.Context()})
+		})
+	}
+}
+
+// fixture is a store with the calls that tests make often.
+type fixture struct {
+	*store.Store
+	ctx context.Context
+}
+
+const ttl = time.Minute
+
+// must ends the test on an error.
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// wantClass checks class and code of an error.
+func wantClass(t *testing.T, err error, class connector.Class, code string) {
+	t.Helper()
+	e, ok := asError(err)
+	if !ok || e.Class != class || e.Code != code {
+		t.Errorf("got error %v (class %s), want class %s, code %s", err, connector.ClassOf(err), class, code)
+	}
+}
+
+func owner(id string) store.Owner {
+	return store.Owner{ID: id, Host: "host-" + id, PID: 17, Started: 99, Boot: "boot"}
+}
+
+// newRun makes a run that owner holds.
+func (f *fixture) newRun(t *testing.T, key, id string) store.RunLease {
+	t.Helper()
+	l, err := f.CreateRun(f.ctx, store.NewRun{Key: key, Name: "job of " + key, Mode: "full", Job: []byte("name: " + key), Who: "ann", Owner: owner(id), TTL: ttl})
+	must(t, err)
+	return l
+}
+
+// running makes a run with streams and shards that is running.
+func (f *fixture) running(t *testing.T, key string, streams []store.Stream, shards ...connector.Shard) store.RunLease {
+	t.Helper()
+	l := f.newRun(t, key, "owner-"+key)
+	must(t, f.SavePlan(f.ctx, key, l.Epoch, store.Plan{Format: 1, Bytes: []byte("plan"), Hash: []byte("hash")}, streams, slices.Values(shards)))
+	f.move(t, key, store.Planning, store.Running)
+	return l
+}
+
+func (f *fixture) move(t *testing.T, key string, from, to store.State) store.Event {
+	t.Helper()
+	e, err := f.Transition(f.ctx, key, from, to, store.Change{Who: "ann", Why: "test"})
+	must(t, err)
+	return e
+}
+
+func stream(id string) store.Stream {
+	return store.Stream{ID: id, Source: "src." + id, Identity: "server-1", Dataset: "dst." + id, Guarantee: "exactly-once"}
+}
+
+func shard(id, stream string, rows int64) connector.Shard {
+	return connector.Shard{ID: id, Stream: stream, Range: []byte("range of " + id), Rows: rows, Bytes: rows * 10}
+}
+
+// shardsOf makes n shards of a stream with 1, 2, ... n rows.
+func shardsOf(stream string, n int) []connector.Shard {
+	all := make([]connector.Shard, n)
+	for i := range all {
+		all[i] = shard(fmt.Sprintf("%s-%06d", stream, i+1), stream, int64(i+1))
+	}
+	return all
+}
+
+// take leases a shard and fails when there is none.
+func (f *fixture) take(t *testing.T, worker string) store.Leased {
+	t.Helper()
+	l, ok, err := f.LeaseShard(f.ctx, store.LeaseRequest{Worker: worker, TTL: ttl})
+	must(t, err)
+	if !ok {
+		t.Fatal("no shard to lease")
+	}
+	return l
+}
+
+// none fails when there is a shard to lease.
+func (f *fixture) none(t *testing.T, why string) {
+	t.Helper()
+	l, ok, err := f.LeaseShard(f.ctx, store.LeaseRequest{Worker: "w", TTL: ttl})
+	must(t, err)
+	if ok {
+		t.Fatalf("leased shard %s of run %s although %s", l.Shard.ID, l.Run, why)
+	}
+}
+
+// past waits until the database's clock is behind a time.
+func (f *fixture) past(t *testing.T, until int64) {
+	t.Helper()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		now, err := f.Now(f.ctx)
+		must(t, err)
+		if now > until {
+			return
+		}
+		<-tick.C
+	}
+}
+
+// checkpoint makes one with balanced counts.
+func checkpoint(shard string, seq, read int64) connector.Checkpoint {
+	c := connector.Checkpoint{Shard: shard, Seq: seq, At: connector.NewPosition("test", connector.Part{Tag: connector.TagInt, Int: read}),
+		Range: []byte("range of " + shard), State: []byte("state")}
+	c.Read, c.Written, c.Dirty, c.Counts.Bytes = read, read-read/10, read/10, read*7
+	c.Sum.Count, c.Sum.Lo = c.Written, uint64(read)
+	return c
+}
+
+func epochOf(l store.Leased) store.ShardEpoch {
+	return store.ShardEpoch{Run: l.Run, Shard: l.Shard.ID, Epoch: l.Lease.Epoch}
+}
+
+// again opens the fixture's database a second time.
+func (f *fixture) again(t *testing.T) *store.Store {
+	t.Helper()
+	s, err := store.Open(f.ctx, f.Path(), store.Options{})
+	must(t, err)
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
