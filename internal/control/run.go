@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/internal/crashpoint"
 	"github.com/towpath/towpath/internal/engine"
 	"github.com/towpath/towpath/internal/store"
 	"github.com/towpath/towpath/job"
@@ -31,10 +32,12 @@ func (s *Service) Run(ctx context.Context, j *job.Job, obs Observer, made func(k
 	if err != nil {
 		return store.Run{}, err
 	}
+	crashpoint.At("", crashpoint.Planned)
 	plan, shards, err := s.plan(ctx, lease.Run, j, e)
 	if err == nil {
 		err = s.save(ctx, lease, plan, shards)
 	}
+	crashpoint.At("", crashpoint.Elsewhere)
 	if err == nil {
 		err = s.claim(ctx, plan)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/internal/crashpoint"
 	"github.com/towpath/towpath/internal/engine"
 	"github.com/towpath/towpath/internal/executor/local"
 	"github.com/towpath/towpath/internal/store"
@@ -251,7 +252,12 @@ func (h *helm) publish(ctx context.Context) error {
 		if s.published {
 			continue
 		}
-		if _, err := h.step(ctx, "publish "+s.ID, func(store.StepState) error { return s.writer.Finish(ctx, connector.Publish) }); err != nil {
+		_, err := h.step(ctx, "publish "+s.ID, func(store.StepState) error {
+			crashpoint.At(s.ID, crashpoint.Swapping)
+			defer crashpoint.At(s.ID, crashpoint.Elsewhere)
+			return s.writer.Finish(ctx, connector.Publish)
+		})
+		if err != nil {
 			return err
 		}
 		s.published = true

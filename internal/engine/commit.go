@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/internal/crashpoint"
 	"github.com/towpath/towpath/record"
 )
 
@@ -42,6 +43,7 @@ func (c *copier) send(ctx context.Context, group []*item) error {
 	if rows == 0 {
 		return nil
 	}
+	crashpoint.At(c.Shard.ID, crashpoint.Writing)
 	outcome, err := c.writer.Write(ctx, batches)
 	if err != nil {
 		return err
@@ -104,10 +106,19 @@ func (c *copier) commit(ctx context.Context, end bool) error {
 		if err := c.Ledger.Dirty(ctx, next.Seq, c.dirty); err != nil {
 			return err
 		}
+		crashpoint.At(c.Shard.ID, crashpoint.Stored)
+	} else {
+		crashpoint.At(c.Shard.ID, crashpoint.Written)
 	}
+	crashpoint.At(c.Shard.ID, crashpoint.Committing)
 	state, err := c.writer.Commit(ctx, next)
 	if err != nil {
 		return err
+	}
+	if end {
+		crashpoint.At(c.Shard.ID, crashpoint.Ended)
+	} else {
+		crashpoint.At(c.Shard.ID, crashpoint.Committed)
 	}
 	next.State = state
 	c.report(true)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/internal/crashpoint"
 	"github.com/towpath/towpath/internal/transform"
 	"github.com/towpath/towpath/record"
 )
@@ -76,6 +77,8 @@ type Work struct {
 // Invariant 3: the writer's Take makes the lease's epoch the only one that can write.
 func (p *Pipe) Copy(ctx, halt context.Context, w Work) (connector.Checkpoint, error) {
 	sh := w.Shard
+	crashpoint.At(sh.ID, crashpoint.Leased)
+	defer crashpoint.At(sh.ID, crashpoint.Elsewhere)
 	sw, at, err := p.Writer.Take(ctx, sh, w.Lease, w.Last)
 	if err != nil {
 		return w.Last, err
@@ -200,6 +203,7 @@ func (c *copier) write(ctx context.Context, items <-chan *item) error {
 	c.begin()
 	defer c.giveUp()
 	for {
+		crashpoint.At(c.Shard.ID, crashpoint.Reading)
 		group, end := c.gather(ctx, items)
 		if len(group) == 0 && !end {
 			return ctx.Err()

@@ -1,0 +1,25 @@
+// Package crashpoint names the places of a run at which a process can die. In a build with the tag crashpoint it records the
+// place at which each shard stands in a file that outlives the process, so that a kill harness knows what it hit; in any other
+// build it does nothing.
+package crashpoint
+
+// Point is a place of docs/crash-points.md.
+type Point byte
+
+// The places, in the order in which a shard passes them.
+const (
+	Elsewhere  Point = iota
+	Planned          // P10: the plan is being made and stored
+	Leased           // P0: the lease is taken, the target does not know
+	Reading          // P1: rows are read, nothing is written
+	Writing          // P2: part of a group is sent
+	Stored           // P6: dirty rows are stored, nothing is committed
+	Written          // P3: the group is sent, its commit is not
+	Committing       // P4: the commit is on its way
+	Committed        // P5: committed, the control database does not know
+	Ended            // P7: the last group is committed, the shard is not known to be done
+	Swapping         // P8: the swap is on its way
+)
+
+// Names are the points by their names in docs/crash-points.md.
+var Names = [...]string{"", "P10", "P0", "P1", "P2", "P6", "P3", "P4", "P5", "P7", "P8"}
