@@ -51,24 +51,10 @@ spawn() {
   SINCE=$(started "$PID")
   echo "$PID $SINCE" >"$HOME_OF/pid"
   if [ -n "${TOWPATH_SERVERS_GUARD:-}" ]; then
-    # the guard outlives this script: it must hold none of its pipes, or a caller that reads them waits for ever
-    guard "$TOWPATH_SERVERS_GUARD" >/dev/null 2>&1 </dev/null &
-  fi
-}
-
-# guard OWNER: ends a private server whose owner is gone, so that a test that was killed leaves neither process nor data.
-guard() {
-  local since
-  since=$(started "$1")
-  mkdir -p "$SERVERS/private"
-  echo "$HOME_OF" >"$SERVERS/private/$PID"
-  while alive "$PID" "$SINCE" && alive "$1" "$since"; do
-    sleep 1
-  done
-  rm -f "$SERVERS/private/$PID"
-  if ! alive "$1" "$since"; then
-    alive "$PID" "$SINCE" && kill -KILL -- -"$PID"
-    rm -rf "$HOME_OF"
+    mkdir -p "$SERVERS/private"
+    echo "$HOME_OF" >"$SERVERS/private/$PID"
+    # a program of its own: a function in the background would keep this script's pipes and lock, and callers would wait for it
+    setsid bash "$HERE/guard.sh" "$PID" "$TOWPATH_SERVERS_GUARD" "$SERVERS/private/$PID" >/dev/null 2>&1 </dev/null &
   fi
 }
 
@@ -85,6 +71,14 @@ private_down() {
 
 listening() {
   (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
+}
+
+# taken: one line of `ports` for each port of the server that another process holds.
+taken() {
+  local port
+  for port in $(ports); do
+    ! listening "$port" || printf '%s\t%s\n' "port $port for $NAME" "end what holds it, or set TOWPATH_${NAME^^}_PORT to another"
+  done
 }
 
 up() {

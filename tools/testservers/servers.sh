@@ -8,6 +8,7 @@
 #   servers.sh wipe NAME...     stop and delete the data; what was installed stays
 #   servers.sh env NAME...      print the variables that tests read: export $(servers.sh env mariadb)
 #   servers.sh needs NAME...    list what this machine lacks for them, and the command that gets it
+#   servers.sh ports NAME...    list the ports that they need and another process holds
 #   servers.sh status           what is up: process and memory
 #
 # TOWPATH_SERVERS_DIR     where everything is kept; default: towpath-servers in the user's cache folder
@@ -49,6 +50,7 @@ one() {
   with "$2"
   case $1 in
     needs) [ -n "$GIVEN" ] || requires ;;
+    ports) [ -n "$GIVEN" ] || running || taken ;;
     env) if [ -n "$GIVEN" ]; then env | grep "^${VARIABLE%_URL}\(_URL\|_READER\|_CLIENT\)\?="; else environment; fi ;;
     up) if [ -n "$GIVEN" ]; then say "using \$$VARIABLE"; else locked up; fi ;;
     down) locked down ;;
@@ -67,7 +69,7 @@ case $command in
       private_down
     fi
     ;;
-  up | env | kill | wipe | restart | needs)
+  up | env | kill | wipe | restart | needs | ports)
     [ $# -gt 0 ] || fail "which? $(names | tr '\n' ' ')"
     ;;
   status)
@@ -77,7 +79,7 @@ case $command in
     exit 0
     ;;
   *)
-    sed -n '2,18s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+    sed -n '2,19s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
     echo "servers: $(names | tr '\n' ' ')"
     [ -z "$command" ] || [ "$command" = help ]
     exit
