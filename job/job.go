@@ -139,7 +139,7 @@ func (j *Job) Policies(c Column) map[record.Code]string {
 	return all
 }
 
-// Clone returns a deep copy.
+// Clone returns a copy whose streams, keys and columns can be changed; policies, parameters and options are shared.
 func (j *Job) Clone() *Job {
 	out := *j
 	out.Streams = slices.Clone(j.Streams)
