@@ -1,0 +1,200 @@
+package mysql
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/go-mysql-org/go-mysql/client"
+
+	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/record"
+	"github.com/towpath/towpath/tools/testservers/servers"
+)
+
+// judge is a second way to the server: the library's own text protocol, which shares no code with what is tested.
+type judge struct {
+	t    *testing.T
+	conn *client.Conn
+	srv  servers.Server
+	db   string
+}
+
+// newJudge makes a database of the test's own, dropped at its end.
+func newJudge(t *testing.T) *judge {
+	t.Helper()
+	srv := servers.Need(t, "mariadb")
+	conn, err := client.Connect(srv.Addr(), srv.User(), srv.Password(), "")
+	if err != nil {
+		t.Fatalf("connect to test server: %v", err)
+	}
+	j := &judge{t, conn, srv, "tw_" + strings.ToLower(rand.Text()[:12])}
+	t.Cleanup(func() { conn.Close() })
+	j.exec("CREATE DATABASE " + j.db + " CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci")
+	t.Cleanup(func() { j.exec("DROP DATABASE " + j.db) })
+	j.exec("USE " + j.db)
+	j.exec("SET NAMES utf8mb4")
+	j.exec("SET time_zone = '+00:00'")
+	j.exec("SET sql_mode = 'ALLOW_INVALID_DATES,NO_ENGINE_SUBSTITUTION'")
+	return j
+}
+
+func (j *judge) exec(text string) {
+	j.t.Helper()
+	if _, err := j.conn.Execute(text); err != nil {
+		j.t.Fatalf("%.200s: %v", text, err)
+	}
+}
+
+func (j *judge) execf(format string, args ...any) {
+	j.t.Helper()
+	j.exec(fmt.Sprintf(format, args...))
+}
+
+// rows returns a result as the server writes it in text; NULL is <null>.
+func (j *judge) rows(format string, args ...any) [][]string {
+	j.t.Helper()
+	res, err := j.conn.Execute(fmt.Sprintf(format, args...))
+	if err != nil {
+		j.t.Fatalf("%s: %v", format, err)
+	}
+	defer res.Close()
+	out := [][]string{}
+	for _, r := range res.RowDatas {
+		values, err := r.ParseText(res.Fields, nil)
+		if err != nil {
+			j.t.Fatal(err)
+		}
+		row := make([]string, len(values))
+		for i := range values {
+			switch v := values[i].Value().(type) {
+			case nil:
+				row[i] = "<null>"
+			case []byte:
+				row[i] = string(v)
+			default:
+				row[i] = fmt.Sprint(v)
+			}
+		}
+		out = append(out, row)
+	}
+	return out
+}
+
+func (j *judge) options(more map[string]any) json.RawMessage {
+	port, _ := strconv.Atoi(j.srv.Port())
+	o := map[string]any{"host": j.srv.Host(), "port": port, "user": j.srv.User(), "password": j.srv.Password(), "database": j.db}
+	for k, v := range more {
+		o[k] = v
+	}
+	raw, _ := json.Marshal(o)
+	return raw
+}
+
+// client opens a client of the connector.
+func (j *judge) client(more map[string]any) *Client {
+	j.t.Helper()
+	c, err := Connector().Open(j.t.Context(), connector.Connection{Name: "shop", Options: j.options(more)})
+	if err != nil {
+		j.t.Fatalf("open: %v", err)
+	}
+	j.t.Cleanup(func() { c.Close() })
+	return c.(*Client)
+}
+
+func (j *judge) reader(c *Client, s connector.Source) connector.Reader {
+	j.t.Helper()
+	r, err := Connector().Read(j.t.Context(), c, s)
+	if err != nil {
+		j.t.Fatalf("read %s: %v", s.Dataset, err)
+	}
+	j.t.Cleanup(func() { r.Close() })
+	return r
+}
+
+// row is a row as text; a mark is code:raw.
+type row []string
+
+func rowsOf(b *record.Batch) []row {
+	out := make([]row, b.Len)
+	for i := range out {
+		out[i] = make(row, len(b.Cols))
+		for c, v := range b.Cols {
+			out[i][c] = "<null>"
+			if !v.Null(i) {
+				out[i][c] = string(record.AppendText(nil, &b.Schema.Fields[c].Type, v, i))
+			}
+		}
+	}
+	for _, m := range b.Marks {
+		out[m.Row][m.Col] = string(m.Code) + ":" + string(m.Raw)
+	}
+	return out
+}
+
+// shardRows reads a shard from a position on, and returns each chunk's rows and position.
+func shardRows(ctx context.Context, r connector.Reader, s connector.Shard, from connector.Position) (rows []row, after []connector.Position, err error) {
+	schema, _, err := r.Schema(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	pool := record.NewPool(0)
+	for chunk, err := range r.Read(ctx, connector.Query{Shard: s, From: from, Schema: schema, Batches: pool}) {
+		if err != nil {
+			return rows, after, err
+		}
+		got := rowsOf(chunk.Batch)
+		rows = append(rows, got...)
+		for range got {
+			after = append(after, chunk.After)
+		}
+		chunk.Batch.Release()
+	}
+	if used := pool.Used(); used != 0 {
+		return rows, after, fmt.Errorf("%d bytes of batches were not given back", used)
+	}
+	return rows, after, nil
+}
+
+// everything reads a whole dataset in the given number of shards.
+func (j *judge) everything(r connector.Reader, shards int) (rows []row, cut []connector.Shard) {
+	j.t.Helper()
+	cut, err := r.Split(j.t.Context(), connector.Shard{}, nil, connector.Hint{Shards: shards})
+	if err != nil {
+		j.t.Fatalf("split: %v", err)
+	}
+	for _, s := range cut {
+		got, _, err := shardRows(j.t.Context(), r, s, nil)
+		if err != nil {
+			j.t.Fatalf("read shard: %v", err)
+		}
+		rows = append(rows, got...)
+	}
+	return rows, cut
+}
+
+func TestURL(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ in, want, dataset string }{
+		{"mysql://shop:p%40ss@db1:3307/shop.orders", `{"host":"db1","password":"p@ss","port":3307,"user":"shop"}`, "shop.orders"},
+		{"mysql://db1/shop.order_*", `{"host":"db1"}`, "shop.order_*"},
+		{"mysql://shop@[::1]:3306/shop.orders", `{"host":"::1","port":3306,"user":"shop"}`, "shop.orders"},
+		{"mysql://db1/shop.orders?allowAllFiles=true", "", ""},
+		{"mysql://db1/shop.orders#x", "", ""},
+	} {
+		u, err := url.Parse(c.in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		options, dataset, err := fromURL(u)
+		got, _ := json.Marshal(options)
+		if (err != nil) != (c.want == "") || (err == nil && (string(got) != c.want || dataset != c.dataset)) {
+			t.Errorf("%s: got %s %q %v, want %s %q", c.in, got, dataset, err, c.want, c.dataset)
+		}
+	}
+}
