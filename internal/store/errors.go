@@ -55,7 +55,7 @@ func (s *Store) fail(doing string, err error) error {
 		}
 		return &connector.Error{Class: f.class, Code: f.code, Text: fmt.Sprintf("%s: %s (%s)", doing, f.text, s.path), Hint: f.hint, Err: err}
 	}
-	if errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist) {
+	if _, ok := errors.AsType[*fs.PathError](err); ok {
 		return (&connector.Error{Class: connector.Config, Code: "TOW-203", Text: doing, Err: err}).
 			WithHint("Check path, owner and mode of the file and its folder; both must be writable.")
 	}

@@ -138,22 +138,29 @@ type ShardRow struct {
 }
 
 const shardColumns = `id, stream, stage, rev, bounds, replay, scope, row_count, bytes, state, worker, epoch, stamp, lease_until, not_before,
-	attempts, failing_since, failure, failure_code, record`
+	attempts, failing_since, failure, failure_code, seq, record`
 
-// scanShard leaves the checkpoint to be parsed from the returned record.
-func scanShard(scan func(...any) error) (r ShardRow, record []byte, err error) {
-	err = scan(&r.Shard.ID, &r.Shard.Stream, &r.Shard.Stage, &r.Shard.Rev, &r.Shard.Range, &r.Shard.Replay, &r.Shard.Scope, &r.Shard.Rows,
-		&r.Shard.Bytes, &r.State, &r.Worker, &r.Epoch, &r.Stamp, &r.Until, &r.NotBefore,
-		&r.Failing.Attempts, &r.Failing.Since, &r.Failing.Text, &r.Failing.Code, &record)
-	return r, record, err
+// saved is a checkpoint as stored; Seq 0 without a record: never saved.
+type saved struct {
+	seq    int64
+	record []byte
 }
 
-// checkpointOf reads a stored record; a shard without one stands at its beginning.
-func checkpointOf(run string, sh connector.Shard, record []byte) (connector.Checkpoint, error) {
-	if record == nil {
+// scanShard leaves the checkpoint to be parsed from what was saved.
+func scanShard(scan func(...any) error) (r ShardRow, cp saved, err error) {
+	err = scan(&r.Shard.ID, &r.Shard.Stream, &r.Shard.Stage, &r.Shard.Rev, &r.Shard.Range, &r.Shard.Replay, &r.Shard.Scope, &r.Shard.Rows,
+		&r.Shard.Bytes, &r.State, &r.Worker, &r.Epoch, &r.Stamp, &r.Until, &r.NotBefore,
+		&r.Failing.Attempts, &r.Failing.Since, &r.Failing.Text, &r.Failing.Code, &cp.seq, &cp.record)
+	return r, cp, err
+}
+
+// checkpointOf reads what was saved. A shard stands at its beginning only when nothing ever was: a record that was lost or
+// damaged is refused.
+func checkpointOf(run string, sh connector.Shard, s saved) (connector.Checkpoint, error) {
+	if s.seq == 0 && len(s.record) == 0 {
 		return connector.Checkpoint{Shard: sh.ID, Rev: sh.Rev, Range: sh.Range}, nil
 	}
-	cp, err := connector.ParseCheckpoint(record)
+	cp, err := connector.ParseCheckpoint(s.record)
 	if err == nil && cp.Shard != sh.ID {
 		err = connector.Errorf(connector.Changed, "TOW-105", "it belongs to shard %q", cp.Shard)
 	}
@@ -198,24 +205,24 @@ func (s *Store) shardsAfter(ctx context.Context, run, stream, after string) ([]S
 		return nil, err
 	}
 	return collect(rows, func(scan func(...any) error) (ShardRow, error) {
-		r, record, err := scanShard(scan)
+		r, saved, err := scanShard(scan)
 		if err != nil {
 			return r, err
 		}
-		r.Checkpoint, err = checkpointOf(run, r.Shard, record)
+		r.Checkpoint, err = checkpointOf(run, r.Shard, saved)
 		return r, err
 	})
 }
 
 // Shard returns one shard; unknown: class Missing, TOW-217.
 func (s *Store) Shard(ctx context.Context, run, id string) (ShardRow, error) {
-	r, record, err := scanShard(s.read.QueryRowContext(ctx, "SELECT "+shardColumns+" FROM shard WHERE run = $1 AND id = $2", run, id).Scan)
+	r, saved, err := scanShard(s.read.QueryRowContext(ctx, "SELECT "+shardColumns+" FROM shard WHERE run = $1 AND id = $2", run, id).Scan)
 	if errors.Is(err, sql.ErrNoRows) {
 		return r, noShard(run, id)
 	}
 	if err != nil {
 		return r, s.fail("read shard "+id+" of run "+run, err)
 	}
-	r.Checkpoint, err = checkpointOf(run, r.Shard, record)
+	r.Checkpoint, err = checkpointOf(run, r.Shard, saved)
 	return r, err
 }

@@ -72,14 +72,14 @@ func (s *Store) LeaseShard(ctx context.Context, q LeaseRequest) (l Leased, ok bo
 			return err
 		}
 		for _, c := range candidates {
-			row, record, err := t.nextShard(ctx, c)
+			row, saved, err := t.nextShard(ctx, c)
 			if errors.Is(err, sql.ErrNoRows) {
 				continue
 			}
 			if err != nil {
 				return err
 			}
-			l, err = t.lease(ctx, c, row, record, q)
+			l, err = t.lease(ctx, c, row, saved, q)
 			ok = err == nil
 			return err
 		}
@@ -93,9 +93,11 @@ const setPending = `state = 0, remaining = CASE WHEN row_count > rows_read THEN 
 
 // expire makes shards pending whose lease is over. The worker's name stays: it may still renew, until another has the shard.
 func (t *tx) expire(ctx context.Context) error {
-	_, err := t.exec(ctx, "UPDATE shard SET "+setPending+" WHERE state = 1 AND lease_until <= $1", t.now)
+	_, err := t.exec(ctx, expireShards, t.now)
 	return err
 }
+
+const expireShards = "UPDATE shard SET " + setPending + " WHERE state = 1 AND lease_until <= $1"
 
 func (t *tx) freeShards(ctx context.Context, run, owner string) error {
 	_, err := t.exec(ctx, "UPDATE shard SET "+setPending+`, worker = '', lease_until = 0
@@ -146,13 +148,13 @@ const selectNext = "SELECT " + shardColumns + ` FROM shard s WHERE s.run = $1 AN
 	AND NOT EXISTS (SELECT 1 FROM shard b WHERE b.run = $1 AND b.stream = $2 AND b.state = 1 AND b.stage < s.stage)
 	ORDER BY s.remaining DESC LIMIT 1`
 
-func (t *tx) nextShard(ctx context.Context, c candidate) (ShardRow, []byte, error) {
+func (t *tx) nextShard(ctx context.Context, c candidate) (ShardRow, saved, error) {
 	return scanShard(t.row(ctx, selectNext, c.run, c.stream, t.now).Scan)
 }
 
-func (t *tx) lease(ctx context.Context, c candidate, row ShardRow, record []byte, q LeaseRequest) (Leased, error) {
+func (t *tx) lease(ctx context.Context, c candidate, row ShardRow, s saved, q LeaseRequest) (Leased, error) {
 	l := Leased{Run: c.run, Stream: c.stream, Shard: row.Shard, Until: t.now + ms(q.TTL), Failing: row.Failing}
-	cp, err := checkpointOf(c.run, row.Shard, record)
+	cp, err := checkpointOf(c.run, row.Shard, s)
 	if err != nil {
 		return l, err
 	}

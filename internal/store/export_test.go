@@ -1,0 +1,21 @@
+package store
+
+import "testing"
+
+// Pragma reads a setting of the writing connection.
+func Pragma(t *testing.T, s *Store, name string) (value string) {
+	t.Helper()
+	if err := s.write.QueryRow("PRAGMA " + name).Scan(&value); err != nil {
+		t.Fatal(err)
+	}
+	return value
+}
+
+// LeaseStatements are the statements that LeaseShard and Progress run over shards.
+func LeaseStatements() map[string]string {
+	return map[string]string{
+		"candidates": selectCandidates,
+		"next":       selectNext,
+		"expire":     expireShards,
+	}
+}
