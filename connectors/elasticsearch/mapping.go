@@ -1,0 +1,312 @@
+package elasticsearch
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/record"
+)
+
+// layout is the columns of a target as fields, in the order of the schema.
+type layout struct {
+	fields  []*field
+	losses  []connector.Loss
+	notes   []string
+	missing map[string]any // fields that an existing index still lacks
+}
+
+// design decides the field of each column. existing is the mapping of the index that is written into; nil for one to be made.
+func (w *writer) design(s *record.Schema, existing *mapping) (*layout, error) {
+	for name := range w.options.Columns {
+		if s.Index(name) < 0 {
+			return nil, connector.Errorf(connector.Config, "TOW-512", "choose types: there is no column %q", name).At("target.options.columns." + name)
+		}
+	}
+	if err := checkFieldNames(s); err != nil {
+		return nil, err
+	}
+	l := &layout{missing: map[string]any{}}
+	for i := range s.Fields {
+		if err := w.designField(l, &s.Fields[i], existing); err != nil {
+			return nil, err
+		}
+	}
+	slices.Sort(l.notes)
+	l.notes = slices.Compact(l.notes)
+	return l, nil
+}
+
+func (w *writer) designField(l *layout, col *record.Field, existing *mapping) error {
+	option, path := w.options.Columns[col.Name], "target.options.columns."+col.Name+".type"
+	esType, policy := option.Type, ""
+	if esType != "" {
+		policy = path
+	}
+	var there string
+	if existing != nil {
+		there = existing.find(col.Name)
+		if there != "" && esType != "" && there != esType {
+			return connector.Errorf(connector.Config, "TOW-513", "match column %s: the index has it as %s, the job wants %s", col.Name, there, esType).At(path).
+				WithHint("Leave the type out, or write into another index.")
+		}
+		esType = max(esType, there)
+	}
+	if esType == "" {
+		esType = defaultType(col.Type, w.client.server)
+	}
+	f := makeField(col.Type, esType)
+	switch {
+	case f == nil && there != "":
+		return connector.Errorf(connector.Config, "TOW-513", "match column %s: the index has it as %s, which cannot hold %s", col.Name, there, col.Type).
+			WithHint("Cast the column with type:, leave it out, or write into another index.")
+	case f == nil:
+		return connector.Errorf(connector.Config, "TOW-512", "map column %s: %q cannot hold %s", col.Name, esType, col.Type).At(path).
+			WithHint("keyword holds every type but bytes; the README lists what fits.")
+	case len(f.losses) > 0 && policy == "":
+		return connector.Errorf(connector.Config, "TOW-513", "match column %s: the index has it as %s: %s", col.Name, esType, f.losses[0]).
+			WithHint("To accept that, name the type: columns: {%s: {type: %s}}.", col.Name, esType)
+	}
+	f.property(col.Type, option, w.options.IgnoreAbove)
+	if option.Analyzer != "" && esType != "text" {
+		return connector.Errorf(connector.Config, "TOW-512", "choose analyser: column %s is a %s field, only text is analysed", col.Name, esType).
+			At("target.options.columns." + col.Name + ".analyzer")
+	}
+	if option.Double {
+		if esType != "keyword" || col.Type.Kind != record.Decimal && col.Type.Kind != record.Uint {
+			return connector.Errorf(connector.Config, "TOW-512", "add double: column %s is no number kept as keyword", col.Name).
+				At("target.options.columns." + col.Name + ".double")
+		}
+		l.losses = append(l.losses, connector.Loss{Column: col.Name, What: "the subfield " + col.Name + ".double holds the nearest double",
+			Policy: "target.options.columns." + col.Name + ".double"})
+	}
+	if there == "" {
+		l.missing[col.Name] = f.mapping
+	}
+	l.fields = append(l.fields, f)
+	l.losses = append(l.losses, f.lossList(col.Name, policy)...)
+	for _, note := range f.notes {
+		l.notes = append(l.notes, "column "+col.Name+": "+note)
+	}
+	return nil
+}
+
+// find returns the type of a field by its path, "" when the mapping lacks it.
+func (m *mapping) find(name string) string {
+	properties := m.Properties
+	for {
+		if p, ok := properties[name]; ok {
+			if p.Type == "" {
+				return "object"
+			}
+			return p.Type
+		}
+		head, rest, dotted := strings.Cut(name, ".")
+		if !dotted {
+			return ""
+		}
+		properties, name = properties[head].Properties, rest
+	}
+}
+
+// checkFieldNames refuses columns that the server would take for something of its own, or for parts of each other.
+func checkFieldNames(s *record.Schema) error {
+	own := []string{"_id", "_index", "_type", "_source", "_routing", "_field_names", "_ignored", "_meta", "_seq_no", "_version", "_primary_term",
+		"_size", "_tier", "_doc_count", "_nested_path", "_feature", "_data_stream_timestamp", "_tsid", "_inference_fields"}
+	refuse := func(name, why string) error {
+		return connector.Errorf(connector.Config, "TOW-512", "map column %q: %s", name, why).WithHint("Give the column another name with to:.")
+	}
+	for i := range s.Fields {
+		name := s.Fields[i].Name
+		switch {
+		case slices.Contains(own, name):
+			return refuse(name, "the server keeps the name for itself")
+		case name == "" || slices.ContainsFunc(strings.Split(name, "."), func(part string) bool { return strings.TrimSpace(part) == "" }):
+			return refuse(name, "a part of the name between dots is empty")
+		}
+		for j := range s.Fields {
+			if strings.HasPrefix(s.Fields[j].Name, name+".") {
+				return refuse(s.Fields[j].Name, "the dot makes it a part of column "+strconv.Quote(name))
+			}
+		}
+	}
+	return nil
+}
+
+// createBody makes the body of the request that creates the index, with the job's fragments merged in.
+func (w *writer) createBody(l *layout, m mark) (map[string]any, error) {
+	mappings := map[string]any{"dynamic": "strict", "properties": map[string]any{}, "_meta": map[string]any{"towpath": m}}
+	properties := mappings["properties"].(map[string]any)
+	maps.Copy(properties, l.missing)
+	if err := mergeMapping(mappings, w.options.Mapping, l); err != nil {
+		return nil, err
+	}
+	settings, err := w.settings()
+	if err != nil {
+		return nil, err
+	}
+	if m.Staging {
+		settings["index.hidden"] = true
+	}
+	if err := checkFieldCount(properties, settings); err != nil {
+		return nil, err
+	}
+	return map[string]any{"settings": settings, "mappings": mappings}, nil
+}
+
+// settings returns the settings fragment with flat names, and the options that are settings.
+func (w *writer) settings() (map[string]any, error) {
+	flat := map[string]any{}
+	if len(w.options.Settings) > 0 && string(w.options.Settings) != "null" {
+		var given map[string]any
+		if err := json.Unmarshal(w.options.Settings, &given); err != nil {
+			return nil, connector.Errorf(connector.Config, "TOW-514", "read settings: not an object").At("target.options.settings")
+		}
+		flatten(flat, "", given)
+	}
+	for name := range flat {
+		why := ""
+		switch {
+		case name == "index.hidden" || name == "index.uuid":
+			why = "the run sets it itself"
+		case strings.HasPrefix(name, "index.mapping.source.") || strings.HasPrefix(name, "index.mapping.synthetic"):
+			why = "_source would not keep the values as they are"
+		case name == "index.default_pipeline" || name == "index.final_pipeline":
+			why = "a pipeline changes the rows"
+		case strings.HasPrefix(name, "index.blocks."):
+			why = "the rows could not be written"
+		case name == "index.mapping.ignore_malformed" || name == "index.mapping.coerce":
+			why = "the index would hold less than the rows"
+		}
+		if why != "" {
+			return nil, connector.Errorf(connector.Config, "TOW-514", "merge settings: %s: %s", name, why).At("target.options.settings")
+		}
+	}
+	for name, value := range map[string]int{"index.number_of_shards": w.options.Shards, "index.number_of_replicas": value(w.options.Replicas)} {
+		if name == "index.number_of_shards" && w.options.Shards == 0 || name == "index.number_of_replicas" && w.options.Replicas == nil {
+			continue
+		}
+		if _, twice := flat[name]; twice {
+			return nil, connector.Errorf(connector.Config, "TOW-514", "merge settings: %s is given as an option too", name).At("target.options.settings")
+		}
+		flat[name] = value
+	}
+	return flat, nil
+}
+
+func value(n *int) int {
+	if n == nil {
+		return 0
+	}
+	return *n
+}
+
+// flatten writes nested settings under dotted names that begin with index.
+func flatten(into map[string]any, prefix string, given map[string]any) {
+	for name, v := range given {
+		full := prefix + name
+		if inner, ok := v.(map[string]any); ok {
+			flatten(into, full+".", inner)
+			continue
+		}
+		if !strings.HasPrefix(full, "index.") {
+			full = "index." + full
+		}
+		into[full] = v
+	}
+}
+
+// mergeMapping merges the job's fragment and refuses what would change what the plan says of a column.
+func mergeMapping(into map[string]any, fragment json.RawMessage, l *layout) error {
+	if len(fragment) == 0 || string(fragment) == "null" {
+		return nil
+	}
+	refuse := func(format string, args ...any) error {
+		return connector.Errorf(connector.Config, "TOW-514", "merge mapping: "+format, args...).At("target.options.mapping")
+	}
+	var given map[string]any
+	if err := json.Unmarshal(fragment, &given); err != nil {
+		return refuse("not an object")
+	}
+	if inner, ok := given["mappings"].(map[string]any); ok && len(given) == 1 {
+		given = inner
+	}
+	if d, ok := given["dynamic"]; ok && fmt.Sprint(d) != "strict" {
+		return refuse("dynamic is strict, so that no field appears that the plan does not name")
+	}
+	for _, name := range []string{"_source", "_routing", "dynamic_templates", "_data_stream_timestamp"} {
+		if _, ok := given[name]; ok {
+			return refuse("%s cannot be set", name)
+		}
+	}
+	if meta, ok := given["_meta"].(map[string]any); ok && meta["towpath"] != nil {
+		return refuse("_meta.towpath is the run's own")
+	}
+	properties, _ := given["properties"].(map[string]any)
+	for name, p := range properties {
+		planned, ours := l.missing[name].(map[string]any)
+		added, _ := p.(map[string]any)
+		if !ours {
+			continue
+		}
+		for _, key := range []string{"type", "enabled"} {
+			if v, ok := added[key]; ok && v != planned[key] {
+				return refuse("properties.%s.%s: the plan has %v; change it under columns", name, key, planned[key])
+			}
+		}
+		for _, key := range []string{"ignore_malformed", "coerce", "format"} {
+			if _, ok := added[key]; ok {
+				return refuse("properties.%s.%s: it would let the index hold something else than the row", name, key)
+			}
+		}
+	}
+	deepMerge(into, given)
+	return nil
+}
+
+func deepMerge(into, from map[string]any) {
+	for name, v := range from {
+		a, okA := into[name].(map[string]any)
+		b, okB := v.(map[string]any)
+		if okA && okB {
+			a = maps.Clone(a)
+			deepMerge(a, b)
+			into[name] = a
+			continue
+		}
+		into[name] = v
+	}
+}
+
+// checkFieldCount refuses what the server would refuse: more fields than index.mapping.total_fields.limit.
+func checkFieldCount(properties, settings map[string]any) error {
+	limit := 1000
+	if v, ok := settings["index.mapping.total_fields.limit"]; ok {
+		limit, _ = strconv.Atoi(strings.TrimSuffix(fmt.Sprint(v), ".0"))
+	}
+	n := countFields(properties)
+	if n <= limit {
+		return nil
+	}
+	return connector.Errorf(connector.Config, "TOW-512", "map columns: %d fields are more than the index takes (%d)", n, limit).At("target.options.settings").
+		WithHint("Pick fewer columns, or set index.mapping.total_fields.limit.")
+}
+
+func countFields(properties map[string]any) int {
+	n := 0
+	for _, p := range properties {
+		n++
+		if m, ok := p.(map[string]any); ok {
+			for _, below := range []string{"fields", "properties"} {
+				if inner, ok := m[below].(map[string]any); ok {
+					n += countFields(inner)
+				}
+			}
+		}
+	}
+	return n
+}

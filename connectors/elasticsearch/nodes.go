@@ -1,0 +1,239 @@
+package elasticsearch
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/towpath/towpath/connector"
+)
+
+// deadFor is how long a node that did not answer is left out while others do.
+const deadFor = 15 * time.Second
+
+// maxAnswer bounds an answer; the largest are those of a bulk request in which every row failed.
+const maxAnswer = 256 << 20
+
+// nodes are the addresses of one cluster: asked in turn, those that do not answer left out for a while.
+type nodes struct {
+	http   *http.Client
+	auth   string // value of the Authorization header; "" for none
+	answer time.Duration
+
+	mu   sync.Mutex
+	list []node
+	next int
+}
+
+type node struct {
+	base string // scheme, host and path prefix, without a slash at its end
+	dead time.Time
+}
+
+// reply is a whole answer.
+type reply struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+func newNodes(o Connection) (*nodes, error) {
+	n := &nodes{answer: time.Duration(o.AnswerSeconds) * time.Second}
+	dial := time.Duration(o.ConnectSeconds) * time.Second
+	for _, text := range o.URLs {
+		u, err := url.Parse(text)
+		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+			return nil, connector.Errorf(connector.Config, "TOW-501", "read address: it is not of the form http://host:9200 or https://host:9200").At("urls")
+		}
+		if u.User != nil {
+			return nil, connector.Errorf(connector.Config, "TOW-501", "read address: it holds a user").At("urls").
+				WithHint("Give user and password as options of their own.")
+		}
+		if u.Port() == "" {
+			u.Host += ":9200"
+		}
+		n.list = append(n.list, node{base: u.Scheme + "://" + u.Host + strings.TrimSuffix(u.EscapedPath(), "/")})
+	}
+	if len(n.list) == 0 {
+		return nil, connector.Errorf(connector.Config, "TOW-501", "read addresses: there are none").At("urls")
+	}
+	switch {
+	case o.APIKey != "" && (o.User != "" || o.Password != ""):
+		return nil, connector.Errorf(connector.Config, "TOW-501", "choose authentication: both an API key and a user are given").At("api_key")
+	case o.APIKey != "":
+		n.auth = "ApiKey " + o.APIKey
+	case o.User != "":
+		n.auth = "Basic " + base64.StdEncoding.EncodeToString([]byte(o.User+":"+o.Password))
+	}
+	trust, err := o.TLS.config()
+	if err != nil {
+		return nil, err
+	}
+	n.http = &http.Client{
+		Transport: &http.Transport{
+			Proxy:                 http.ProxyFromEnvironment,
+			DialContext:           (&net.Dialer{Timeout: dial, KeepAlive: 30 * time.Second}).DialContext,
+			TLSClientConfig:       trust,
+			TLSHandshakeTimeout:   dial,
+			MaxIdleConnsPerHost:   32,
+			IdleConnTimeout:       time.Minute,
+			DisableCompression:    true,
+			ExpectContinueTimeout: time.Second,
+			WriteBufferSize:       64 << 10,
+			ReadBufferSize:        64 << 10,
+		},
+		// A redirect would carry rows and credentials to an address that nobody named.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	return n, nil
+}
+
+// config makes the trust of https addresses.
+func (t TLS) config() (*tls.Config, error) {
+	c := &tls.Config{MinVersion: tls.VersionTLS12}
+	if t.CA != "" {
+		c.RootCAs = x509.NewCertPool()
+		if !c.RootCAs.AppendCertsFromPEM([]byte(t.CA)) {
+			return nil, connector.Errorf(connector.Config, "TOW-503", "read certificates: no PEM certificate found").At("tls.ca").
+				WithHint("Give the certificate itself, or ${file:/path/ca.pem}.")
+		}
+	}
+	if t.Fingerprint != "" {
+		want, err := hex.DecodeString(strings.ReplaceAll(t.Fingerprint, ":", ""))
+		if err != nil || len(want) != sha256.Size {
+			return nil, connector.Errorf(connector.Config, "TOW-503", "read fingerprint: it is not a SHA-256 in hex").At("tls.fingerprint")
+		}
+		// The fingerprint replaces the system's authorities, as in Elastic's own clients.
+		c.InsecureSkipVerify = true
+		c.VerifyConnection = func(s tls.ConnectionState) error { return verifyFingerprint(s, want) }
+	} else if t.Insecure {
+		c.InsecureSkipVerify = true
+	}
+	return c, nil
+}
+
+// verifyFingerprint takes a server whose own certificate has the fingerprint, or whose certificate is signed by the one that
+// has it: a foreign certificate that is merely shown along proves nothing.
+func verifyFingerprint(s tls.ConnectionState, want []byte) error {
+	for i, cert := range s.PeerCertificates {
+		got := sha256.Sum256(cert.Raw)
+		if subtle.ConstantTimeCompare(got[:], want) != 1 {
+			continue
+		}
+		if i == 0 {
+			return nil
+		}
+		roots, between := x509.NewCertPool(), x509.NewCertPool()
+		roots.AddCert(cert)
+		for _, c := range s.PeerCertificates[1:] {
+			between.AddCert(c)
+		}
+		if _, err := s.PeerCertificates[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, DNSName: s.ServerName}); err == nil {
+			return nil
+		}
+	}
+	return errFingerprint
+}
+
+var errFingerprint = errors.New("the server shows another certificate than the fingerprint names")
+
+// pick returns the place of the node to ask: the next living one, or the one that has been dead longest.
+func (n *nodes) pick(now time.Time) int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	best := n.next
+	for i := range n.list {
+		at := (n.next + i) % len(n.list)
+		if !n.list[at].dead.After(now) {
+			best = at
+			break
+		}
+		if n.list[at].dead.Before(n.list[best].dead) {
+			best = at
+		}
+	}
+	n.next = (best + 1) % len(n.list)
+	return best
+}
+
+func (n *nodes) mark(at int, dead time.Time) {
+	n.mu.Lock()
+	n.list[at].dead = dead
+	n.mu.Unlock()
+}
+
+// send asks one node after the other until one answers. Every request of this package can be repeated: writes carry their
+// ids and versions.
+func (n *nodes) send(ctx context.Context, method, path, kind string, body []byte) (reply, error) {
+	var last error
+	for range n.list {
+		at := n.pick(time.Now())
+		r, err := n.ask(ctx, at, method, path, kind, body)
+		if err == nil {
+			n.mark(at, time.Time{})
+			return r, nil
+		}
+		if ctx.Err() != nil {
+			return reply{}, context.Cause(ctx)
+		}
+		if e := trustError(err); e != nil {
+			return reply{}, e
+		}
+		n.mark(at, time.Now().Add(deadFor))
+		last = err
+	}
+	return reply{}, connector.Errorf(connector.Retry, "TOW-500", "reach cluster: %w", last).
+		WithHint("Check that a node listens at the addresses under urls.")
+}
+
+func (n *nodes) ask(ctx context.Context, at int, method, path, kind string, body []byte) (reply, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, n.answer, errors.New("no answer within the time that the connection's option answer_seconds gives"))
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, n.list[at].base+path, bytes.NewReader(body))
+	if err != nil {
+		return reply{}, err
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", kind)
+	}
+	req.Header.Set("Accept", "application/json")
+	if n.auth != "" {
+		req.Header.Set("Authorization", n.auth)
+	}
+	resp, err := n.http.Do(req)
+	if err != nil {
+		return reply{}, timeoutCause(ctx, err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	buf := new(bytes.Buffer)
+	if resp.ContentLength > 0 {
+		buf.Grow(int(min(resp.ContentLength, maxAnswer)) + bytes.MinRead)
+	}
+	if _, err := buf.ReadFrom(io.LimitReader(resp.Body, maxAnswer)); err != nil {
+		return reply{}, timeoutCause(ctx, err)
+	}
+	return reply{status: resp.StatusCode, header: resp.Header, body: buf.Bytes()}, nil
+}
+
+// timeoutCause names our own deadline in place of the library's "context deadline exceeded".
+func timeoutCause(ctx context.Context, err error) error {
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+func (n *nodes) close() { n.http.CloseIdleConnections() }
