@@ -33,14 +33,14 @@ type Cast struct {
 	zone   *time.Location
 	lo, hi int64 // of the source's integers, where a loop needs them
 	factor int64
-	run    func(c *Cast, out *castOutput, src *Vector)
+	run    loop
 }
 
 // NewCast decides how values of one type become values of another.
 func NewCast(from, to Type, o CastOptions) *Cast {
 	c := &Cast{From: from, To: to, zone: o.Zone}
 	c.decide()
-	if c.run == nil {
+	if c.run == loopNone {
 		c.Decision = Refused
 		if c.Loss == "" {
 			c.Loss = "no exact conversion from " + from.String() + " to " + to.String()
@@ -53,11 +53,11 @@ func NewCast(from, to Type, o CastOptions) *Cast {
 // with the text form of the value; rows are counted from the first cell of src. A NULL stays NULL without a mark. It
 // panics on a cast that is refused.
 func (c *Cast) Apply(dst, src *Vector, col int, marks []Mark) []Mark {
-	if c.run == nil {
+	if c.run == loopNone {
 		panic("record: apply a refused cast from " + c.From.String() + " to " + c.To.String())
 	}
 	out := castOutput{dst: dst, col: col, marks: marks}
-	c.run(c, &out, src)
+	c.dispatch(&out, src)
 	return out.marks
 }
 
@@ -74,7 +74,7 @@ func (o *castOutput) mark(c *Cast, src *Vector, i int, code Code) {
 	o.marks = append(o.marks, Mark{Row: i, Col: o.col, Code: code, Raw: AppendText(nil, &c.From, src, i)})
 }
 
-func (c *Cast) set(d Decision, loss string, run func(*Cast, *castOutput, *Vector)) {
+func (c *Cast) set(d Decision, loss string, run loop) {
 	c.Decision, c.Loss, c.run = d, loss, run
 }
 
@@ -82,7 +82,7 @@ func (c *Cast) set(d Decision, loss string, run func(*Cast, *castOutput, *Vector
 func (c *Cast) decide() {
 	from, to := &c.From, &c.To
 	if from.same(to) {
-		c.set(Same, "", castCopy)
+		c.set(Same, "", loopCopy)
 		return
 	}
 	switch {

@@ -55,7 +55,7 @@ func (c *Cast) decideExact() {
 	}
 	lo, hi, scale := from.bounds()
 	toLo, toHi, toScale := to.bounds()
-	c.set(Checked, "", castExact)
+	c.set(Checked, "", loopExact)
 	switch {
 	case scale > toScale:
 		c.Loss = "values with more than " + itoa(toScale) + " fraction digits are marked SCALE"
@@ -92,11 +92,11 @@ func (c *Cast) pickInt64(toLo, toHi int128, shift int) {
 	c.lo, c.hi = int64(toLo[0]), int64(toHi[0])
 	switch {
 	case src == FormInt64 && dst == FormInt64:
-		c.run = castInt64
+		c.run = loopInt64
 	case src == FormInt64 && dst == FormUint64:
-		c.run = castInt64Uint64
+		c.run = loopInt64Uint64
 	case src == FormUint64 && dst == FormInt64:
-		c.run = castUint64Int64
+		c.run = loopUint64Int64
 	}
 }
 

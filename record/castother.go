@@ -1,6 +1,9 @@
 package record
 
-import "math"
+import (
+	"math"
+	"strconv"
+)
 
 // decideInexact covers floats, and decimals that are kept as text.
 func (c *Cast) decideInexact() {
@@ -8,33 +11,33 @@ func (c *Cast) decideInexact() {
 	switch {
 	case from.Kind == Float && to.Kind == Float:
 		if to.Bits >= from.Bits {
-			c.set(Widening, "", castCopy)
+			c.set(Widening, "", loopCopy)
 			return
 		}
-		c.set(Checked, "values that no float32 is are marked SCALE or RANGE", castFloat32)
+		c.set(Checked, "values that no float32 is are marked SCALE or RANGE", loopFloat32)
 	case to.Kind == Float && from.Kind == Int:
-		c.set(Checked, "integers that the float does not hold exactly are marked SCALE", castIntFloat)
+		c.set(Checked, "integers that the float does not hold exactly are marked SCALE", loopIntFloat)
 		if mantissa(to) >= from.Bits && from.Bits > 0 {
 			c.Decision, c.Loss = Widening, ""
 		}
 	case to.Kind == Float && (from.Kind == Uint || from.Kind == Bit && from.Form() == FormUint64):
-		c.set(Checked, "integers that the float does not hold exactly are marked SCALE", castUintFloat)
+		c.set(Checked, "integers that the float does not hold exactly are marked SCALE", loopUintFloat)
 		if _, hi, _ := from.bounds(); hi[0] <= 1<<mantissa(to) {
 			c.Decision, c.Loss = Widening, ""
 		}
 	case from.Kind == Float && (to.Kind == Int || to.Kind == Uint):
-		c.set(Checked, "fractions are marked SCALE, others RANGE or NONFINITE", castThroughText)
+		c.set(Checked, "fractions are marked SCALE, others RANGE or NONFINITE", loopFloatInt)
 	case from.Kind == Float && to.Kind == Decimal:
-		c.set(Checked, "values whose shortest text the decimal does not hold are marked SCALE, RANGE or NONFINITE", castThroughText)
+		c.set(Checked, "values whose shortest text the decimal does not hold are marked SCALE, RANGE or NONFINITE", loopThroughText)
 	case from.Kind == Decimal && to.Kind == Float:
-		c.set(Checked, "values that do not come back from the float with the same digits are marked SCALE", castThroughText)
+		c.set(Checked, "values that do not come back from the float with the same digits are marked SCALE", loopThroughText)
 	case from.Kind == Decimal && (to.Kind == Decimal || to.Kind == Int || to.Kind == Uint):
-		c.set(Checked, "values that "+to.String()+" does not hold are marked RANGE or SCALE", castThroughText)
+		c.set(Checked, "values that "+to.String()+" does not hold are marked RANGE or SCALE", loopThroughText)
 		if to.Kind == Decimal && to.Precision == 0 || holdsDecimal(from, to) {
 			c.Decision, c.Loss = Widening, ""
 		}
 	case (from.Kind == Int || from.Kind == Uint || from.Kind == Year) && to.Kind == Decimal:
-		c.set(Checked, "values that "+to.String()+" does not hold are marked RANGE", castThroughText)
+		c.set(Checked, "values that "+to.String()+" does not hold are marked RANGE", loopThroughText)
 		if to.Precision == 0 || to.Precision-to.Scale >= 20 {
 			c.Decision, c.Loss = Widening, ""
 		}
@@ -107,26 +110,47 @@ func fitsFloat(m uint64, bits int) bool {
 	return m < 1<<bits
 }
 
-// castThroughText takes the text form of the value for the value: the shortest one of a float, and a float back only
-// where it has the same digits.
+// castFloatInt takes whole numbers, all of whose digits count: the shortest text of a large one is another number.
+func castFloatInt(c *Cast, o *castOutput, src *Vector) {
+	least, _ := c.To.intRange()
+	limit := -float64(least) // one more than the greatest, a power of two
+	if c.To.Kind == Uint {
+		least, limit = 0, math.Ldexp(1, c.To.bitLength())
+	}
+	for i, x := range src.Float64 {
+		switch {
+		case src.Null(i):
+			o.dst.AppendNull()
+		case math.IsNaN(x) || math.IsInf(x, 0):
+			o.mark(c, src, i, NonFinite)
+		case x < float64(least) || x >= limit:
+			o.mark(c, src, i, Range)
+		case x != math.Trunc(x):
+			o.mark(c, src, i, Scale)
+		case c.To.Kind == Uint:
+			o.dst.AppendUint64(uint64(x))
+		default:
+			o.dst.AppendInt64(int64(x))
+		}
+	}
+}
+
+// castThroughText takes the text form of the value for the value: the shortest one of a float with a fraction, all digits
+// of a whole one, and a float back only where it has the same digits.
 func castThroughText(c *Cast, o *castOutput, src *Vector) {
 	var buf [128]byte
-	exponent := c.From.Kind == Float && (c.To.Kind == Int || c.To.Kind == Uint)
 	for i := range src.Len {
 		if src.Null(i) {
 			o.dst.AppendNull()
 			continue
 		}
-		text := AppendText(buf[:0], &c.From, src, i)
-		if exponent && math.Abs(src.Float64[i]) >= 1e20 && !math.IsInf(src.Float64[i], 0) {
-			o.mark(c, src, i, Range) // its text has an exponent, which integers do not
-			continue
+		text := buf[:0]
+		if src.Form == FormFloat64 && math.Trunc(src.Float64[i]) == src.Float64[i] && math.Abs(src.Float64[i]) < 1e100 {
+			text = strconv.AppendFloat(text, src.Float64[i], 'f', 0, 64)
+		} else {
+			text = AppendText(text, &c.From, src, i)
 		}
-		if exponent && math.Abs(src.Float64[i]) < 1e-6 && src.Float64[i] != 0 {
-			o.mark(c, src, i, Scale)
-			continue
-		}
-		if code := AppendParsed(o.dst, &c.To, text); code != "" {
+		if code := appendNumeric(o.dst, &c.To, text); code != "" {
 			o.mark(c, src, i, code)
 		}
 	}
@@ -138,14 +162,14 @@ func (c *Cast) decideOther() {
 	switch {
 	case from.Kind == Bytes && to.Kind == Bytes:
 		if !to.Fixed && (to.Length == 0 || from.Length > 0 && from.Length <= to.Length) {
-			c.set(Widening, "", castCopy)
+			c.set(Widening, "", loopCopy)
 			return
 		}
-		c.set(Checked, "bytes of another length than "+to.String()+" takes are marked TRUNC or SHAPE", castBytes)
+		c.set(Checked, "bytes of another length than "+to.String()+" takes are marked TRUNC or SHAPE", loopBytes)
 	case from.Kind == UUID && to.Kind == Bytes && (to.Length == 0 || to.Length == 16 || to.Length > 16 && !to.Fixed):
-		c.set(Widening, "", castUUIDBytes)
+		c.set(Widening, "", loopUUIDBytes)
 	case from.Kind == Bytes && to.Kind == UUID:
-		c.set(Checked, "bytes of another length than 16 are marked SHAPE", castBytesUUID)
+		c.set(Checked, "bytes of another length than 16 are marked SHAPE", loopBytesUUID)
 	case (from.Kind == Enum || from.Kind == Set) && (to.Kind == Enum || to.Kind == Set):
 		c.decideLabels()
 	case from.Kind == Native && to.Kind == Native:
@@ -155,7 +179,7 @@ func (c *Cast) decideOther() {
 	case from.Kind == Bit && to.Kind == Bit:
 		c.Loss = "bit strings of different lengths"
 	case from.Kind == to.Kind && (from.Kind == Geometry || from.Kind == Document):
-		c.set(Same, "", castCopy)
+		c.set(Same, "", loopCopy)
 	}
 }
 
@@ -165,7 +189,7 @@ func (c *Cast) decideLabels() {
 		c.Loss = "a set has more than one label"
 		return
 	}
-	c.set(Checked, "labels that the target does not have are marked RANGE", castFromText)
+	c.set(Checked, "labels that the target does not have are marked RANGE", loopFromText)
 	if from.Kind == Enum && len(from.Labels) > 0 || len(to.Labels) == 0 {
 		for _, label := range from.Labels {
 			if len(to.Labels) > 0 && !hasLabel(to.Labels, []byte(label)) {

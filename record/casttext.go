@@ -37,7 +37,7 @@ func (t *Type) maxText() int64 {
 func (c *Cast) decideToText() {
 	from, to := &c.From, &c.To
 	longest := from.maxText()
-	run := castToText
+	run := loopToText
 	unchecked := true
 	switch from.Kind {
 	case Text:
@@ -45,14 +45,14 @@ func (c *Cast) decideToText() {
 		if from.Length > 0 {
 			longest = from.Length * [3][3]int64{Chars: {1, 4, 2}, Octets: {1, 1, 1}, UTF16: {1, 3, 1}}[from.Unit][to.Unit]
 		}
-		run = castText
+		run = loopText
 	case Enum, JSON, Set, Native:
-		run = castText
+		run = loopText
 	case Bytes:
-		c.set(Checked, "bytes that are not UTF-8 are marked UTF8", castText)
+		c.set(Checked, "bytes that are not UTF-8 are marked UTF8", loopText)
 		return
 	}
-	if to.Fixed && !from.Fixed && (run != nil && (from.Kind == Text || from.Kind == Enum || from.Kind == Native || from.Kind == Set)) {
+	if to.Fixed && !from.Fixed && run == loopText {
 		unchecked = false
 	}
 	if to.Length > 0 && (longest == 0 || longest > to.Length) {
@@ -118,13 +118,13 @@ func (o *castOutput) markRaw(i int, code Code, raw []byte) {
 func (c *Cast) decideToJSON() {
 	switch c.From.Kind {
 	case Bool, Int, Uint, Decimal:
-		c.set(Widening, "", castToText)
+		c.set(Widening, "", loopToText)
 	case Float:
-		c.set(Checked, "NaN and infinities are marked NONFINITE", castFloatToJSON)
+		c.set(Checked, "NaN and infinities are marked NONFINITE", loopFloatToJSON)
 	case Text, Native:
-		c.set(Checked, "texts that are not JSON are marked TYPE", castFromText)
+		c.set(Checked, "texts that are not JSON are marked TYPE", loopFromText)
 	case Bytes:
-		c.set(Checked, "bytes that are not JSON are marked TYPE or UTF8", castFromText)
+		c.set(Checked, "bytes that are not JSON are marked TYPE or UTF8", loopFromText)
 	}
 }
 
@@ -151,16 +151,16 @@ func (c *Cast) decideFromText() {
 		case c.From.Kind != Text:
 			return
 		case to.Length == 0 || c.From.Length > 0 && !to.Fixed && c.From.Unit == Octets && c.From.Length <= to.Length:
-			c.set(Widening, "", castBytes)
+			c.set(Widening, "", loopBytes)
 		default:
-			c.set(Checked, "texts of another length than "+to.String()+" takes are marked TRUNC or SHAPE", castBytes)
+			c.set(Checked, "texts of another length than "+to.String()+" takes are marked TRUNC or SHAPE", loopBytes)
 		}
 	case Document, List, Geometry:
 		return
 	case Native:
-		c.set(Widening, "", castCopy)
+		c.set(Widening, "", loopCopy)
 	default:
-		c.set(Checked, "texts that are no "+to.String()+" are marked", castFromText)
+		c.set(Checked, "texts that are no "+to.String()+" are marked", loopFromText)
 	}
 }
 

@@ -8,31 +8,31 @@ func (c *Cast) decideTemporal() {
 	moment := func(k Kind) bool { return k == Datetime || k == Instant }
 	switch {
 	case from.Kind == Date && to.Kind == Date:
-		c.set(Checked, "dates outside the target's range are marked RANGE", castLimited)
+		c.set(Checked, "dates outside the target's range are marked RANGE", loopLimited)
 	case from.Kind == Time && to.Kind == Time:
-		c.decidePrecision(castTime)
+		c.decidePrecision(loopTime)
 	case from.Kind == Date && to.Kind == Datetime:
-		c.set(Checked, "dates outside the target's range are marked RANGE", castDateMoment)
+		c.set(Checked, "dates outside the target's range are marked RANGE", loopDateMoment)
 	case from.Kind == Datetime && to.Kind == Date:
-		c.set(Checked, "values that are not midnight are marked SCALE", castMomentDate)
+		c.set(Checked, "values that are not midnight are marked SCALE", loopMomentDate)
 	case from.Kind == to.Kind && moment(from.Kind):
-		c.decidePrecision(castMoment)
+		c.decidePrecision(loopMoment)
 		if from.Offset && !to.Offset {
 			c.Decision, c.Loss = Lossy, "the original UTC offset is lost; the instant is kept"
 		}
 	case moment(from.Kind) && moment(to.Kind):
 		c.decideZone()
 	case from.Kind == Time && to.Kind == Interval:
-		c.set(Widening, "", castTimeInterval)
+		c.set(Widening, "", loopTimeInterval)
 		if from.Precision > 6 {
 			c.Decision, c.Loss = Checked, "times finer than a microsecond are marked SCALE"
 		}
 	case from.Kind == Interval && to.Kind == Time:
-		c.set(Checked, "intervals of months or days are marked SHAPE", castIntervalTime)
+		c.set(Checked, "intervals of months or days are marked SHAPE", loopIntervalTime)
 	}
 }
 
-func (c *Cast) decidePrecision(run func(*Cast, *castOutput, *Vector)) {
+func (c *Cast) decidePrecision(run loop) {
 	limited := c.To.Limits != nil
 	narrower := c.From.Form() == FormFixed16 && c.To.Form() == FormInt64
 	switch {
@@ -50,10 +50,10 @@ func (c *Cast) decideZone() {
 		c.Loss = "a wall clock and an instant convert only with a declared zone"
 		return
 	}
-	run := castWallInstant
+	run := loopWallInstant
 	loss := "wall clocks that do not exist or exist twice in the zone are marked TZGAP or TZAMBIG"
 	if c.From.Kind == Instant {
-		run, loss = castInstantWall, "instants whose wall clock exists twice in the zone are marked TZAMBIG"
+		run, loss = loopInstantWall, "instants whose wall clock exists twice in the zone are marked TZAMBIG"
 	}
 	c.set(Checked, loss, run)
 	if c.From.Offset {
