@@ -3,12 +3,18 @@ package app
 
 import (
 	"os"
+	_ "time/tzdata" // time zones of jobs, also where the machine has none
 
 	"github.com/towpath/towpath/connector"
 	"github.com/towpath/towpath/internal/cli"
 )
 
-// Main runs the program with the process's arguments and exits with its code.
-func Main(set connector.Set) {
-	os.Exit(cli.Run(set, os.Args[1:], cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
+// Main runs the program with the process's arguments and exits with its code. version may be empty.
+func Main(set connector.Set, version string) {
+	os.Exit(Run(set, version))
+}
+
+// Run is Main that returns the exit code.
+func Run(set connector.Set, version string) int {
+	return cli.Run(set, version, os.Args[1:], cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr})
 }

@@ -6,4 +6,7 @@ import (
 	"github.com/towpath/towpath/connectors/all"
 )
 
-func main() { app.Main(all.Connectors()) }
+// version is set by the linker.
+var version string
+
+func main() { app.Main(all.Connectors(), version) }

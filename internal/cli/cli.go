@@ -63,15 +63,16 @@ type commands struct {
 type session struct {
 	Streams
 	set     connector.Set
+	version string
 	flags   *commands
 	command string // as typed, without arguments: "job check"
 	code    int    // exit code of a command that answered
 }
 
 // Run parses args, runs the command and returns the exit code.
-func Run(set connector.Set, args []string, std Streams) int {
+func Run(set connector.Set, version string, args []string, std Streams) int {
 	var flags commands
-	s := &session{Streams: std, set: set, flags: &flags}
+	s := &session{Streams: std, set: set, version: version, flags: &flags}
 	exited, exitCode := false, 0
 	parser, err := kong.New(&flags, kong.Name("towpath"),
 		kong.Description("Copies data between unlike stores. Every row is accounted for: a run can be paused, killed or cut off at any moment and goes on where it was."),

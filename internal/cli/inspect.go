@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -321,9 +322,9 @@ type versionCmd struct{}
 
 // Run prints the version that the build was given, or the module's.
 func (c *versionCmd) Run(s *session) error {
-	version, revision := "unknown", ""
+	version, revision := s.version, ""
 	if info, ok := debug.ReadBuildInfo(); ok {
-		version = info.Main.Version
+		version = cmp.Or(version, info.Main.Version)
 		for _, setting := range info.Settings {
 			if setting.Key == "vcs.revision" {
 				revision = setting.Value

@@ -116,6 +116,9 @@ func (p *Planner) stream(ctx context.Context, run string, j *job.Job, i int, ref
 	if s.Target, err = writer.Plan(ctx, want); err != nil {
 		return nil, nil, err
 	}
+	if js.Create == job.CreateNever && !s.Target.Exists {
+		refused.add(at+".create", "TOW-127", "target %s does not exist, and the job says not to create it", s.Sink.Dataset)
+	}
 	s.decide(at, refused)
 	shards, err := reader.Split(ctx, connector.Shard{}, nil, connector.Hint{Shards: j.Settings.Shards})
 	if err != nil {
