@@ -49,7 +49,7 @@ func Run(t *testing.T, open Open) {
 		"divide is one change":                          testDivide,
 		"sums of progress are those of the shards":      testProgress,
 		"two stores lease 1,000 shards once":            testTwoStores,
-		"100,000 shards":                                testMany,
+		"the largest plan":                              testMany,
 		"cancelled call changes nothing and store goes": testCancel,
 	} {
 		t.Run(name, func(t *testing.T) {
