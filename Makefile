@@ -1,7 +1,6 @@
 # What can be done with this tree; `make` alone lists it.
 
-GO      ?= go
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+GO ?= go
 SERVERS := mariadb mysql55 elasticsearch7 elasticsearch8 opensearch
 
 # reproducible and without C; the race detector alone wants C
@@ -12,8 +11,8 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
-build: ## bin/towpath
-	$(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/towpath ./cmd/towpath
+build: ## bin/towpath; its version is the repository's, stamped by Go
+	$(GO) build -trimpath -buildvcs=true -ldflags '-s -w' -o bin/towpath ./cmd/towpath
 
 .PHONY: quickstart
 quickstart: ## build, copy a sample shop of 1,000,000 rows, pause, resume, compare: Go and sh alone

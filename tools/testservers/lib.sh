@@ -111,11 +111,20 @@ await() {
   fail "$NAME not ready after ${WAIT:-120} s; see $LOGS/server.log"
 }
 
-# gone: waits until the process has left its ports, 30 s at most.
+# quiet: whether nothing listens on the server's ports.
+quiet() {
+  local port
+  for port in $(ports); do
+    ! listening "$port" || return 1
+  done
+}
+
+# gone: waits until the process has ended and left its ports, 30 s at most. A killed process of many threads counts as dead some
+# time before the last thread has closed the sockets.
 gone() {
   local tenths
   for tenths in $(seq 1 300); do
-    running || return 0
+    running || ! quiet || return 0
     sleep 0.1
   done
   return 1
