@@ -27,6 +27,7 @@ var castCases = []struct {
 	{"int8", "bool", record.Checked, "-1", "", record.Range, ""}, {"bool", "int8", record.Widening, "true", "1", "", ""},
 	{"bit(1)", "bool", record.Widening, "1", "true", "", ""}, {"bit(10)", "uint16", record.Widening, "1000000011", "515", "", ""},
 	{"uint16", "bit(10)", record.Checked, "515", "1000000011", "", ""}, {"uint16", "bit(10)", record.Checked, "1024", "", record.Range, ""},
+	{"decimal(5,-2)", "uint8", record.Checked, "100", "100", "", ""}, {"decimal(5,-2)", "uint8", record.Checked, "300", "", record.Range, ""},
 	{"bit(10)", "bit(12)", record.Refused, "", "", "", ""}, {"bit(70)", "uint64", record.Refused, "", "", "", ""},
 	{"decimal(10,3)", "decimal(10,2)", record.Checked, "1.005", "", record.Scale, ""}, {"decimal(10,3)", "decimal(10,2)", record.Checked, "1.500", "1.50", "", ""},
 	{"decimal(2,1)", "int32", record.Checked, "2.5", "", record.Scale, ""}, {"decimal(18,2)", "decimal(30,4)", record.Widening, "-1.25", "-1.2500", "", ""},

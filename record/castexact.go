@@ -132,7 +132,7 @@ func castInt64Uint64(c *Cast, o *castOutput, src *Vector) {
 		case x < c.lo || x > c.hi:
 			o.mark(c, src, i, Range)
 		default:
-			o.dst.AppendUint64(uint64(x))
+			o.dst.AppendUint64(uint64(x * c.factor))
 		}
 	}
 }

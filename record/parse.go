@@ -168,6 +168,9 @@ func parseInt(text []byte, lo, hi int64) (int64, Code) {
 	return x, ""
 }
 
+// maxFloatDigits is the most significant digits that a float64 has when all of them are written.
+const maxFloatDigits = 767
+
 // parseFloat accepts a number that is a float of the width, written with as many digits as the text has. So 0.1 and
 // 0.10000000000000001 are the same float64, and 9007199254740993 is none.
 func parseFloat(text []byte, width int) (float64, Code) {
@@ -205,10 +208,10 @@ func parseFloat(text []byte, width int) (float64, Code) {
 	if digits <= sure && abs >= least {
 		return x, ""
 	}
-	var buf [64]byte
-	if digits > 40 {
+	if digits > maxFloatDigits {
 		return 0, Scale
 	}
+	var buf [64]byte
 	printed := strconv.AppendFloat(buf[:0], abs, 'e', digits-1, 64)
 	for i, j := 0, first; j < end; i++ {
 		if printed[i] == '.' {

@@ -203,6 +203,9 @@ func TestCastsAreExactOrMarked(t *testing.T) {
 				}
 				return
 			}
+			if from.Kind == record.Text {
+				return // a text has forms that do not come back: 0 is false
+			}
 			again := record.NewVector(from.Form())
 			if marks := back.Apply(again, dst, 0, nil); len(marks) > 0 || !sameNumber(texts(from, again)[0], texts(from, src)[0]) {
 				t.Fatalf("%s %q to %s is %q and back %q, marks %v", from, texts(from, src), to, texts(to, dst), texts(from, again), marks)
