@@ -3,6 +3,7 @@ package connector
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 )
 
@@ -27,7 +28,13 @@ const (
 
 var classNames = [...]string{"other", "retry", "busy", "full", "fenced", "unknown", "lost", "changed", "config", "row", "missing", "denied"}
 
-func (c Class) String() string { return classNames[c] }
+// String returns the class's name, as logs and plans show it.
+func (c Class) String() string {
+	if c < 0 || int(c) >= len(classNames) {
+		return "class(" + strconv.Itoa(int(c)) + ")"
+	}
+	return classNames[c]
+}
 
 // Error is an error that a person or the engine can act on.
 type Error struct {
@@ -60,10 +67,14 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Errorf makes an Error of a class; a %w in the format becomes its cause, already part of the text.
+// Errorf makes an Error of a class; what the format's %w stand for become its causes, already part of the text.
 func Errorf(class Class, code, format string, args ...any) *Error {
 	wrapped := fmt.Errorf(format, args...)
-	return &Error{Class: class, Code: code, Text: wrapped.Error(), Err: errors.Unwrap(wrapped), inText: true}
+	e := &Error{Class: class, Code: code, Text: wrapped.Error(), Err: errors.Unwrap(wrapped), inText: true}
+	if _, several := wrapped.(interface{ Unwrap() []error }); several {
+		e.Err = wrapped
+	}
+	return e
 }
 
 // ClassOf returns the class of the outermost Error in err's chain; Other when there is none.

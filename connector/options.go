@@ -23,7 +23,8 @@ func DecodeOptions[T any](o *Options, raw json.RawMessage, at string) (T, error)
 	if problem := o.Decode(raw, &out); problem != nil {
 		e := Errorf(Config, "TOW-001", "%s", problem.Text)
 		e.Path, e.Hint = problem.PathBelow(at), problem.Hint
-		return out, e
+		var zero T
+		return zero, e
 	}
 	return out, nil
 }
