@@ -50,6 +50,7 @@ var castCases = []struct {
 	{"float64", "float32", record.Checked, "0.1", "", record.Scale, ""}, {"float64", "float32", record.Checked, "1e+300", "", record.Range, ""},
 	{"float64", "float32", record.Checked, "NaN", "NaN", "", ""}, {"float32", "float64", record.Widening, "0.5", "0.5", "", ""},
 	{"decimal(10,2)", "float64", record.Checked, "0.10", "0.1", "", ""}, {"decimal(20,0)", "float64", record.Checked, "9007199254740993", "", record.Scale, ""},
+	{"decimal(18,0)", "float64", record.Checked, "20000000000000010", "", record.Scale, ""}, {"decimal(18,0)", "float64", record.Checked, "20000000000000008", "20000000000000010", "", ""},
 	{"year", "int16", record.Widening, "2026", "2026", "", ""}, {"int16", "year", record.Checked, "0", "0000", "", ""}, {"int16", "year", record.Checked, "1900", "", record.Range, ""},
 	{"int64", "text(3)", record.Checked, "1234", "", record.Trunc, ""}, {"int64", "text(20)", record.Widening, "-9223372036854775808", "-9223372036854775808", "", ""},
 	{"text(10)", "text(20)", record.Widening, "abc", "abc", "", ""}, {"text", "text(3)", record.Checked, "abc ", "", record.Trunc, ""},

@@ -136,24 +136,63 @@ func castFloatInt(c *Cast, o *castOutput, src *Vector) {
 }
 
 // castThroughText takes the text form of the value for the value: the shortest one of a float with a fraction, all digits
-// of a whole one, and a float back only where it has the same digits.
+// of a whole one, and a float for a decimal only where that text is the decimal again.
 func castThroughText(c *Cast, o *castOutput, src *Vector) {
-	var buf [128]byte
+	var buf, back [128]byte
 	for i := range src.Len {
 		if src.Null(i) {
 			o.dst.AppendNull()
 			continue
 		}
 		text := buf[:0]
-		if src.Form == FormFloat64 && math.Trunc(src.Float64[i]) == src.Float64[i] && math.Abs(src.Float64[i]) < 1e100 {
-			text = strconv.AppendFloat(text, src.Float64[i], 'f', 0, 64)
+		if src.Form == FormFloat64 {
+			text = appendWhole(text, src.Float64[i], c.From.Bits)
 		} else {
 			text = AppendText(text, &c.From, src, i)
 		}
-		if code := appendNumeric(o.dst, &c.To, text); code != "" {
+		code := appendNumeric(o.dst, &c.To, text)
+		if code == "" && c.To.Kind == Float && !equalNumbers(text, appendWhole(back[:0], o.dst.Float64[o.dst.Len-1], c.To.Bits)) {
+			o.dst.cut(o.dst.Len - 1)
+			code = Scale
+		}
+		if code != "" {
 			o.mark(c, src, i, code)
 		}
 	}
+}
+
+// appendWhole writes all digits of a whole number, and the shortest text of others.
+func appendWhole(dst []byte, x float64, bits int) []byte {
+	if math.Trunc(x) == x && math.Abs(x) < 1e100 {
+		return strconv.AppendFloat(dst, x, 'f', 0, 64)
+	}
+	return appendFloat(dst, x, bits)
+}
+
+// equalNumbers compares the values of two texts of finite numbers; the sign of zero does not count.
+func equalNumbers(a, b []byte) bool {
+	x, code1 := scanNumber(a, true)
+	y, code2 := scanNumber(b, true)
+	if code1 != "" || code2 != "" {
+		return false
+	}
+	i, end := x.significant()
+	j, last := y.significant()
+	if end-i != last-j {
+		return false
+	}
+	if end == i {
+		return true
+	}
+	if x.neg != y.neg || len(x.whole)+x.exp-i != len(y.whole)+y.exp-j {
+		return false
+	}
+	for ; i < end; i, j = i+1, j+1 {
+		if x.digit(i) != y.digit(j) {
+			return false
+		}
+	}
+	return true
 }
 
 // decideOther covers the pairs of the remaining kinds.
