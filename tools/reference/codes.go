@@ -1,0 +1,265 @@
+package main
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// place is one spot of the code that raises a code.
+type place struct {
+	folder, class, text, hint string
+}
+
+// readCodes finds every place that raises a code, by code.
+func readCodes(root string) (map[string][]place, error) {
+	codes := map[string][]place{}
+	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		relative, err := filepath.Rel(root, name)
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			skipped := []string{"internal/archtest", "connector/connectortest", "internal/store/storetest", "tools", "bench", "proofs"}
+			if name != root && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" || slices.Contains(skipped, filepath.ToSlash(relative))) {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+			return nil
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		for code, places := range placesOf(file) {
+			for _, p := range places {
+				p.folder = filepath.ToSlash(filepath.Dir(relative))
+				codes[code] = append(codes[code], p)
+			}
+		}
+		return nil
+	})
+	return codes, err
+}
+
+// placesOf reads the codes of one file with what stands beside them.
+func placesOf(file *ast.File) map[string][]place {
+	known := regexp.MustCompile(`^TOW-[0-9]{3}$`)
+	codes := map[string][]place{}
+	var above []ast.Node
+	ast.Inspect(file, func(n ast.Node) bool {
+		if n == nil {
+			above = above[:len(above)-1]
+			return true
+		}
+		if text, ok := literal(n); ok && known.MatchString(text) {
+			codes[text] = append(codes[text], describe(n, above))
+		}
+		above = append(above, n)
+		return true
+	})
+	return codes
+}
+
+// describe reads what surrounds a code: a call that makes an error of it, or fields of a struct.
+func describe(code ast.Node, above []ast.Node) place {
+	for i := len(above) - 1; i >= 0; i-- {
+		switch n := above[i].(type) {
+		case *ast.CallExpr:
+			p := place{class: className(n.Args)}
+			at := slices.IndexFunc(n.Args, func(e ast.Expr) bool { return e == code })
+			if at < 0 {
+				return p
+			}
+			rest := n.Args[at+1:]
+			if calls(n, "Errorf") {
+				p.text = literalAt(rest, 0)
+				p.hint = chained(above[:i])
+			} else {
+				// collectors of problems take the hint before the format and its arguments
+				p.hint, p.text = literalAt(rest, 0), literalAt(rest, 1)
+				if p.text == "" {
+					p.text, p.hint = p.hint, ""
+				}
+			}
+			return p
+		case *ast.CompositeLit:
+			return fields(n)
+		case *ast.ReturnStmt:
+			return place{class: className(n.Results)}
+		}
+	}
+	return place{}
+}
+
+// chained is the hint that a call's result is given: Errorf(...).WithHint("...").
+func chained(above []ast.Node) string {
+	for i := len(above) - 1; i >= 0; i-- {
+		switch n := above[i].(type) {
+		case *ast.SelectorExpr:
+			continue
+		case *ast.CallExpr:
+			if calls(n, "WithHint") {
+				return literalAt(n.Args, 0)
+			}
+			if !calls(n, "At") {
+				return ""
+			}
+		default:
+			return ""
+		}
+	}
+	return ""
+}
+
+func fields(n *ast.CompositeLit) place {
+	var p place
+	for _, e := range n.Elts {
+		kv, ok := e.(*ast.KeyValueExpr)
+		if !ok {
+			continue
+		}
+		key, _ := kv.Key.(*ast.Ident)
+		text, _ := literal(kv.Value)
+		switch {
+		case key == nil:
+		case strings.EqualFold(key.Name, "class"):
+			p.class = className([]ast.Expr{kv.Value})
+		case strings.EqualFold(key.Name, "text"):
+			p.text = text
+		case strings.EqualFold(key.Name, "hint"):
+			p.hint = text
+		}
+	}
+	return p
+}
+
+func calls(n *ast.CallExpr, name string) bool {
+	switch f := n.Fun.(type) {
+	case *ast.Ident:
+		return f.Name == name
+	case *ast.SelectorExpr:
+		return f.Sel.Name == name
+	}
+	return false
+}
+
+// className is the error class among expressions: connector.Config, or Config within the contract itself.
+func className(list []ast.Expr) string {
+	classes := []string{"Other", "Retry", "Busy", "Full", "Fenced", "Unknown", "Lost", "Changed", "Config", "Row", "Missing", "Denied"}
+	for _, e := range list {
+		name := ""
+		switch e := e.(type) {
+		case *ast.SelectorExpr:
+			name = e.Sel.Name
+		case *ast.Ident:
+			name = e.Name
+		}
+		if slices.Contains(classes, name) {
+			return strings.ToLower(name)
+		}
+	}
+	return ""
+}
+
+func literalAt(list []ast.Expr, i int) string {
+	if i >= len(list) {
+		return ""
+	}
+	text, _ := literal(list[i])
+	return text
+}
+
+// literal is the value of a string literal, or of literals joined by +; what is no literal within is shown as an ellipsis.
+func literal(n ast.Node) (string, bool) {
+	switch n := n.(type) {
+	case *ast.BasicLit:
+		if n.Kind == token.STRING {
+			text, err := strconv.Unquote(n.Value)
+			return text, err == nil
+		}
+	case *ast.BinaryExpr:
+		left, okLeft := literal(n.X)
+		right, okRight := literal(n.Y)
+		if n.Op != token.ADD || !okLeft && !okRight {
+			return "", false
+		}
+		if !okLeft {
+			left = "…"
+		}
+		if !okRight {
+			right = "…"
+		}
+		return left + right, true
+	}
+	return "", false
+}
+
+// families are the ranges of the codes.
+func families() []struct{ first, title string } {
+	return []struct{ first, title string }{
+		{"TOW-0", "Usage and configuration"},
+		{"TOW-1", "Plan and run"},
+		{"TOW-2", "Control database"},
+		{"TOW-3", "SQLite"},
+		{"TOW-4", "MySQL and MariaDB"},
+		{"TOW-5", "Elasticsearch and OpenSearch"},
+		{"TOW-6", "Job documents and connections files"},
+	}
+}
+
+// errorsPage lists all codes with the texts they come with and what to do.
+func errorsPage(codes map[string][]place) string {
+	var b strings.Builder
+	b.WriteString("# Error codes\n\nWritten by `make generate` from the code; not edited by hand. `…` stands for what is filled in. The class decides what a run\ndoes about an error: see [the contract](../connectors.md#errors).\n")
+	for _, family := range families() {
+		open := false
+		for _, c := range slices.Sorted(maps.Keys(codes)) {
+			if !strings.HasPrefix(c, family.first) {
+				continue
+			}
+			if !open {
+				fmt.Fprintf(&b, "\n## %s\n\n| code | class | text | what to do |\n|---|---|---|---|\n", family.title)
+				open = true
+			}
+			b.WriteString(row(c, codes[c]))
+		}
+	}
+	return b.String()
+}
+
+func row(c string, places []place) string {
+	var classes, texts, hints []string
+	for _, p := range places {
+		classes = appendNew(classes, p.class)
+		texts = appendNew(texts, readable(p.text))
+		hints = appendNew(hints, readable(p.hint))
+	}
+	return fmt.Sprintf("| %s | %s | %s | %s |\n", c, strings.Join(classes, ", "), cell(strings.Join(texts, "<br>")), cell(strings.Join(hints, "<br>")))
+}
+
+func appendNew(list []string, text string) []string {
+	if text == "" || slices.Contains(list, text) {
+		return list
+	}
+	return append(list, text)
+}
+
+// readable replaces the verbs of a format by an ellipsis.
+func readable(format string) string {
+	verb := regexp.MustCompile(`%[-+# 0]*[0-9]*(\.[0-9]+)?[a-zA-Z]`)
+	return strings.ReplaceAll(verb.ReplaceAllString(format, "…"), "%%", "%")
+}

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/towpath/towpath/connector"
+)
+
+func TestErrorsPage(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, source, want string }{
+		{"error", `func f() error { return connector.Errorf(connector.Config, "TOW-301", "open %q: %w", a, err) }`, "| TOW-301 | config | open …: … |  |"},
+		{"with a hint", `func f() error { return connector.Errorf(connector.Denied, "TOW-302", "read").At("x").WithHint("Grant %s.", a) }`, "| TOW-302 | denied | read | Grant …. |"},
+		{"collected", `func f() { p.add(at, path, "TOW-603", "Write {a: " + x + "}.", "is %s", y) }`, "| TOW-603 |  | is … | Write {a: …}. |"},
+		{"struct", `var e = connector.Error{Class: connector.Full, Code: "TOW-304", Text: "no room", Hint: "Free | some."}`, `| TOW-304 | full | no room | Free \| some. |`},
+		{"twice", `func f() { g(connector.Errorf(connector.Config, "TOW-305", "a"), connector.Errorf(connector.Row, "TOW-305", "b")) }`, "| TOW-305 | config, row | a<br>b |  |"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			root := t.TempDir()
+			if err := os.WriteFile(filepath.Join(root, "a.go"), []byte("package a\n\n"+c.source+"\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			codes, err := readCodes(root)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := errorsPage(codes); !strings.Contains(got, c.want) {
+				t.Errorf("no %q in:\n%s", c.want, got)
+			}
+		})
+	}
+}
+
+func TestOptionsPage(t *testing.T) {
+	t.Parallel()
+	type options struct {
+		Mode string `json:"mode" doc:"How a|b." enum:"fast,slow"`
+		Rows int    `json:"rows" doc:"Rows at a time." minimum:"1"`
+	}
+	set := connector.NewSet(connector.Connector{Name: "planted", Connection: connector.Describe(options{Mode: "fast", Rows: 7})})
+	got := optionsPage(set)
+	for _, want := range []string{
+		"## planted", "### A connection",
+		"| `mode` | text | `\"fast\"` | How a\\|b. One of `fast`, `slow`. |",
+		"| `rows` | integer | `7` | Rows at a time. At least 1. |",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in:\n%s", want, got)
+		}
+	}
+}
+
+// TestFresh is what `make check-generated` checks, for those who run the tests alone.
+func TestFresh(t *testing.T) {
+	t.Parallel()
+	codes, err := readCodes("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile("../../docs/reference/errors.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(page) != errorsPage(codes) {
+		t.Error("docs/reference/errors.md is stale: make generate")
+	}
+}
