@@ -48,21 +48,21 @@ type Connection struct {
 
 // Source is what a stream reads.
 type Source struct {
-	Dataset string
-	Query   string   // an own SELECT instead of the dataset
-	Columns []string // pushed down, in this order; nil: all
-	Where   string   // pushed down, in the source's own language
-	Key     []string // the job's key; nil: the source's
-	Options json.RawMessage
+	Dataset string          `json:"dataset,omitempty"`
+	Query   string          `json:"query,omitempty"`   // an own SELECT instead of the dataset
+	Columns []string        `json:"columns,omitempty"` // pushed down, in this order; nil: all
+	Where   string          `json:"where,omitempty"`   // pushed down, in the source's own language
+	Key     []string        `json:"key,omitempty"`     // the job's key; nil: the source's
+	Options json.RawMessage `json:"options,omitempty"`
 }
 
 // Sink is what a run writes to one target dataset.
 type Sink struct {
-	Dataset string
-	Mode    Mode
-	Key     []string // the job's key; nil: the schema's
-	Run     string   // the run's key; every object made for the run carries it
-	Options json.RawMessage
+	Dataset string          `json:"dataset"`
+	Mode    Mode            `json:"mode"`
+	Key     []string        `json:"key,omitempty"` // the job's key; nil: the schema's
+	Run     string          `json:"run"`           // the run's key; every object made for the run carries it
+	Options json.RawMessage `json:"options,omitempty"`
 }
 
 // Mode is how rows meet what the target holds.

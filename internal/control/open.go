@@ -56,6 +56,9 @@ func (s *Service) fill(side string, c connector.Connector, raw json.RawMessage) 
 			return nil, err
 		}
 	}
+	if all == nil {
+		all = map[string]json.RawMessage{}
+	}
 	for _, f := range c.Connection.Fields() {
 		value, given := all[f.Name]
 		hidden := given && string(value) == `"`+option.Redacted+`"`

@@ -144,7 +144,7 @@ func (h *helm) copy(ctx context.Context) error {
 	}
 	watched := make(chan error, 1)
 	watchCtx, stop := context.WithCancel(ctx)
-	go func() { watched <- h.watch(watchCtx) }()
+	go func() { watched <- h.watch(ctx, watchCtx.Done()) }()
 	executor := &local.Executor{Store: h.Store, Log: h.Log, Worker: h.Owner.ID, TTL: h.Service.Lease}
 	halt, err := executor.Run(ctx, work, h.brake)
 	stop()
@@ -156,13 +156,13 @@ func (h *helm) copy(ctx context.Context) error {
 	return err
 }
 
-// watch tells the observer how the run goes on, and moves it as soon as it is halted.
-func (h *helm) watch(ctx context.Context) error {
+// watch tells the observer how the run goes on until done, and moves it as soon as it is halted.
+func (h *helm) watch(ctx context.Context, done <-chan struct{}) error {
 	ticker := time.NewTicker(250 * time.Millisecond)
 	defer ticker.Stop()
 	for {
 		select {
-		case <-ctx.Done():
+		case <-done:
 			return nil
 		case <-h.brake.Pulled():
 			halt := h.brake.Halt()

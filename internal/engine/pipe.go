@@ -120,7 +120,7 @@ func (c *copier) run(ctx, halt context.Context) (connector.Checkpoint, error) {
 		defer close(items)
 		readErr = c.read(readCtx, items)
 	}()
-	err := c.write(ctx, items)
+	err := c.write(ctx, halt, items)
 	stop()
 	for it := range items { // the reader ends within a second and closes items
 		c.release(it)
@@ -199,12 +199,12 @@ func (c *copier) convert(hasher *record.Hasher, chunk connector.Chunk) *item {
 	return it
 }
 
-func (c *copier) write(ctx context.Context, items <-chan *item) error {
+func (c *copier) write(ctx, halt context.Context, items <-chan *item) error {
 	c.begin()
 	defer c.giveUp()
 	for {
 		crashpoint.At(c.Shard.ID, crashpoint.Reading)
-		group, end := c.gather(ctx, items)
+		group, end := c.gather(ctx, halt, items)
 		if len(group) == 0 && !end {
 			return ctx.Err()
 		}
@@ -216,7 +216,7 @@ func (c *copier) write(ctx context.Context, items <-chan *item) error {
 		for _, it := range group {
 			c.release(it)
 		}
-		if err != nil || end {
+		if err != nil || end || halt.Err() != nil {
 			return err
 		}
 		c.limit.took(time.Since(started))
@@ -225,7 +225,7 @@ func (c *copier) write(ctx context.Context, items <-chan *item) error {
 
 // gather collects a group: until it is large or old enough, the shard ends, or reading stops. The group is complete in
 // memory before the target is touched.
-func (c *copier) gather(ctx context.Context, items <-chan *item) (group []*item, end bool) {
+func (c *copier) gather(ctx, halt context.Context, items <-chan *item) (group []*item, end bool) {
 	var age <-chan time.Time
 	rows, bytes := 0, 0
 	for rows < c.limit.rows && bytes < c.limit.bytes {
@@ -247,6 +247,8 @@ func (c *copier) gather(ctx context.Context, items <-chan *item) (group []*item,
 				age = timer.C
 			}
 		case <-age:
+			return group, false
+		case <-halt.Done(): // what is still queued is read again
 			return group, false
 		case <-ctx.Done():
 			for _, it := range group {
