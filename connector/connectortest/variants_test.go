@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"iter"
+	"maps"
 	"slices"
 	"sync"
 
@@ -152,14 +153,14 @@ func shardWriters(f func(connector.ShardWriter) shardWriter) func(*connectortest
 }
 
 func broken() map[string]variant {
-	all := brokenReaders()
-	for name, v := range brokenWriters() {
-		all[name] = v
+	all := brokenSplits()
+	for _, some := range []map[string]variant{brokenReaders(), brokenOpenings(), brokenFences(), brokenOutcomes(), brokenCheckpoints(), brokenRuns()} {
+		maps.Copy(all, some)
 	}
 	return all
 }
 
-func brokenReaders() map[string]variant {
+func brokenSplits() map[string]variant {
 	return map[string]variant{
 		"drops a row at a border": {in: "read/split", breaks: chunks(func(q connector.Query, n int, c *connector.Chunk) {
 			if q.From == nil && n == 0 && c.Batch.Len > 1 && q.Shard.ID != "shard-0" {
@@ -189,6 +190,11 @@ func brokenReaders() map[string]variant {
 				return r.Split(ctx, of, nil, h)
 			}}
 		})},
+	}
+}
+
+func brokenReaders() map[string]variant {
+	return map[string]variant{
 		"replays from the wrong position": {in: "read/resume", breaks: lateAfter()},
 		"replays in another order": {in: "read/resume", breaks: chunks(func(q connector.Query, n int, c *connector.Chunk) {
 			if v := c.Batch.Cols[0]; q.From != nil && v.Form == record.FormInt64 {
@@ -225,6 +231,11 @@ func brokenReaders() map[string]variant {
 				return r.Read(ctx, q)
 			}}
 		})},
+	}
+}
+
+func brokenOpenings() map[string]variant {
+	return map[string]variant{
 		"mistakes the columns asked for": {in: "read/schema", breaks: func(s *connectortest.Suite, _ *memory.Store) {
 			healthy := s.Connector.Read
 			s.Connector.Read = func(ctx context.Context, c connector.Client, from connector.Source) (connector.Reader, error) {

@@ -10,7 +10,7 @@ import (
 	"github.com/towpath/towpath/record"
 )
 
-func brokenWriters() map[string]variant {
+func brokenFences() map[string]variant {
 	return map[string]variant{
 		"ignores the fence": {in: "write/fence", breaks: shardWriters(func(sw connector.ShardWriter) shardWriter {
 			return shardWriter{ShardWriter: sw,
@@ -28,6 +28,11 @@ func brokenWriters() map[string]variant {
 			}}
 		})},
 		"takes an older epoch": {in: "write/fence", breaks: everNewer()},
+	}
+}
+
+func brokenOutcomes() map[string]variant {
+	return map[string]variant{
 		"hides a rejection": {in: "write/outcome", breaks: shardWriters(func(sw connector.ShardWriter) shardWriter {
 			return shardWriter{ShardWriter: sw, write: func(ctx context.Context, g []*record.Batch) (connector.Outcome, error) {
 				out, err := sw.Write(ctx, g)
@@ -60,7 +65,12 @@ func brokenWriters() map[string]variant {
 			}}
 		})},
 		"keeps the batches it borrows": {in: "write/borrow", breaks: shardWriters(lazy)},
-		"commits in Write":             {in: "write/uncommitted/append", breaks: hasty},
+	}
+}
+
+func brokenCheckpoints() map[string]variant {
+	return map[string]variant{
+		"commits in Write": {in: "write/uncommitted/append", breaks: hasty},
 		"saves the position before the rows": {in: "write/uncommitted", breaks: shardWriters(func(sw connector.ShardWriter) shardWriter {
 			var last connector.Checkpoint
 			return shardWriter{ShardWriter: sw,
@@ -102,6 +112,11 @@ func brokenWriters() map[string]variant {
 				return w.Prepare(ctx, t, fresh, func(connector.Checkpoint) error { return nil })
 			}}
 		})},
+	}
+}
+
+func brokenRuns() map[string]variant {
+	return map[string]variant{
 		"does not look for the marker": {in: "write/marker", breaks: writers(func(w connector.Writer) writer {
 			return writer{Writer: w, prepare: func(ctx context.Context, t *connector.Target, _ bool, f func(connector.Checkpoint) error) error {
 				return w.Prepare(ctx, t, true, f)
