@@ -1,0 +1,34 @@
+package elasticsearch
+
+import (
+	"testing"
+
+	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/connector/connectortest"
+	"github.com/towpath/towpath/record"
+)
+
+func TestConformance(t *testing.T) {
+	onEach(t, func(t *testing.T, s *search) {
+		var types []record.Type
+		for _, text := range []string{"bool", "int8", "int16", "int24", "int32", "int64", "uint8", "uint16", "uint24", "uint32", "uint64", "float32", "float64",
+			"decimal(10,2)", "decimal(15,15)", "decimal(18,4)", "decimal(38,10)", "decimal", "text(40)", "text", "bytes(20)", "bytes", "date", "time(6)",
+			"datetime(0)", "datetime(3)", "datetime(6)", "datetime(9)", "instant(0)", "instant(6)", "instant(3 offset)", "year", "uuid", "json", "document",
+			`enum("a","b c")`, `set("x","y","z")`, "bit(1)", "bit(10)", "bit(64)", "bit(70)", "interval", "geometry", "native(inet)"} {
+			typ, err := record.ParseType(text)
+			if err != nil {
+				t.Fatalf("type %s: %v", text, err)
+			}
+			types = append(types, typ)
+		}
+		connectortest.Run(t, connectortest.Suite{
+			Connector:  Connector(),
+			Connection: s.connection,
+			NewName:    s.newName,
+			ReadBack:   s.readBack,
+			Types:      types,
+			Modes:      []connector.Mode{connector.Upsert, connector.Insert, connector.Replace},
+			Fence:      connectortest.Outranks,
+		})
+	})
+}
