@@ -1,6 +1,7 @@
 package mysql
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -134,7 +135,7 @@ func (s *session) describeIndexes(t *table) error {
 		usable = "IS_VISIBLE"
 	}
 	rows, err := s.query("SELECT INDEX_NAME, COALESCE(COLUMN_NAME, ''), COALESCE(COLLATION, ''), COALESCE(SUB_PART, 0), INDEX_TYPE, "+usable+
-		" FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? AND NON_UNIQUE = 0 ORDER BY INDEX_NAME, SEQ_IN_INDEX",
+		", SEQ_IN_INDEX FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? AND NON_UNIQUE = 0 ORDER BY INDEX_NAME, SEQ_IN_INDEX",
 		textParam(t.name.database), textParam(t.name.table))
 	if err != nil {
 		return err
@@ -143,7 +144,7 @@ func (s *session) describeIndexes(t *table) error {
 	for _, r := range rows {
 		name := r[0].text
 		at := slices.IndexFunc(t.columns, func(c column) bool { return strings.EqualFold(c.Name, r[1].text) })
-		if at < 0 || r[3].int64() > 0 || r[4].text != "BTREE" || r[5].text != "YES" || !orderable(&t.columns[at]) {
+		if at < 0 || r[3].int64() > 0 || r[4].text != "BTREE" || r[5].text != "YES" || !orderable(&t.columns[at], r[6].text == "1") {
 			bad[name] = true
 			continue
 		}
@@ -161,13 +162,14 @@ func (s *session) describeIndexes(t *table) error {
 // exactCharsets are those whose text comes back from utf8mb4 as it was, every byte: only such keys can be positions.
 var exactCharsets = []string{"utf8mb4", "utf8mb3", "utf8", "latin1", "latin2", "latin5", "koi8r", "ascii", "ucs2", "utf16", "utf16le", "utf32"}
 
-// orderable tells whether values of a key column can be sent back for comparison exactly.
-func orderable(c *column) bool {
+// orderable tells whether values of a key column can be sent back for comparison exactly, and whether the comparison is a range
+// of the index: only the first column makes the range, and no order of an ENUM or SET is one.
+func orderable(c *column, first bool) bool {
 	switch c.Type.Kind {
 	case record.Text:
 		return slices.Contains(exactCharsets, c.Charset)
 	case record.Enum, record.Set:
-		return true
+		return !first
 	case record.Geometry, record.JSON:
 		return false
 	case record.Native:
@@ -231,8 +233,7 @@ func (s *session) datasets(ctx context.Context, database, text string) ([]tableN
 		return nil, connector.Errorf(connector.Config, "TOW-415", "%q is no pattern: write database.table", text)
 	}
 	rows, err := s.query("SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES WHERE TABLE_TYPE IN " +
-		"('BASE TABLE', 'VIEW', 'SYSTEM VERSIONED') AND TABLE_SCHEMA NOT IN ('information_schema', 'performance_schema', 'mysql', 'sys') " +
-		"ORDER BY TABLE_SCHEMA, TABLE_NAME")
+		"('BASE TABLE', 'VIEW', 'SYSTEM VERSIONED') AND TABLE_SCHEMA NOT IN ('information_schema', 'performance_schema', 'mysql', 'sys')")
 	if err != nil {
 		return nil, classify(err, "list tables")
 	}
@@ -243,5 +244,8 @@ func (s *session) datasets(ctx context.Context, database, text string) ([]tableN
 			out = append(out, tableName{r[0].text, r[1].text})
 		}
 	}
+	slices.SortFunc(out, func(a, b tableName) int {
+		return cmp.Or(strings.Compare(a.database, b.database), strings.Compare(a.table, b.table))
+	})
 	return out, ctx.Err()
 }

@@ -36,18 +36,7 @@ func open(ctx context.Context, o Connection) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer c.give(s)
-	if o.Database == "" {
-		return c, nil
-	}
-	defer s.until(ctx)()
-	rows, err := s.query("SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ?", textParam(o.Database))
-	if err == nil && len(rows) == 0 {
-		err = s.exec("USE " + quote(o.Database)) // it says whether the database is missing or closed to the account
-	}
-	if err != nil {
-		return nil, classify(err, "open "+d.addresses[0])
-	}
+	c.give(s)
 	return c, nil
 }
 

@@ -184,7 +184,7 @@ func (d *dialer) login(ctx context.Context, address string) (c *client.Conn, gua
 		guard.release = context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 		return guard, nil
 	}
-	c, err = client.ConnectWithDialer(ctx, "tcp", address, d.options.User, d.options.Password, "", dial, func(c *client.Conn) error {
+	c, err = client.ConnectWithDialer(ctx, "tcp", address, d.options.User, d.options.Password, d.options.Database, dial, func(c *client.Conn) error {
 		// Query attributes change the form of COM_STMT_EXECUTE, and one form of the end of rows is enough.
 		c.UnsetCapability(mysql.CLIENT_QUERY_ATTRIBUTES)
 		c.UnsetCapability(mysql.CLIENT_DEPRECATE_EOF)
