@@ -180,7 +180,7 @@ type Phase string
 // The phases of Finish.
 const (
 	Seal    Phase = "seal"    // all rows are there: indexes, refresh, settings put back
-	Publish Phase = "publish" // swap; after it the run's own checkpoints may go
+	Publish Phase = "publish" // swap; after it the run's own checkpoints may go, its marker stays
 	Park    Phase = "park"    // pause, failure: loading settings undone
 	Drop    Phase = "drop"    // stop: staging and checkpoints removed
 )

@@ -17,6 +17,7 @@ type chunk struct {
 // source is a dataset that was made, with its reader.
 type source struct {
 	tb     TB
+	from   connector.Source
 	table  Table
 	reader connector.Reader
 	schema *record.Schema
@@ -43,7 +44,7 @@ func (s Suite) sourceOf(tb TB, from connector.Source, table Table) *source {
 	if err != nil {
 		tb.Fatalf("schema: %v", err)
 	}
-	return &source{tb, table, r, schema}
+	return &source{tb, from, table, r, schema}
 }
 
 func (x *source) cut(of connector.Shard, after connector.Position, hint connector.Hint) []connector.Shard {
@@ -173,16 +174,21 @@ func (s Suite) split(tb TB) {
 	})
 }
 
-// resume: from every position exactly what follows it.
+// resume: from every position exactly what follows it, also in another process.
 func (s Suite) resume(tb TB) {
 	s.tables(tb, []int{1, s.Rows / 2}, func(tb TB, x *source) {
+		other := s.sourceOf(tb, x.from, x.table)
 		for i, shard := range x.cut(connector.Shard{}, nil, connector.Hint{Shards: 2}) {
 			chunks := x.read(shard, nil)
 			for k := range chunks {
 				if shard.Replay == connector.None {
 					break
 				}
-				want, got := flat(chunks[k+1:]), flat(x.read(shard, chunks[k].after))
+				y := other
+				if shard.Scope != "" {
+					y = x
+				}
+				want, got := flat(chunks[k+1:]), flat(y.read(shard, chunks[k].after))
 				switch {
 				case shard.Replay == connector.Exact && !sameOrder(got, want):
 					tb.Fatalf("shard %d from position %d of %d: %d rows, want %d in the same order: %s", i, k, len(chunks), len(got), len(want), Diff(got, want))

@@ -36,6 +36,8 @@ type Suite struct {
 
 	// LoseCommit arms the next Commit of the system: it is applied, or not, and its answer is lost. nil: not tested.
 	LoseCommit func(tb TB, applied bool)
+	// Kill ends all connections that the system's clients have open, as a restart of the server does. nil: not tested.
+	Kill func(tb TB)
 }
 
 // Fence is what becomes of an older epoch's late write.
@@ -120,6 +122,10 @@ func (s Suite) reading(tb TB) {
 	tb.Run("stop", s.stop)
 	tb.Run("cancel", s.cancel)
 	tb.Run("batches", s.batches)
+	tb.Run("parallel", s.parallel)
+	if s.Kill != nil {
+		tb.Run("kill", s.killReader)
+	}
 	tb.Run("errors", s.readErrors)
 }
 
@@ -131,7 +137,12 @@ func (s Suite) writing(tb TB) {
 		tb.Run("replay/"+string(mode), func(tb TB) { s.replay(tb, mode) })
 		tb.Run("uncommitted/"+string(mode), func(tb TB) { s.uncommitted(tb, mode) })
 	}
+	tb.Run("long", s.long)
+	tb.Run("two", s.two)
 	tb.Run("answer", s.answer)
+	if s.Kill != nil {
+		tb.Run("kill", s.killWriter)
+	}
 	tb.Run("fence", s.fence)
 	tb.Run("remembered", s.remembered)
 	tb.Run("marker", s.marker)

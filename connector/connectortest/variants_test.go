@@ -7,6 +7,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"strconv"
 	"sync"
 
 	"github.com/towpath/towpath/connector"
@@ -208,9 +209,11 @@ func brokenReaders() map[string]variant {
 				}
 			}
 		})},
-		"touches a batch it gave away":    {in: "read/batches", breaks: touches()},
-		"touches a position it gave away": {in: "read/batches", breaks: reusesPosition()},
-		"goes on when yield says no":      {in: "read/stop", breaks: deaf()},
+		"touches a batch it gave away":        {in: "read/batches", breaks: touches()},
+		"touches a position it gave away":     {in: "read/batches", breaks: reusesPosition()},
+		"reads with one state for all shards": {in: "read/parallel", breaks: sharesState()},
+		"keeps its range to itself":           {in: "read/resume", breaks: keepsRanges()},
+		"goes on when yield says no":          {in: "read/stop", breaks: deaf()},
 		"ignores that the context ended": {in: "read/cancel", breaks: readers(func(r connector.Reader) reader {
 			return reader{Reader: r, read: func(_ context.Context, q connector.Query) iter.Seq2[connector.Chunk, error] {
 				q.Batches = record.NewPool(1 << 40).LimitRows(17)
@@ -296,16 +299,15 @@ func lateAfter() func(*connectortest.Suite, *memory.Store) {
 	})
 }
 
-// touches writes into the first batch when the second has been read.
+// touches writes into the first batch of a whole dataset when the second has been read.
 func touches() func(*connectortest.Suite, *memory.Store) {
-	var mu sync.Mutex
 	var first *record.Batch
-	return chunks(func(_ connector.Query, n int, c *connector.Chunk) {
-		mu.Lock()
-		defer mu.Unlock()
-		if n == 0 {
+	return chunks(func(q connector.Query, n int, c *connector.Chunk) {
+		switch {
+		case q.Shard.Rows < 200: // shards that are read side by side
+		case n == 0:
 			first = c.Batch
-		} else if first != nil && first.Len > 0 && len(first.Cols[0].Int64) > 0 {
+		case first != nil && first.Len > 0 && len(first.Cols[0].Int64) > 0:
 			first.Cols[0].Int64[0] = 4711
 		}
 	})
@@ -327,6 +329,50 @@ func reusesPosition() func(*connectortest.Suite, *memory.Store) {
 				}
 			}
 		}}
+	})
+}
+
+// sharesState reads each shard from where the reader was last sent to.
+func sharesState() func(*connectortest.Suite, *memory.Store) {
+	return readers(func(r connector.Reader) reader {
+		var mu sync.Mutex
+		var last []byte
+		busy := 0
+		return reader{Reader: r, read: func(ctx context.Context, q connector.Query) iter.Seq2[connector.Chunk, error] {
+			return func(yield func(connector.Chunk, error) bool) {
+				mu.Lock()
+				if busy++; busy > 1 {
+					q.Shard.Range = last
+				}
+				last = q.Shard.Range
+				mu.Unlock()
+				r.Read(ctx, q)(yield)
+				mu.Lock()
+				busy--
+				mu.Unlock()
+			}
+		}}
+	})
+}
+
+// keepsRanges hands out names of ranges that only the same reader knows.
+func keepsRanges() func(*connectortest.Suite, *memory.Store) {
+	return readers(func(r connector.Reader) reader {
+		kept := map[string][]byte{}
+		return reader{Reader: r,
+			split: func(ctx context.Context, of connector.Shard, after connector.Position, h connector.Hint) ([]connector.Shard, error) {
+				of.Range = kept[string(of.Range)]
+				shards, err := r.Split(ctx, of, after, h)
+				for i := range shards {
+					name := strconv.Itoa(len(kept))
+					kept[name], shards[i].Range = shards[i].Range, []byte(name)
+				}
+				return shards, err
+			},
+			read: func(ctx context.Context, q connector.Query) iter.Seq2[connector.Chunk, error] {
+				q.Shard.Range = kept[string(q.Shard.Range)]
+				return r.Read(ctx, q)
+			}}
 	})
 }
 

@@ -64,7 +64,8 @@ func brokenOutcomes() map[string]variant {
 				return out, err
 			}}
 		})},
-		"keeps the batches it borrows": {in: "write/borrow", breaks: shardWriters(lazy)},
+		"sends the last of many groups only": {in: "write/long", breaks: shardWriters(lazy)},
+		"keeps the batches it borrows":       {in: "write/borrow", breaks: shardWriters(lazy)},
 	}
 }
 

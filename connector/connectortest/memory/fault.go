@@ -47,6 +47,13 @@ func (s *Store) Inject(op Op, nth int, f Fault) {
 	s.faults = append(s.faults, &armed{f, op, s.calls[op] + nth})
 }
 
+// Disarm takes back the faults that have not happened.
+func (s *Store) Disarm() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults = nil
+}
+
 // Calls returns how often an op was called.
 func (s *Store) Calls(op Op) int {
 	s.mu.Lock()

@@ -27,6 +27,11 @@ func suite(o memory.Options) connectortest.Suite {
 		LoseCommit: func(_ connectortest.TB, applied bool) {
 			store.Inject(memory.Commit, 1, memory.Fault{Err: connector.Errorf(connector.Unknown, "", "commit: answer lost"), Applied: applied})
 		},
+		Kill: func(tb connectortest.TB) {
+			tb.Cleanup(store.Disarm)
+			store.Inject(memory.Commit, 1, memory.Fault{Err: connector.Errorf(connector.Retry, "", "commit: connection lost")})
+			store.Inject(memory.Read, 1, memory.Fault{Err: connector.Errorf(connector.Retry, "", "read: connection lost")})
+		},
 		Types: types(),
 	}
 	if o.Way == connector.WayB {
