@@ -187,21 +187,30 @@ func connectorFiles(t *Tree) []Finding {
 			have[c][path.Base(name)] = true
 		}
 	}
+	suite := map[string]bool{}
 	for _, f := range t.Files {
 		note(f.Path)
+		f.imports(func(_ *ast.ImportSpec, name string) {
+			if f.Test && name == module+"/connector/connectortest" {
+				suite[connectorOf(f.Folder)] = true
+			}
+		})
 	}
 	for name := range t.Other {
 		note(name)
 	}
 	var found []Finding
 	for c, files := range have {
-		for _, want := range []string{c + ".go", "options.go", "types.go", "errors.go", "README.md", c + "_test.go"} {
+		for _, want := range []string{c + ".go", "options.go", "types.go", "errors.go", "README.md"} {
 			if !files[want] {
 				found = append(found, Finding{Path: "connectors/" + c, Text: "has no " + want})
 			}
 		}
 		if !files["reader.go"] && !files["writer.go"] {
 			found = append(found, Finding{Path: "connectors/" + c, Text: "has neither reader.go nor writer.go"})
+		}
+		if !suite[c] {
+			found = append(found, Finding{Path: "connectors/" + c, Text: "has no test that runs connector/connectortest"})
 		}
 	}
 	return found

@@ -34,6 +34,13 @@ func planted() []plant {
 		{"files", files{"connectors/alpha/alpha.go": "package alpha\n"}, "has no options.go"},
 		{"files", files{"connectors/alpha/alpha.go": "package alpha\n"}, "neither reader.go nor writer.go"},
 
+		{"files", files{"connectors/alpha/alpha.go": "package alpha\n"}, "no test that runs connector/connectortest"},
+		{"files", files{
+			"connectors/alpha/alpha.go": "package alpha\n", "connectors/alpha/options.go": "package alpha\n", "connectors/alpha/types.go": "package alpha\n",
+			"connectors/alpha/errors.go": "package alpha\n", "connectors/alpha/writer.go": "package alpha\n", "connectors/alpha/README.md": "# Alpha\n",
+			"connectors/alpha/suite_test.go": "package alpha\n\nimport _ \"github.com/towpath/towpath/connector/connectortest\"\n",
+		}, ""},
+
 		{"init", files{"record/a.go": "package record\n\nfunc init() {}\n"}, "func init"},
 		{"init", files{"record/a.go": "package record\n\ntype t int\n\nfunc (t) init() {}\n"}, ""},
 		{"variables", files{"record/a.go": "package record\n\nvar seen = map[string]int{}\n", "record/b.go": "package record\n\nfunc f() { seen[\"a\"]++ }\n"}, "record/b.go:3: changes package variable seen"},
