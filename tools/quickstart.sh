@@ -7,13 +7,14 @@ cd "$(dirname "$0")/.."
 rows=${QUICKSTART_ROWS:-1000000}
 dir=.quickstart
 export CGO_ENABLED=0 TOWPATH_STATE="$PWD/$dir/state"
-export TOWPATH_CONNECTIONS=/dev/null
+export TOWPATH_CONNECTIONS="$PWD/$dir/connections.yaml"
 
 echo "== building"
 mkdir -p bin
 go build -trimpath -o bin/towpath ./cmd/towpath
 go build -trimpath -o bin/quickstart ./tools/quickstart
 rm -rf "$dir" && mkdir -p "$dir"
+echo '{}' >"$TOWPATH_CONNECTIONS"
 
 echo "== making $dir/shop.db: $rows orders"
 bin/quickstart make "$dir/shop.db" "$rows"

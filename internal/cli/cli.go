@@ -11,6 +11,7 @@ import (
 
 	"github.com/alecthomas/kong"
 	kongcompletion "github.com/jotaen/kong-completion"
+	"github.com/posener/complete"
 
 	"github.com/towpath/towpath/connector"
 )
@@ -81,7 +82,7 @@ func Run(set connector.Set, version string, args []string, std Streams) int {
 	if err != nil {
 		panic(err) // the grammar above is wrong
 	}
-	kongcompletion.Register(parser)
+	kongcompletion.Register(parser, kongcompletion.WithPredictor("file", complete.PredictFiles("*")))
 	parsed, err := parser.Parse(args)
 	if exited { // --help
 		return exitCode
