@@ -67,7 +67,7 @@ func (w *writer) publishWithin(ctx context.Context, conn *sql.Conn) error {
 
 // swap drops the table, gives its name to the staging table, and makes its indexes and triggers again. Views go by name.
 func (w *writer) swap(ctx context.Context, conn *sql.Conn) error {
-	if err := w.unchanged(ctx, conn); err != nil {
+	if _, err := w.unchanged(ctx, conn); err != nil {
 		return err
 	}
 	name, again := w.sink.Dataset, []string(nil)

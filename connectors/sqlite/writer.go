@@ -113,37 +113,44 @@ func (w *writer) marker(ctx context.Context, conn *sql.Conn) (string, error) {
 
 // create makes what the plan says, provided that the target is still as planned.
 func (w *writer) create(ctx context.Context, conn *sql.Conn) error {
-	if err := w.unchanged(ctx, conn); err != nil {
+	there, err := w.unchanged(ctx, conn)
+	if err != nil {
 		return err
 	}
-	statements := append([]string{schemaOfCheckpoints}, w.layout.Indexes...)
-	if w.layout.Create != "" {
-		statements = append([]string{schemaOfCheckpoints, w.layout.Create}, w.layout.Indexes...)
+	statements := []string{schemaOfCheckpoints}
+	if w.layout.Create != "" && !there {
+		statements = append(statements, w.layout.Create)
 	}
+	statements = append(statements, w.layout.Indexes...)
 	for _, s := range statements {
 		if _, err := conn.ExecContext(ctx, s); err != nil {
 			return classify(err, "create table %s", w.layout.Table)
 		}
 	}
-	_, err := conn.ExecContext(ctx, "INSERT INTO "+checkpointTable+" VALUES (?, ?, '', 0, 0, ?)", w.sink.Run, w.sink.Dataset, markerOpen)
+	_, err = conn.ExecContext(ctx, "INSERT INTO "+checkpointTable+" VALUES (?, ?, '', 0, 0, ?)", w.sink.Run, w.sink.Dataset, markerOpen)
 	return err
 }
 
-// unchanged refuses a target that is not what was planned for.
-func (w *writer) unchanged(ctx context.Context, conn *sql.Conn) error {
+// unchanged refuses a target that is not what was planned for. made: the table that the plan makes is there already, exactly
+// so, from an attempt that was stopped.
+func (w *writer) unchanged(ctx context.Context, conn *sql.Conn) (made bool, err error) {
 	found := ""
 	t, err := lookUp(ctx, conn, w.sink.Dataset)
 	switch {
 	case err == nil:
 		found = t.sql
 	case connector.ClassOf(err) != connector.Missing:
-		return err
+		return false, err
 	}
-	if found != w.layout.Found {
-		return connector.Errorf(connector.Changed, "TOW-317", "table %s is not as it was planned: it was made, altered or dropped meanwhile", w.sink.Dataset).
+	if found == w.layout.Found {
+		return false, nil
+	}
+	if made = w.layout.Found == "" && found == w.layout.Create; !made {
+		err = connector.Errorf(connector.Changed, "TOW-317", "table %s is not as it was planned: it was made, altered or dropped meanwhile", w.sink.Dataset).
 			WithHint("Plan again.")
+		return false, err
 	}
-	return nil
+	return true, nil
 }
 
 // check refuses to resume when the table that rows went to has gone.
