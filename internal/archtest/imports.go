@@ -110,7 +110,7 @@ func drivers() map[string][]string {
 		"github.com/elastic/elastic-transport-go": {"connectors/elasticsearch"},
 		"github.com/alecthomas/kong":              {"internal/cli"},
 		"github.com/jotaen/kong-completion":       {"internal/cli"},
-		"github.com/zeebo/xxh3":                   {"record"},
+		"github.com/posener/complete":             {"internal/cli"},
 	}
 }
 

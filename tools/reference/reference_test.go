@@ -3,10 +3,12 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/record"
 )
 
 func TestErrorsPage(t *testing.T) {
@@ -67,5 +69,35 @@ func TestFresh(t *testing.T) {
 	}
 	if string(page) != errorsPage(codes) {
 		t.Error("docs/reference/errors.md is stale: make generate")
+	}
+}
+
+// TestPoliciesOfThePage checks that the policies of docs/reference/types.md are those that a job may name.
+func TestPoliciesOfThePage(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/reference/types.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := regexp.MustCompile("(?m)^\\| ([A-Z0-9, ]+) \\| .* \\| (.*`.*) \\|$")
+	quoted := regexp.MustCompile("`([^`]+)`")
+	checked := 0
+	for _, m := range row.FindAllStringSubmatch(string(page), -1) {
+		codes, lists := strings.Split(m[1], ", "), strings.Split(m[2], " / ")
+		for i, code := range codes {
+			list := lists[0]
+			if len(lists) == len(codes) {
+				list = lists[i]
+			}
+			for _, policy := range quoted.FindAllStringSubmatch(list, -1) {
+				checked++
+				if err := record.ValidPolicy(record.Code(code), strings.Replace(policy[1], "<charset>", "latin1", 1)); err != nil {
+					t.Errorf("%s: %v", code, err)
+				}
+			}
+		}
+	}
+	if checked < 30 {
+		t.Errorf("policies found on the page: got %d, want 30 at least", checked)
 	}
 }
