@@ -1,6 +1,7 @@
 package elasticsearch
 
 import (
+	"encoding/json"
 	"testing"
 
 	"github.com/towpath/towpath/connector"
@@ -23,12 +24,14 @@ func TestConformance(t *testing.T) {
 		}
 		connectortest.Run(t, connectortest.Suite{
 			Connector:  Connector(),
-			Connection: s.connection,
-			NewName:    s.newName,
-			ReadBack:   s.readBack,
-			Types:      types,
-			Modes:      []connector.Mode{connector.Upsert, connector.Insert, connector.Replace},
-			Fence:      connectortest.Outranks,
+			Connection: func(connectortest.TB) json.RawMessage { return s.connection() },
+			NewName:    func(tb connectortest.TB) string { return s.newName(tb) },
+			ReadBack: func(tb connectortest.TB, dataset string, schema *record.Schema) []connectortest.Row {
+				return s.readBack(tb, dataset, schema)
+			},
+			Types: types,
+			Modes: []connector.Mode{connector.Upsert, connector.Insert, connector.Replace},
+			Fence: connectortest.Outranks,
 		})
 	})
 }

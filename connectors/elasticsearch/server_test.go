@@ -30,10 +30,17 @@ func onEach(t *testing.T, f func(t *testing.T, s *search)) {
 	}
 }
 
+// tester is what the hooks need of a test, be it testing's or the suite's.
+type tester interface {
+	Helper()
+	Fatalf(format string, args ...any)
+	Cleanup(f func())
+}
+
 // search speaks to a server without the code under test.
 type search struct{ base string }
 
-func (s *search) ask(tb connectortest.TB, method, path, body string) (int, []byte) {
+func (s *search) ask(tb tester, method, path, body string) (int, []byte) {
 	tb.Helper()
 	req, err := http.NewRequestWithContext(context.Background(), method, s.base+path, strings.NewReader(body))
 	if err != nil {
@@ -55,7 +62,7 @@ func (s *search) ask(tb connectortest.TB, method, path, body string) (int, []byt
 }
 
 // must is ask for what has to succeed.
-func (s *search) must(tb connectortest.TB, method, path, body string) []byte {
+func (s *search) must(tb tester, method, path, body string) []byte {
 	tb.Helper()
 	status, b := s.ask(tb, method, path, body)
 	if status > 299 {
@@ -65,7 +72,7 @@ func (s *search) must(tb connectortest.TB, method, path, body string) []byte {
 }
 
 // newName returns a name of its own, and removes what comes to stand there.
-func (s *search) newName(tb connectortest.TB) string {
+func (s *search) newName(tb tester) string {
 	name := "twtest-" + strings.ToLower(rand.Text()[:10])
 	tb.Cleanup(func() {
 		var found map[string]json.RawMessage
@@ -85,7 +92,7 @@ type hit struct {
 	Source  map[string]json.RawMessage `json:"_source"`
 }
 
-func (s *search) hits(tb connectortest.TB, dataset string) []hit {
+func (s *search) hits(tb tester, dataset string) []hit {
 	tb.Helper()
 	if status, _ := s.ask(tb, "POST", "/"+dataset+"/_refresh", ""); status == http.StatusNotFound {
 		return nil
@@ -98,7 +105,7 @@ func (s *search) hits(tb connectortest.TB, dataset string) []hit {
 }
 
 // readBack returns the rows of an index from their _source.
-func (s *search) readBack(tb connectortest.TB, dataset string, schema *record.Schema) []connectortest.Row {
+func (s *search) readBack(tb tester, dataset string, schema *record.Schema) []connectortest.Row {
 	tb.Helper()
 	var rows []connectortest.Row
 	for _, h := range s.hits(tb, dataset) {
@@ -116,7 +123,7 @@ func (s *search) readBack(tb connectortest.TB, dataset string, schema *record.Sc
 }
 
 // cell turns a JSON value into the text form of a type.
-func cell(tb connectortest.TB, t *record.Type, raw json.RawMessage) connectortest.Cell {
+func cell(tb tester, t *record.Type, raw json.RawMessage) connectortest.Cell {
 	tb.Helper()
 	if string(raw) == "null" {
 		return connectortest.Cell{Null: true}
@@ -149,7 +156,7 @@ func cell(tb connectortest.TB, t *record.Type, raw json.RawMessage) connectortes
 }
 
 // asText brings a number into the text form of its type.
-func asText(tb connectortest.TB, t *record.Type, text string) string {
+func asText(tb tester, t *record.Type, text string) string {
 	tb.Helper()
 	v := record.NewVector(t.Form())
 	switch {
@@ -169,7 +176,7 @@ func asText(tb connectortest.TB, t *record.Type, text string) string {
 	return string(record.AppendText(nil, t, v, 0))
 }
 
-func (s *search) connection(connectortest.TB) json.RawMessage {
+func (s *search) connection() json.RawMessage {
 	return json.RawMessage(fmt.Sprintf(`{"urls":[%q]}`, s.base))
 }
 
@@ -190,9 +197,15 @@ func batchOf(t testing.TB, s *record.Schema, rows ...[]string) *record.Batch {
 	b := record.NewBatch(s)
 	for _, row := range rows {
 		for i, text := range row {
-			if text == null {
+			switch {
+			case text == null:
 				b.Cols[i].AppendNull()
-			} else if code := record.AppendParsed(b.Cols[i], &s.Fields[i].Type, []byte(text)); code != "" {
+				continue
+			case s.Fields[i].Type.Kind == record.JSON: // also what is none
+				b.Cols[i].AppendString(text)
+				continue
+			}
+			if code := record.AppendParsed(b.Cols[i], &s.Fields[i].Type, []byte(text)); code != "" {
 				t.Fatalf("cell %q of %s: %s", text, s.Fields[i].Name, code)
 			}
 		}

@@ -1,0 +1,348 @@
+package elasticsearch
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/record"
+)
+
+func write(t *testing.T, sw connector.ShardWriter, b *record.Batch) connector.Outcome {
+	t.Helper()
+	out, err := sw.Write(t.Context(), []*record.Batch{b})
+	if err != nil {
+		t.Fatalf("write: %v", err)
+	}
+	return out
+}
+
+func (s *search) options() string { return fmt.Sprintf(`{"urls":[%q]}`, s.base) }
+
+// sources returns the documents of a dataset by their id, as the server holds them.
+func (s *search) sources(t *testing.T, dataset string) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	s.ask(t, "POST", "/"+dataset+"/_refresh", "")
+	var answer struct {
+		Hits struct {
+			Hits []struct {
+				ID     string          `json:"_id"`
+				Source json.RawMessage `json:"_source"`
+			}
+		}
+	}
+	if err := json.Unmarshal(s.must(t, "GET", "/"+dataset+"/_search?size=10000", ""), &answer); err != nil {
+		t.Fatal(err)
+	}
+	for _, h := range answer.Hits.Hits {
+		out[h.ID] = string(h.Source)
+	}
+	return out
+}
+
+// An older lease's write has no effect, and says so; the newer one's stays.
+func TestFence(t *testing.T) {
+	onEach(t, func(t *testing.T, s *search) {
+		name := s.newName(t)
+		r := start(t, openClient(t, s.options()), connector.Sink{Dataset: name, Mode: connector.Upsert, Run: newRun()}, numbered(t))
+		write(t, r.take(t, 2000, nil), batchOf(t, numbered(t), []string{"1", "new"}))
+		out := write(t, r.sw, batchOf(t, numbered(t), []string{"1", "late"}, []string{"2", "own"}))
+		if len(out.Rejected) != 1 || out.Rejected[0].Row != 0 || out.Rejected[0].Code != record.Rejected {
+			t.Errorf("late write: %+v, want row 0 rejected", out.Rejected)
+		}
+		want := map[string]string{"1": `{"id":1,"note":"new"}`, "2": `{"id":2,"note":"own"}`}
+		if d := cmp.Diff(want, s.sources(t, name)); d != "" {
+			t.Error(d)
+		}
+	})
+}
+
+// The server's reason and the field it names come back with the row; its neighbours are written.
+func TestServerRefusesRow(t *testing.T) {
+	onEach(t, func(t *testing.T, s *search) {
+		name := s.newName(t)
+		schema := schemaOf(t, 1, "id int64", "age text", "blob json")
+		sink := connector.Sink{Dataset: name, Mode: connector.Upsert, Run: newRun(), Options: []byte(`{"columns":{"age":{"type":"long"}}}`)}
+		r := start(t, openClient(t, s.options()), sink, schema)
+		if len(r.target.Losses) != 1 || r.target.Losses[0].Policy != "target.options.columns.age.type" {
+			t.Errorf("losses %+v, want the chosen type named", r.target.Losses)
+		}
+		out := write(t, r.sw, batchOf(t, schema, []string{"1", "41", "{\"a\" :1,\n\"b\":1.10}"}, []string{"2", "abc", null}, []string{"3", null, `{"a":1,"a":2}`}, []string{"4", null, `[1e400]`}))
+		if len(out.Rejected) != 2 || out.Rejected[0].Column != "age" || !strings.Contains(out.Rejected[0].Reason, "abc") || out.Rejected[1].Row != 2 {
+			t.Errorf("rejected %+v", out.Rejected)
+		}
+		want := map[string]string{"1": `{"id":1,"age":"41","blob":{"a" :1, "b":1.10}}`, "4": `{"id":4,"age":null,"blob":[1e400]}`}
+		if d := cmp.Diff(want, s.sources(t, name)); d != "" {
+			t.Error(d)
+		}
+	})
+}
+
+// Values outside a field's range never reach the server.
+func TestChecksBeforeWrite(t *testing.T) {
+	onEach(t, func(t *testing.T, s *search) {
+		name := s.newName(t)
+		schema := schemaOf(t, 1, "id int64", "x float64", "at datetime(6)", "day date", "big int64", "doc json")
+		sink := connector.Sink{Dataset: name, Mode: connector.Upsert, Run: newRun(), Options: []byte(`{"columns":{"big":{"type":"byte"}}}`)}
+		r := start(t, openClient(t, s.options()), sink, schema)
+		out := write(t, r.sw, batchOf(t, schema,
+			[]string{"1", "NaN", null, null, null, null},
+			[]string{"2", null, "1969-12-31 23:59:59.999999", null, null, null},
+			[]string{"3", null, "2262-04-11 23:47:16.854775", null, null, null},
+			[]string{"4", null, "2262-04-11 23:47:16.854776", null, null, null},
+			[]string{"5", null, null, "0000-01-01", "127", null},
+			[]string{"6", null, null, "9999-12-31", "128", null},
+			[]string{"7", "-0", "1970-01-01 00:00:00.000001", "2026-02-28", "-128", `"<&>"`},
+			[]string{null, null, null, null, null, null},
+			[]string{"8", null, null, null, null, `1}, "x":1`}))
+		var got []string
+		for _, x := range out.Rejected {
+			got = append(got, fmt.Sprintf("%d %s %s", x.Row, x.Code, x.Column))
+		}
+		slices.Sort(got)
+		want := []string{"0 NONFINITE x", "1 RANGE at", "3 RANGE at", "5 RANGE big", "7 KEYNULL id", "8 TYPE doc"}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Error(d)
+		}
+		docs := s.sources(t, name)
+		if len(docs) != 3 || docs["7"] != `{"id":7,"x":-0,"at":"1970-01-01T00:00:00.000001","day":"2026-02-28","big":-128,"doc":"<&>"}` {
+			t.Errorf("documents %v", docs)
+		}
+	})
+}
+
+// Replace takes the name from a concrete index and from an alias, carries other aliases over, and can be repeated.
+func TestReplaceSwaps(t *testing.T) {
+	onEach(t, func(t *testing.T, s *search) {
+		name := s.newName(t)
+		c := openClient(t, s.options())
+		s.must(t, "PUT", "/"+name, `{"aliases":{"`+name+`-read":{"filter":{"term":{"id":1}}}}}`)
+		s.must(t, "POST", "/"+name+"/_doc/99?refresh=true", `{"id":99}`)
+		for round, row := range []string{"first", "second"} {
+			run := newRun()
+			r := start(t, c, connector.Sink{Dataset: name, Mode: connector.Replace, Run: run}, numbered(t))
+			if r.target.Way != connector.WayC || len(r.target.Removes) != 1 || r.target.Owned != name+"__tw_"+run {
+				t.Fatalf("round %d: way %s, removes %q, owned %q", round, r.target.Way, r.target.Removes, r.target.Owned)
+			}
+			write(t, r.sw, batchOf(t, numbered(t), []string{"1", row}))
+			r.finish(t, connector.Seal)
+			if d := s.sources(t, name); len(d) != 1 || d["1"] == `{"id":1,"note":"`+row+`"}` {
+				t.Errorf("round %d: visible before its time: %v", round, d)
+			}
+			r.finish(t, connector.Publish, connector.Publish)
+			_ = r.w.Close()
+			want := map[string]string{"1": `{"id":1,"note":"` + row + `"}`}
+			if d := cmp.Diff(want, s.sources(t, name)); d != "" {
+				t.Errorf("round %d: %s", round, d)
+			}
+			if d := cmp.Diff(want, s.sources(t, name+"-read")); d != "" {
+				t.Errorf("round %d: other alias: %s", round, d)
+			}
+		}
+		var left map[string]json.RawMessage
+		_ = json.Unmarshal(s.must(t, "GET", "/"+name+"*?expand_wildcards=all", ""), &left)
+		if len(left) != 1 {
+			t.Errorf("%d indices left, want the last one alone", len(left))
+		}
+	})
+}
+
+// A name that was given away while the run went on is not taken.
+func TestReplaceRefusesStranger(t *testing.T) {
+	onEach(t, func(t *testing.T, s *search) {
+		name := s.newName(t)
+		r := start(t, openClient(t, s.options()), connector.Sink{Dataset: name, Mode: connector.Replace, Run: newRun()}, numbered(t))
+		write(t, r.sw, batchOf(t, numbered(t), []string{"1", "x"}))
+		s.must(t, "POST", "/"+name+"/_doc/99?refresh=true", `{"id":99}`)
+		if err := r.w.Finish(t.Context(), connector.Publish); connector.ClassOf(err) != connector.Changed {
+			t.Errorf("publish over a stranger: %v, want class changed", err)
+		}
+		if d := s.sources(t, name); len(d) != 1 || d["99"] == "" {
+			t.Errorf("the stranger's documents: %v", d)
+		}
+	})
+}
+
+func (s *search) setting(t *testing.T, index, name string) string {
+	t.Helper()
+	var found map[string]struct{ Settings map[string]string }
+	if err := json.Unmarshal(s.must(t, "GET", "/"+index+"/_settings/index."+name+"?flat_settings=true", ""), &found); err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range found {
+		return x.Settings["index."+name]
+	}
+	return ""
+}
+
+// Loading settings end at a pause, at the end, and by clean after a kill; a foreign index keeps its own throughout.
+func TestLoadingSettings(t *testing.T) {
+	onEach(t, func(t *testing.T, s *search) {
+		name, run := s.newName(t), newRun()
+		c := openClient(t, s.options())
+		sink := connector.Sink{Dataset: name, Mode: connector.Upsert, Run: run, Options: []byte(`{"settings":{"refresh_interval":"7s"},"replicas":1,"shards":2}`)}
+		r := start(t, c, sink, numbered(t))
+		is := func(when, refresh, replicas string) {
+			t.Helper()
+			if a, b := s.setting(t, name, "refresh_interval"), s.setting(t, name, "number_of_replicas"); a != refresh || b != replicas {
+				t.Errorf("%s: refresh_interval %q, number_of_replicas %q; want %q, %q", when, a, b, refresh, replicas)
+			}
+		}
+		is("loading", "-1", "0")
+		r.finish(t, connector.Park, connector.Park)
+		is("parked", "7s", "1")
+		if err := r.w.Prepare(t.Context(), r.target, false, nil); err != nil {
+			t.Fatal(err)
+		}
+		is("loading again", "-1", "0")
+		left, err := Connector().Clean(t.Context(), c, []string{run}, true)
+		if err != nil || !slices.ContainsFunc(left, func(l connector.Leftover) bool { return l.Run == run && l.Removed }) {
+			t.Fatalf("clean: %+v, %v", left, err)
+		}
+		is("cleaned", "7s", "1")
+
+		other := start(t, c, connector.Sink{Dataset: name, Mode: connector.Upsert, Run: newRun()}, numbered(t))
+		is("foreign", "7s", "1")
+		other.finish(t, connector.Drop)
+		if status, _ := s.ask(t, "GET", "/"+name, ""); status != http.StatusOK {
+			t.Errorf("dropping a run removed a foreign index")
+		}
+	})
+}
+
+// Clean removes the staging of the runs it is told, and no other.
+func TestCleanStaging(t *testing.T) {
+	onEach(t, func(t *testing.T, s *search) {
+		name := s.newName(t)
+		c := openClient(t, s.options())
+		one, two := newRun(), newRun()
+		start(t, c, connector.Sink{Dataset: name, Mode: connector.Replace, Run: one}, numbered(t))
+		start(t, c, connector.Sink{Dataset: name, Mode: connector.Replace, Run: two}, numbered(t))
+		if _, err := Connector().Clean(t.Context(), c, []string{one}, true); err != nil {
+			t.Fatal(err)
+		}
+		if status, _ := s.ask(t, "GET", "/"+name+"__tw_"+one, ""); status != http.StatusNotFound {
+			t.Errorf("staging of the cleaned run: status %d", status)
+		}
+		if status, _ := s.ask(t, "GET", "/"+name+"__tw_"+two, ""); status != http.StatusOK {
+			t.Errorf("staging of another run: status %d", status)
+		}
+	})
+}
+
+// An index that was made anew, or whose acknowledged writes are gone, is not written to as if nothing had happened.
+func TestRestoredIndexIsNoticed(t *testing.T) {
+	onEach(t, func(t *testing.T, s *search) {
+		name := s.newName(t)
+		c := openClient(t, s.options())
+		sink := connector.Sink{Dataset: name, Mode: connector.Upsert, Run: newRun()}
+		r := start(t, c, sink, numbered(t))
+		write(t, r.sw, batchOf(t, numbered(t), []string{"1", "x"}, []string{"2", "y"}))
+		st, err := r.sw.Commit(t.Context(), connector.Checkpoint{Seq: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.take(t, 1001, st)
+		lease := connector.Lease{Run: "r", Stamp: 1002}
+		var ahead state
+		if err := json.Unmarshal(st, &ahead); err != nil || len(ahead.History.Shards) == 0 || ahead.History.Shards[0] == "0:" || ahead.History.Seq < 1 {
+			t.Fatalf("state %s lacks the index's history", st)
+		}
+		for what, change := range map[string]func(h *history){
+			"writes lost":   func(h *history) { h.Seq += 10 },
+			"restored":      func(h *history) { h.Shards[0] = "0:another" },
+			"another index": func(h *history) { h.UUID = "another" },
+		} {
+			h := ahead
+			h.History.Shards = slices.Clone(ahead.History.Shards)
+			change(&h.History)
+			_, _, err := r.w.Take(t.Context(), connector.Shard{ID: "s1"}, lease, connector.Checkpoint{State: compactJSON(h)})
+			if e, ok := err.(*connector.Error); !ok || e.Class != connector.Changed || e.Code != "TOW-508" {
+				t.Errorf("%s: take: %v, want TOW-508", what, err)
+			}
+		}
+		s.must(t, "DELETE", "/"+name, "")
+		if _, err := r.sw.Write(t.Context(), []*record.Batch{numbers(t, 2)}); connector.ClassOf(err) != connector.Changed {
+			t.Errorf("write into a removed index: %v, want class changed", err)
+		}
+		if status, _ := s.ask(t, "GET", "/"+name, ""); status != http.StatusNotFound {
+			t.Errorf("writing made the removed index again: status %d", status)
+		}
+		s.must(t, "PUT", "/"+name, `{}`)
+		if err := r.w.Prepare(t.Context(), r.target, false, nil); connector.ClassOf(err) != connector.Changed {
+			t.Errorf("prepare on a stranger's index: %v, want class changed", err)
+		}
+	})
+}
+
+// Rows without a key take their place for an id: a shard that starts again overwrites itself, and leaves nothing over.
+func TestKeylessRestart(t *testing.T) {
+	onEach(t, func(t *testing.T, s *search) {
+		name := s.newName(t)
+		schema := schemaOf(t, 0, "note text")
+		rows := func(texts ...string) *record.Batch {
+			var all [][]string
+			for _, x := range texts {
+				all = append(all, []string{x})
+			}
+			return batchOf(t, schema, all...)
+		}
+		r := start(t, openClient(t, s.options()), connector.Sink{Dataset: name, Mode: connector.Replace, Run: newRun()}, schema)
+		write(t, r.sw, rows("a", "a", "b", "c"))
+		write(t, r.sw, rows("d"))
+		again := r.take(t, 2000, nil)
+		write(t, again, rows("a", "a", "z"))
+		if _, err := again.Commit(t.Context(), connector.Checkpoint{Seq: 1, Done: true}); err != nil {
+			t.Fatal(err)
+		}
+		r.finish(t, connector.Seal, connector.Publish)
+		var got []string
+		for _, doc := range s.sources(t, name) {
+			got = append(got, doc)
+		}
+		slices.Sort(got)
+		if d := cmp.Diff([]string{`{"note":"a"}`, `{"note":"a"}`, `{"note":"z"}`}, got); d != "" {
+			t.Error(d)
+		}
+	})
+}
+
+// An insert keeps what is there, and takes its own earlier write for done.
+func TestInsert(t *testing.T) {
+	onEach(t, func(t *testing.T, s *search) {
+		name := s.newName(t)
+		r := start(t, openClient(t, s.options()), connector.Sink{Dataset: name, Mode: connector.Insert, Run: newRun()}, numbered(t))
+		s.must(t, "PUT", "/"+name+"/_doc/1?refresh=true", `{"id":1,"note":"theirs"}`)
+		b := batchOf(t, numbered(t), []string{"1", "ours"}, []string{"2", "x"}, []string{"2", "twice"})
+		for range 2 {
+			out := write(t, r.sw, b)
+			if len(out.Rejected) != 2 || out.Rejected[0].Row != 0 || out.Rejected[0].Code != record.Constraint || out.Rejected[1].Row != 2 {
+				t.Errorf("rejected %+v, want rows 0 and 2", out.Rejected)
+			}
+		}
+		want := map[string]string{"1": `{"id":1,"note":"theirs"}`, "2": `{"id":2,"note":"x"}`}
+		if d := cmp.Diff(want, s.sources(t, name)); d != "" {
+			t.Error(d)
+		}
+	})
+}
+
+// The block that a server lays on an index when its disk is full ends the group in class full.
+func TestFloodStage(t *testing.T) {
+	onEach(t, func(t *testing.T, s *search) {
+		name := s.newName(t)
+		r := start(t, openClient(t, s.options()), connector.Sink{Dataset: name, Mode: connector.Upsert, Run: newRun()}, numbered(t))
+		s.must(t, "PUT", "/"+name+"/_settings", `{"index.blocks.read_only_allow_delete":true}`)
+		if _, err := r.sw.Write(t.Context(), []*record.Batch{numbers(t, 2)}); connector.ClassOf(err) != connector.Full {
+			t.Errorf("write: %v, want class full", err)
+		}
+		s.must(t, "PUT", "/"+name+"/_settings", `{"index.blocks.read_only_allow_delete":null}`)
+	})
+}
