@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+
+	"github.com/towpath/towpath/record"
 )
 
 // MarshalJSON writes the column as an object whose type is its text.
@@ -18,6 +20,25 @@ func (c Column) MarshalJSON() ([]byte, error) {
 		out.Type = c.Type.String()
 	}
 	return json.Marshal(out)
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (c *Column) UnmarshalJSON(b []byte) error {
+	type plain Column
+	out := struct {
+		plain
+		Type *string `json:"type"`
+	}{}
+	if err := json.Unmarshal(b, &out); err != nil {
+		return err
+	}
+	*c = Column(out.plain)
+	if out.Type == nil {
+		return nil
+	}
+	t, err := record.ParseType(*out.Type)
+	c.Type = &t
+	return err
 }
 
 // Canonical returns the job as JSON that is equal for equal jobs: defaults filled in, keys in a fixed order. It is a document

@@ -162,7 +162,6 @@ func (s *StreamPlan) want(j *job.Job, js *job.Stream, at string, refused *Refuse
 		}
 	}
 	want := &record.Schema{}
-	names := map[string]bool{}
 	found := 0
 	for n, c := range columns {
 		k := s.Schema.Index(c.From)
@@ -187,10 +186,6 @@ func (s *StreamPlan) want(j *job.Job, js *job.Stream, at string, refused *Refuse
 			f.Type, cp.Want = *c.Type, *c.Type
 			f.Native, f.Default, f.Charset, f.Collation = "", nil, "", ""
 		}
-		if names[f.Name] {
-			refused.add(fmt.Sprintf("%s.columns[%d].to", at, n), "TOW-123", "two columns are named %q", f.Name)
-		}
-		names[f.Name] = true
 		want.Fields = append(want.Fields, f)
 		s.Columns = append(s.Columns, cp)
 	}

@@ -1,0 +1,241 @@
+package engine_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/connector/connectortest"
+	"github.com/towpath/towpath/connector/connectortest/memory"
+	"github.com/towpath/towpath/internal/engine"
+	"github.com/towpath/towpath/job"
+	"github.com/towpath/towpath/record"
+)
+
+// planner plans between two stores in memory, of which the source holds orders.
+func planner(t *testing.T, source, target memory.Options) (engine.Planner, *memory.Store) {
+	t.Helper()
+	source.Name, target.Name = "from", "to"
+	from, store := memory.New(source)
+	to, _ := memory.New(target)
+	store.Make("orders", &record.Schema{Fields: []record.Field{
+		{Name: "id", Type: record.Type{Kind: record.Int, Bits: 64}, Key: 1},
+		{Name: "amount", Type: record.Type{Kind: record.Decimal, Precision: 12, Scale: 2}, Nullable: true},
+		{Name: "note", Type: record.Type{Kind: record.Text}, Nullable: true},
+	}}, connectortest.Texts("1", "12.50", "first"), connectortest.Texts("2", "0.01", "second"))
+	store.Make("log", &record.Schema{Fields: []record.Field{{Name: "line", Type: record.Type{Kind: record.Text}}}}, connectortest.Texts("a"))
+	end := func(c connector.Connector) engine.End {
+		client, err := c.Open(context.Background(), connector.Connection{Options: json.RawMessage(`{}`)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		id, err := client.Identity(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return engine.End{Side: engine.Side{Connector: c.Name, Identity: id}, Connector: c, Client: client}
+	}
+	return engine.Planner{Source: end(from), Target: end(to)}, store
+}
+
+func parse(t *testing.T, text string) *job.Job {
+	t.Helper()
+	j, err := job.Parse([]byte(text), "job.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return j
+}
+
+func TestPlanOfColumns(t *testing.T) {
+	t.Parallel()
+	p, _ := planner(t, memory.Options{}, memory.Options{})
+	j := parse(t, `
+mode: batch
+source: {connector: from}
+target: {connector: to}
+streams:
+  - source: orders
+    target: sales
+    columns: [id, {from: amount, to: cents, type: "decimal(10,3)", on: {RANGE: "null"}}, {from: amount, to: text, type: text}]
+settings: {on: {UTF8: replace}}
+`)
+	plan, shards, err := p.Make(context.Background(), "k3f9x", j)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := plan.Streams[0]
+	if diff := cmp.Diff([]string{"id", "amount"}, s.Source.Columns); diff != "" {
+		t.Errorf("columns pushed down: %s", diff)
+	}
+	var got []string
+	for i, c := range s.Columns {
+		got = append(got, c.From+" -> "+c.To+" "+s.Target.Stored.Fields[i].Type.String()+" "+c.Decision)
+	}
+	want := []string{"id -> id int64 same", "amount -> cents decimal(10,3) checked", "amount -> text text widening"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(record.Policies{"RANGE": "null", "UTF8": "replace"}, s.Columns[1].Policies); diff != "" {
+		t.Errorf("policies: %s", diff)
+	}
+	if len(shards) == 0 || shards[0].ID != "1-00001" || shards[0].Stream != "1" || s.Shards != len(shards) {
+		t.Errorf("shards are %+v", shards)
+	}
+	// What is stored is what was planned.
+	body, err := json.Marshal(plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	back := new(engine.Plan)
+	if err := json.Unmarshal(body, back); err != nil {
+		t.Fatal(err)
+	}
+	again, err := json.Marshal(back)
+	if err != nil || string(again) != string(body) {
+		t.Errorf("a stored plan reads back as\n%s\nwas\n%s\n%v", again, body, err)
+	}
+}
+
+func TestPlanRefuses(t *testing.T) {
+	t.Parallel()
+	const head = "mode: batch\nsource: {connector: from}\ntarget: {connector: to}\nstreams:\n"
+	for name, c := range map[string]struct {
+		streams string
+		want    []string // all reasons, with their paths
+	}{
+		"no key": {"  - {source: log, target: x}",
+			[]string{`streams[0].write: log has no key among the columns copied, so upsert cannot tell its rows apart`}},
+		"key not copied": {"  - {source: orders, target: x, columns: [note]}",
+			[]string{`streams[0].write: orders has no key among the columns copied, so upsert cannot tell its rows apart`}},
+		"a cast without a way": {`  - {source: orders, target: x, columns: [id, {from: amount, type: uuid}]}`,
+			[]string{`streams[0].columns.amount: column amount of type decimal(12,2) cannot become uuid`}},
+		"must not be created": {"  - {source: orders, target: x, create: never}",
+			[]string{`streams[0].create: target x does not exist, and the job says not to create it`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p, _ := planner(t, memory.Options{}, memory.Options{})
+			_, shards, err := p.Make(context.Background(), "k3f9x", parse(t, head+c.streams))
+			refused, ok := errors.AsType[*engine.Refused](err)
+			if !ok || shards != nil {
+				t.Fatalf("got %v, want a refusal", err)
+			}
+			if len(refused.Reasons) != len(c.want) {
+				t.Fatalf("reasons are %v", refused.Reasons)
+			}
+			for i, want := range c.want {
+				if got := refused.Reasons[i].Error(); !strings.HasPrefix(got, want) {
+					t.Errorf("reason %d is %q, want %q", i, got, want)
+				}
+			}
+		})
+	}
+}
+
+func TestUnknownColumnIsMissing(t *testing.T) {
+	t.Parallel()
+	p, _ := planner(t, memory.Options{}, memory.Options{})
+	j := parse(t, "{mode: batch, source: {connector: from}, target: {connector: to}, streams: [{source: orders, target: x, columns: [id, sum]}]}")
+	_, _, err := p.Make(context.Background(), "k3f9x", j)
+	if want := `plan stream orders: open source orders: no column "sum"`; err == nil || err.Error() != want || connector.ClassOf(err) != connector.Missing {
+		t.Errorf("got %v, want %q", err, want)
+	}
+}
+
+func TestSourceIsTarget(t *testing.T) {
+	t.Parallel()
+	p, _ := planner(t, memory.Options{}, memory.Options{})
+	p.Target = p.Source
+	j := parse(t, "{mode: full, source: {connector: from}, target: {connector: from}, streams: [{source: orders}]}")
+	_, _, err := p.Make(context.Background(), "k3f9x", j)
+	if want := "streams[0]: source and target are the same dataset orders of the same server"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %q", err, want)
+	}
+	j.Streams[0].Target = "copies"
+	if _, _, err := p.Make(context.Background(), "k3f9x", j); err != nil {
+		t.Errorf("another dataset of the same server: %v", err)
+	}
+}
+
+// TestGuarantees pins the table of docs/guarantees.md.
+func TestGuarantees(t *testing.T) {
+	t.Parallel()
+	const exactly, effectively = job.ExactlyOnce, job.EffectivelyOnce
+	for name, c := range map[string]struct {
+		way    connector.Way
+		replay connector.Replay
+		source string
+		write  connector.Mode
+		want   job.Guarantee
+	}{
+		"exact, way A":           {connector.WayA, connector.Exact, "orders", connector.Upsert, exactly},
+		"exact, way B":           {connector.WayB, connector.Exact, "orders", connector.Upsert, effectively},
+		"exact, way C over A":    {connector.WayA, connector.Exact, "orders", connector.Replace, exactly},
+		"exact, way C over B":    {connector.WayB, connector.Exact, "orders", connector.Replace, effectively},
+		"superset, way A, keyed": {connector.WayA, connector.Superset, "orders", connector.Upsert, effectively},
+		"superset, way B":        {connector.WayB, connector.Superset, "orders", connector.Upsert, effectively},
+		"none, way A, no key":    {connector.WayA, connector.None, "log", connector.Append, exactly},
+		"none, way B, keyed":     {connector.WayB, connector.None, "orders", connector.Upsert, effectively},
+		"none, way C over B":     {connector.WayB, connector.None, "orders", connector.Replace, exactly},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p, _ := planner(t, memory.Options{Replay: c.replay}, memory.Options{Way: c.way})
+			j := parse(t, "{mode: batch, source: {connector: from}, target: {connector: to}, streams: [{source: "+c.source+", target: x, write: "+
+				string(c.write)+"}], settings: {accept: at-least-once}}")
+			plan, _, err := p.Make(context.Background(), "k3f9x", j)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := plan.Streams[0]
+			if s.Guarantee != c.want || s.Reason == "" || s.Again == "" {
+				t.Errorf("%s (%s; %s), want %s", s.Guarantee, s.Reason, s.Again, c.want)
+			}
+			j.Settings.Accept = job.ExactlyOnce
+			_, _, err = p.Make(context.Background(), "k3f9x", j)
+			if _, refused := errors.AsType[*engine.Refused](err); refused != (c.want != exactly) {
+				t.Errorf("with exactly-once demanded: %v", err)
+			}
+		})
+	}
+}
+
+func TestSame(t *testing.T) {
+	t.Parallel()
+	base := func() *record.Schema {
+		return &record.Schema{Fields: []record.Field{
+			{Name: "id", Type: record.Type{Kind: record.Int, Bits: 32}, Key: 1, Native: "int(11)"},
+			{Name: "name", Type: record.Type{Kind: record.Text}, Nullable: true, Native: "text", Collation: "utf8mb4_bin", Comment: "who"},
+		}}
+	}
+	for name, c := range map[string]struct {
+		change func(s *record.Schema)
+		want   string
+	}{
+		"nothing":      {func(*record.Schema) {}, ""},
+		"a comment":    {func(s *record.Schema) { s.Fields[1].Comment = "what" }, ""},
+		"fewer":        {func(s *record.Schema) { s.Fields = s.Fields[:1] }, "1 column, planned were 2"},
+		"another name": {func(s *record.Schema) { s.Fields[1].Name = "title" }, "column 2 is title, planned was name"},
+		"another type": {func(s *record.Schema) { s.Fields[0].Type.Bits, s.Fields[0].Native = 64, "bigint(20)" },
+			"column id is bigint(20) not null, planned was int(11) not null"},
+		"no key":            {func(s *record.Schema) { s.Fields[0].Key = 0 }, "the key is another (column id)"},
+		"another collation": {func(s *record.Schema) { s.Fields[1].Collation = "latin1_bin" }, "column name is text collate latin1_bin, planned was text collate utf8mb4_bin"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			found := base()
+			found.Fields = slices.Clone(found.Fields)
+			c.change(found)
+			if got := engine.Same(base(), found); got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
