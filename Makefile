@@ -12,7 +12,7 @@ help: ## this list
 
 .PHONY: build
 build: ## bin/towpath; its version is the repository's, stamped by Go
-	$(GO) build -trimpath -buildvcs=true -ldflags '-s -w' -o bin/towpath ./cmd/towpath
+	$(GO) build -trimpath -ldflags '-s -w' -o bin/towpath ./cmd/towpath
 
 .PHONY: quickstart
 quickstart: ## build, copy a sample shop of 1,000,000 rows, pause, resume, compare: Go and sh alone

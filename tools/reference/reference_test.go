@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/connectors/all"
 	"github.com/towpath/towpath/record"
 )
 
@@ -63,12 +64,14 @@ func TestFresh(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	page, err := os.ReadFile("../../docs/reference/errors.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(page) != errorsPage(codes) {
-		t.Error("docs/reference/errors.md is stale: make generate")
+	for name, want := range map[string]string{"errors.md": errorsPage(codes), "options.md": optionsPage(all.Connectors())} {
+		page, err := os.ReadFile(filepath.Join("../../docs/reference", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(page) != want {
+			t.Errorf("docs/reference/%s is stale: make generate", name)
+		}
 	}
 }
 
