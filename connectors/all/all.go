@@ -1,14 +1,19 @@
-// Package all is the one list of the connectors that the towpath binary holds.
+// Package all is the list of towpath's own connectors. It is the one place that names them.
 package all
 
 import (
 	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/connectors/elasticsearch"
+	"github.com/towpath/towpath/connectors/mysql"
 	"github.com/towpath/towpath/connectors/sqlite"
 )
 
-// Connectors returns every connector of this repository.
+// Connectors returns every connector of towpath.
 func Connectors() connector.Set {
 	return connector.NewSet(
+		elasticsearch.Connector(),
+		elasticsearch.OpenSearch(),
+		mysql.Connector(),
 		sqlite.Connector(),
 	)
 }

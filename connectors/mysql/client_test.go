@@ -293,3 +293,20 @@ func TestPoolGivesUpWithItsContext(t *testing.T) {
 	c.give(third)
 	c.give(first)
 }
+
+// TestEd25519: MariaDB's own way to log in, on a real server.
+func TestEd25519(t *testing.T) {
+	t.Parallel()
+	j := newJudge(t)
+	if len(j.rows("SELECT 1 FROM information_schema.PLUGINS WHERE PLUGIN_NAME = 'ed25519'")) == 0 {
+		j.exec("INSTALL SONAME 'auth_ed25519'")
+	}
+	j.exec("CREATE USER '" + j.db + "'@'%' IDENTIFIED VIA ed25519 USING PASSWORD('pw')")
+	t.Cleanup(func() { j.exec("DROP USER '" + j.db + "'@'%'") })
+	j.exec("GRANT SELECT ON " + j.db + ".* TO '" + j.db + "'@'%'")
+	j.client(map[string]any{"user": j.db, "password": "pw"})
+	_, err := Connector().Open(t.Context(), connector.Connection{Options: j.options(map[string]any{"user": j.db, "password": "wrong"})})
+	if connector.ClassOf(err) != connector.Denied {
+		t.Errorf("wrong password: got %v", err)
+	}
+}

@@ -177,9 +177,6 @@ func (d *dialer) login(ctx context.Context, address string) (c *client.Conn, gua
 		if err != nil {
 			return nil, err
 		}
-		if deadline, ok := ctx.Deadline(); ok {
-			_ = conn.SetDeadline(deadline)
-		}
 		guard = &guardedConn{Conn: conn, plain: d.tls == nil}
 		guard.release = context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 		return guard, nil

@@ -52,7 +52,7 @@ func (d *decoder) attach(b *record.Batch) {
 func (d *decoder) row(p []byte) error {
 	at := 1 + d.bitmap
 	if len(p) < at || p[0] != headOK {
-		return fmt.Errorf("%w: a row begins with 0x%02x and has %d bytes", errMalformed, p[0], len(p))
+		return fmt.Errorf("%w: a row of %d bytes", errMalformed, len(p))
 	}
 	nulls := p[1:at]
 	for i := range d.columns {

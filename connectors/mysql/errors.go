@@ -46,12 +46,14 @@ func knownError(number uint16) known {
 		return known{connector.Retry, "TOW-420", ""}
 	case 1969, 3024, 1028, 1637:
 		return known{connector.Retry, "TOW-423", "The server ends long statements; lower statement_seconds."}
-	case 1290, 1792, 1836, 3100, 3101:
+	case 1290, 1836, 3100, 3101:
 		return known{connector.Retry, "TOW-422", "The server reads only: after a switch of servers another one is to be written to."}
 	case 1021, 1114, 1030, 3:
 		return known{connector.Full, "TOW-425", "Make room on the server's disk."}
 	case 1064, 1149, 1052, 1055, 1248, 1305, 1366, 1111, 1140, 1267, 1271, 1295, 1582, 1222:
 		return known{connector.Config, "TOW-414", "Check query and where; they are one SELECT and one condition in the server's own SQL."}
+	case 1792:
+		return known{connector.Config, "TOW-435", "Sessions that read may not write: a query is one SELECT."}
 	case 1129:
 		return known{connector.Retry, "TOW-402", "The server shut this machine out after failed connections: run FLUSH HOSTS there."}
 	case 1130:
@@ -128,8 +130,11 @@ func (d *dialer) loginError(ctx context.Context, address string, err error) erro
 	case ctx.Err() != nil || errors.Is(err, os.ErrDeadlineExceeded):
 		return connector.Errorf(connector.Retry, "TOW-402", "%s: no answer in %d s", doing, d.options.ConnectSeconds).
 			WithHint("Check host and port, and the firewalls between.")
-	case strings.Contains(text, "invalid protocol version"), errors.Is(err, errMalformed):
+	case strings.Contains(text, "invalid protocol version"), strings.Contains(text, "invalid sequence"), errors.Is(err, errMalformed):
 		return connector.Errorf(connector.Config, "TOW-427", "%s: what answers is no MySQL or MariaDB server", doing)
+	}
+	if strings.Contains(text, "EOF") {
+		text = "the server closed the connection"
 	}
 	return connector.Errorf(connector.Retry, "TOW-402", "%s: %s", doing, lastPart(text))
 }

@@ -22,11 +22,11 @@ type reader struct {
 	schema  *record.Schema
 
 	table   *table
-	columns []column         // of the schema, then those of the key that it lacks
-	key     []column         // in key order; nil: no key
-	sel     sqltable.Select  // of table reads: what all statements have in common
-	query   string           // of own SELECTs
-	results string           // character_set_results of its statements
+	columns []column        // of the schema, then those of the key that it lacks
+	key     []column        // in key order; nil: no key
+	sel     sqltable.Select // of table reads: what all statements have in common
+	query   string          // of own SELECTs
+	results string          // character_set_results of its statements
 }
 
 func newReader(ctx context.Context, c *Client, src connector.Source, o ReadOptions) (*reader, error) {

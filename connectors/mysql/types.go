@@ -11,7 +11,7 @@ import (
 // typeRow is one row of the type table: a source type, the logical type it becomes, and the source type that a logical type
 // becomes. Reading fills in length, precision and labels from the column's own type text.
 type typeRow struct {
-	name string           // DATA_TYPE of information_schema
+	name string // DATA_TYPE of information_schema
 	read func(t typeText) record.Type
 }
 
@@ -155,7 +155,7 @@ func parseType(name, text string, chars, octets int64) typeText {
 	return t
 }
 
-// parseLabels reads 'a','b''c'); quotes are doubled, and some characters come behind a backslash.
+// parseLabels reads 'a','b”c'); quotes are doubled, and some characters come behind a backslash.
 func parseLabels(s string) (labels []string, rest string) {
 	for i := 0; i < len(s); {
 		if s[i] != '\'' {
