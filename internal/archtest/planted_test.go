@@ -64,6 +64,7 @@ func planted() []plant {
 		{"prose", files{"record/a.go": "package record\n\n// see https://example.com/issues/7, todos aside\n"}, ""},
 		{"tests", files{"record/a_test.go": "package record\n\nimport \"time\"\n\nfunc f() { time.Sleep(1) }\n"}, "time.Sleep"},
 		{"tests", files{"record/a_test.go": "package record\n\nimport \"testing\"\n\nfunc TestA(t *testing.T) { t.Skip() }\n"}, "t.Skip"},
+		{"tests", files{"record/a_test.go": "package record\n\nimport (\n\"testing/synctest\"\n\"time\"\n)\n\nfunc f() { synctest.Test(nil, nil); time.Sleep(1) }\n"}, ""},
 		{"tests", files{"record/a.go": "package record\n\nimport \"time\"\n\nfunc f() { time.Sleep(1) }\n"}, ""},
 
 		{"dependencies", files{"go.mod": "module m\n\nrequire (\n\texample.org/a v1.0.0\n\texample.org/a/v2 v2.0.0 // indirect\n)\n", "record/a.go": "package record\n\nimport _ \"example.org/a/b\"\n"}, "module example.org/a has no line"},

@@ -243,6 +243,8 @@ func comments(f *File) []Finding {
 // testHabits: tests wait for signals, and what cannot run is said in one place.
 func testHabits(f *File) []Finding {
 	var found []Finding
+	bubble := false // in a bubble of synctest the clock is a fake one, and a sleep costs nothing and waits for the others
+	f.imports(func(_ *ast.ImportSpec, name string) { bubble = bubble || name == "testing/synctest" })
 	ast.Inspect(f.AST, func(n ast.Node) bool {
 		s, ok := n.(*ast.SelectorExpr)
 		if !ok {
@@ -253,7 +255,7 @@ func testHabits(f *File) []Finding {
 			return true
 		}
 		switch {
-		case f.Test && x.Name == "time" && s.Sel.Name == "Sleep":
+		case f.Test && !bubble && x.Name == "time" && s.Sel.Name == "Sleep":
 			found = append(found, f.find(s, "time.Sleep in a test: wait for a signal"))
 		case (x.Name == "t" || x.Name == "tb" || x.Name == "b") && slices.Contains([]string{"Skip", "Skipf", "SkipNow"}, s.Sel.Name) &&
 			!under(f.Folder, "tools/testservers/servers"):
