@@ -244,27 +244,13 @@ func (s *shardWriter) send(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	s.failures = s.failures[:0]
-	var held []*bulkBody // bodies beyond the present width stay unused
-	for range s.w.options.Concurrency - s.width {
-		held = append(held, <-s.bodies)
-	}
+	held := s.hold()
 	var flying sync.WaitGroup
 	var body *bulkBody
 	flush := func() {
 		full := body
 		body = nil
-		flying.Go(func() {
-			err := s.deliver(ctx, view{full.buf, full.rows, full.ends, 0})
-			s.bodies <- full
-			if err != nil {
-				cancel(err)
-				s.mu.Lock()
-				if s.err == nil {
-					s.err = err
-				}
-				s.mu.Unlock()
-			}
-		})
+		flying.Go(func() { s.fly(ctx, full, cancel) })
 	}
 	for _, row := range s.sends {
 		if body == nil {
@@ -293,6 +279,30 @@ func (s *shardWriter) send(ctx context.Context) error {
 		return s.err
 	}
 	return context.Cause(ctx)
+}
+
+// hold takes the bodies beyond the present width out of use.
+func (s *shardWriter) hold() []*bulkBody {
+	var held []*bulkBody
+	for range s.w.options.Concurrency - s.width {
+		held = append(held, <-s.bodies)
+	}
+	return held
+}
+
+// fly delivers a body, gives its memory back, and ends the group on the first error.
+func (s *shardWriter) fly(ctx context.Context, full *bulkBody, cancel context.CancelCauseFunc) {
+	err := s.deliver(ctx, view{full.buf, full.rows, full.ends, 0})
+	s.bodies <- full
+	if err == nil {
+		return
+	}
+	cancel(err)
+	s.mu.Lock()
+	if s.err == nil {
+		s.err = err
+	}
+	s.mu.Unlock()
 }
 
 // appendRow appends the two lines of a row.

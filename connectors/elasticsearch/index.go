@@ -164,19 +164,26 @@ func (c *client) history(ctx context.Context, name string) (history, error) {
 	return h, nil
 }
 
-// follows reports in what way h is not a later state of the remembered history; "" when it is.
-func (h history) follows(old history) string {
-	switch {
-	case h.UUID != old.UUID:
-		return "it is another index of the same name"
-	case len(h.Shards) < len(old.Shards):
-		return ""
-	case !slices.Equal(h.Shards, old.Shards):
-		return "it was restored from a snapshot, or a stale copy of a shard was made the primary"
-	case h.Seq < old.Seq:
-		return fmt.Sprintf("its last write is number %d, but number %d was acknowledged before", h.Seq, old.Seq)
+// follows reports in what way h is not a later state of the remembered history; "" when it is. missing: a primary shard is
+// away, so that nothing can be said of it.
+func (h history) follows(old history) (why string, missing bool) {
+	if h.UUID != old.UUID {
+		return "it is another index of the same name", false
 	}
-	return ""
+	for _, was := range old.Shards {
+		shard, _, _ := strings.Cut(was, ":")
+		at := slices.IndexFunc(h.Shards, func(is string) bool { return strings.HasPrefix(is, shard+":") })
+		switch {
+		case at < 0:
+			missing = true
+		case h.Shards[at] != was:
+			return "it was restored from a snapshot, or a stale copy of a shard was made the primary", false
+		}
+	}
+	if !missing && h.Seq < old.Seq {
+		return fmt.Sprintf("its last write is number %d, but number %d was acknowledged before", h.Seq, old.Seq), false
+	}
+	return "", missing
 }
 
 // putSettings changes dynamic settings of an index.

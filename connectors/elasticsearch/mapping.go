@@ -72,15 +72,10 @@ func (w *writer) designField(l *layout, col *record.Field, existing *mapping) er
 			WithHint("To accept that, name the type: columns: {%s: {type: %s}}.", col.Name, esType)
 	}
 	f.property(col.Type, option, w.options.IgnoreAbove)
-	if option.Analyzer != "" && esType != "text" {
-		return connector.Errorf(connector.Config, "TOW-512", "choose analyser: column %s is a %s field, only text is analysed", col.Name, esType).
-			At("target.options.columns." + col.Name + ".analyzer")
+	if err := checkExtras(col, option, esType); err != nil {
+		return err
 	}
 	if option.Double {
-		if esType != "keyword" || col.Type.Kind != record.Decimal && col.Type.Kind != record.Uint {
-			return connector.Errorf(connector.Config, "TOW-512", "add double: column %s is no number kept as keyword", col.Name).
-				At("target.options.columns." + col.Name + ".double")
-		}
 		l.losses = append(l.losses, connector.Loss{Column: col.Name, What: "the subfield " + col.Name + ".double holds the nearest double",
 			Policy: "target.options.columns." + col.Name + ".double"})
 	}
@@ -91,6 +86,19 @@ func (w *writer) designField(l *layout, col *record.Field, existing *mapping) er
 	l.losses = append(l.losses, f.lossList(col.Name, policy)...)
 	for _, note := range f.notes {
 		l.notes = append(l.notes, "column "+col.Name+": "+note)
+	}
+	return nil
+}
+
+// checkExtras refuses what a job adds to a field that has no place for it.
+func checkExtras(col *record.Field, option Column, esType string) error {
+	if option.Analyzer != "" && esType != "text" {
+		return connector.Errorf(connector.Config, "TOW-512", "choose analyser: column %s is a %s field, only text is analysed", col.Name, esType).
+			At("target.options.columns." + col.Name + ".analyzer")
+	}
+	if option.Double && (esType != "keyword" || col.Type.Kind != record.Decimal && col.Type.Kind != record.Uint) {
+		return connector.Errorf(connector.Config, "TOW-512", "add double: column %s is no number kept as keyword", col.Name).
+			At("target.options.columns." + col.Name + ".double")
 	}
 	return nil
 }

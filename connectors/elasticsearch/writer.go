@@ -156,7 +156,11 @@ func (w *writer) Take(ctx context.Context, s connector.Shard, l connector.Lease,
 		if err := json.Unmarshal(last.State, &old); err != nil {
 			return nil, last, connector.Errorf(connector.Changed, "TOW-105", "read state of shard %s: %w", s.ID, err)
 		}
-		if why := h.follows(old.History); why != "" {
+		why, missing := h.follows(old.History)
+		if missing {
+			return nil, last, connector.Errorf(connector.Retry, "TOW-500", "take shard %s: a primary shard of index %s is not available", s.ID, w.plan.Index)
+		}
+		if why != "" {
 			return nil, last, connector.Errorf(connector.Changed, "TOW-508", "take shard %s: index %s is not the one written to: %s", s.ID, w.plan.Index, why).
 				WithHint("Rows written before may be lost there. Stop this run and start it anew.")
 		}

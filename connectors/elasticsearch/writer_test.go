@@ -12,6 +12,7 @@ import (
 
 	"github.com/towpath/towpath/connector"
 	"github.com/towpath/towpath/record"
+	"github.com/towpath/towpath/tools/testservers/servers"
 )
 
 func write(t *testing.T, sw connector.ShardWriter, b *record.Batch) connector.Outcome {
@@ -345,4 +346,34 @@ func TestFloodStage(t *testing.T) {
 		}
 		s.must(t, "PUT", "/"+name+"/_settings", `{"index.blocks.read_only_allow_delete":null}`)
 	})
+}
+
+// A server that is killed in the middle is gone for a while, not for good: what was acknowledged is there, and the run goes on.
+func TestServerKilled(t *testing.T) {
+	i := servers.Private(t, "elasticsearch8")
+	s := &search{base: i.URL}
+	c := openClient(t, s.options())
+	r := start(t, c, connector.Sink{Dataset: "orders", Mode: connector.Upsert, Run: newRun()}, numbered(t))
+	write(t, r.sw, numbers(t, 2000))
+	st, err := r.sw.Commit(t.Context(), connector.Checkpoint{Seq: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	i.Kill(t)
+	if _, err := r.sw.Write(t.Context(), []*record.Batch{numbers(t, 3000)}); connector.ClassOf(err) != connector.Retry {
+		t.Fatalf("write to a dead server: %v, want class retry", err)
+	}
+	i.Start(t)
+	s.must(t, "GET", "/_cluster/health/orders?wait_for_status=yellow&timeout=60s", "")
+	if err := r.w.Prepare(t.Context(), r.target, false, nil); err != nil {
+		t.Fatal(err)
+	}
+	write(t, r.take(t, 2000, st), numbers(t, 3000))
+	r.finish(t, connector.Seal, connector.Publish)
+	if n, err := Connector().Count(t.Context(), c, "orders", ""); err != nil || n != 3000 {
+		t.Errorf("%d documents, %v; want 3000", n, err)
+	}
+	if n, err := Connector().Count(t.Context(), c, "orders", `{"range":{"id":{"lt":10}}}`); err != nil || n != 10 {
+		t.Errorf("%d documents below 10, %v; want 10", n, err)
+	}
 }
