@@ -26,6 +26,8 @@ type Client struct {
 	mu    sync.Mutex
 	read  *sql.DB
 	write *sql.DB
+
+	behind sync.WaitGroup // goroutines of reads that were cut off
 }
 
 func open(o Connection) (*Client, error) {
@@ -189,8 +191,9 @@ func (c *Client) count(ctx context.Context, dataset, where string) (int64, error
 	return n, nil
 }
 
-// Close closes the file.
+// Close closes the file. It waits for statements that were cut off between two rows.
 func (c *Client) Close() error {
+	c.behind.Wait()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var errs []error

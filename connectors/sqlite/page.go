@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"sync"
 
 	"github.com/towpath/towpath/connector"
 	"github.com/towpath/towpath/connectors/internal/sqltable"
@@ -31,11 +32,13 @@ func (r *reader) Read(ctx context.Context, q connector.Query) iter.Seq2[connecto
 			yield(connector.Chunk{}, classify(err, "read %s", r.source.Dataset))
 			return
 		}
-		defer conn.Close()
-		p := &pager{conn: conn, schema: q.Schema, pool: q.Batches, query: r.selecting(columns), dataset: r.source.Dataset}
+		p := &pager{conn: conn, schema: q.Schema, pool: q.Batches, query: r.selecting(columns), behind: &r.client.behind}
+		defer p.close()
 		if within.Part == sqltable.Keyed && len(r.key) > 0 {
+			p.slow = r.source.Where != ""
 			err = p.pages(ctx, within, yield)
 		} else {
+			p.slow = true
 			err = p.stream(ctx, within, yield)
 		}
 		if err != nil {
@@ -46,11 +49,19 @@ func (r *reader) Read(ctx context.Context, q connector.Query) iter.Seq2[connecto
 
 // pager reads one shard.
 type pager struct {
-	conn    *sql.Conn
-	schema  *record.Schema
-	pool    *record.Pool
-	query   sqltable.Select
-	dataset string
+	conn   *sql.Conn
+	schema *record.Schema
+	pool   *record.Pool
+	query  sqltable.Select
+	slow   bool // the next row may be long in coming
+	left   bool // a goroutine works on and gives back what this pager holds
+	behind *sync.WaitGroup
+}
+
+func (p *pager) close() {
+	if !p.left {
+		_ = p.conn.Close()
+	}
 }
 
 // pages reads batch after batch. The end is proven by a statement that returns no row.
@@ -66,7 +77,10 @@ func (p *pager) pages(ctx context.Context, within sqltable.Range, yield func(con
 			return err
 		}
 		d := newDecoder(p.schema, len(p.query.Key))
-		_, err = d.fill(ctx, rows, b)
+		_, err = p.fill(ctx, d, rows, b)
+		if p.left {
+			return err
+		}
 		if err = errors.Join(err, rows.Close()); err != nil {
 			b.Release()
 			return err
@@ -89,14 +103,21 @@ func (p *pager) stream(ctx context.Context, within sqltable.Range, yield func(co
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
+	defer func() {
+		if !p.left {
+			_ = rows.Close()
+		}
+	}()
 	d := newDecoder(p.schema, len(p.query.Key))
 	for {
 		b, err := p.pool.Get(ctx, p.schema)
 		if err != nil {
 			return err
 		}
-		end, err := d.fill(ctx, rows, b)
+		end, err := p.fill(ctx, d, rows, b)
+		if p.left {
+			return err
+		}
 		if err != nil || b.Len == 0 {
 			b.Release()
 			return err
@@ -119,6 +140,36 @@ func (p *pager) open(ctx context.Context, s sqltable.Statement) (rows driver.Row
 		return err
 	})
 	return rows, err
+}
+
+// fill fills a batch. The driver cannot be interrupted between the rows of a statement, so where rows may be long in coming a
+// goroutine waits for them: it works on when ctx ends first, and then gives everything back. Client.Close waits for it.
+func (p *pager) fill(ctx context.Context, d *decoder, rows driver.Rows, b *record.Batch) (end bool, err error) {
+	if !p.slow {
+		return d.fill(ctx, rows, b)
+	}
+	type filled struct {
+		end bool
+		err error
+	}
+	done := make(chan filled, 1)
+	p.behind.Go(func() {
+		end, err := d.fill(ctx, rows, b)
+		done <- filled{end, err}
+	})
+	select {
+	case f := <-done:
+		return f.end, f.err
+	case <-ctx.Done():
+	}
+	p.left = true
+	p.behind.Go(func() {
+		<-done
+		_ = rows.Close()
+		b.Release()
+		_ = p.conn.Close()
+	})
+	return false, context.Cause(ctx)
 }
 
 // fill reads rows into the batch until it is full or, end, no row follows.

@@ -16,6 +16,7 @@ var dialect = sqltable.Dialect{RowComparison: true}
 
 // reader reads one table, view or SELECT.
 type reader struct {
+	client   *Client
 	db       *sql.DB
 	source   connector.Source
 	table    *table // nil for a query
@@ -30,7 +31,7 @@ func newReader(ctx context.Context, c *Client, s connector.Source) (*reader, err
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{db: db, source: s}
+	r := &reader{client: c, db: db, source: s}
 	if s.Query != "" {
 		return r, r.prepareQuery(ctx)
 	}

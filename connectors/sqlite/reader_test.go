@@ -1,11 +1,13 @@
 package sqlite_test
 
 import (
+	"context"
 	"fmt"
 	"net/url"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -114,6 +116,11 @@ func TestSplitByAnyKey(t *testing.T) {
 			if name == "view" {
 				into = "base"
 			}
+			tx, err := f.db.Begin()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer tx.Rollback()
 			for i := range 400 {
 				var k, n any = words[i%len(words)], i
 				if i >= len(words) {
@@ -122,9 +129,12 @@ func TestSplitByAnyKey(t *testing.T) {
 				if i%9 == 4 && !strings.Contains(ddl, "WITHOUT") {
 					k = nil
 				}
-				if _, err := f.db.Exec("INSERT OR IGNORE INTO "+into+" (k, j, n) VALUES (?, ?, ?)", k, i%7, n); err != nil {
+				if _, err := tx.Exec("INSERT OR IGNORE INTO "+into+" (k, j, n) VALUES (?, ?, ?)", k, i%7, n); err != nil {
 					t.Fatal(err)
 				}
+			}
+			if err := tx.Commit(); err != nil {
+				t.Fatal(err)
 			}
 			c := f.open(t)
 			source := connector.Source{Dataset: "x", Columns: []string{"k", "j", "n"}}
@@ -251,5 +261,27 @@ func TestURL(t *testing.T) {
 		if got != want {
 			t.Errorf("%s: got %q, %v, want %q", text, got, err, want)
 		}
+	}
+}
+
+// A reader that looks for the next row for long is given up within a second.
+func TestCancelBetweenRows(t *testing.T) {
+	t.Parallel()
+	f := newFile(t)
+	f.exec(connectortestTB{t}, "CREATE TABLE o (id INTEGER PRIMARY KEY)", "INSERT INTO o VALUES (1), (2)")
+	const endless = "(SELECT count(*) FROM (WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < 9000000) SELECT i FROM s)) > 0"
+	c := f.open(t)
+	r, schema := reading(connectortestTB{t}, c, connector.Source{Dataset: "o", Where: "id = 1 OR " + endless})
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	began := time.Now()
+	var last error
+	for chunk, err := range r.Read(ctx, connector.Query{Schema: schema, Batches: record.NewPool(0)}) {
+		if last = err; err == nil {
+			chunk.Batch.Release()
+		}
+	}
+	if took := time.Since(began); took > time.Second || last == nil {
+		t.Errorf("reading ended after %v with %v, want within a second of its context", took, last)
 	}
 }
