@@ -43,7 +43,7 @@ func named(name string) connector.Connector {
 			return open(ctx, o)
 		},
 		Write: func(_ context.Context, c connector.Client, s connector.Sink) (connector.Writer, error) {
-			o, err := connector.DecodeOptions[WriteOptions](writing, s.Options, "target.options")
+			o, err := connector.DecodeOptions[WriteOptions](writing, s.Options, "target_options")
 			if err != nil {
 				return nil, err
 			}

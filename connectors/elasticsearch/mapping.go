@@ -24,7 +24,7 @@ type layout struct {
 func (w *writer) design(s *record.Schema, existing *mapping) (*layout, error) {
 	for name := range w.options.Columns {
 		if s.Index(name) < 0 {
-			return nil, connector.Errorf(connector.Config, "TOW-512", "choose types: there is no column %q", name).At("target.options.columns." + name)
+			return nil, connector.Errorf(connector.Config, "TOW-512", "choose types: there is no column %q", name).At("target_options.columns." + name)
 		}
 	}
 	if err := checkFieldNames(s); err != nil {
@@ -42,7 +42,7 @@ func (w *writer) design(s *record.Schema, existing *mapping) (*layout, error) {
 }
 
 func (w *writer) designField(l *layout, col *record.Field, existing *mapping) error {
-	option, path := w.options.Columns[col.Name], "target.options.columns."+col.Name+".type"
+	option, path := w.options.Columns[col.Name], "target_options.columns."+col.Name+".type"
 	esType, policy := option.Type, ""
 	if esType != "" {
 		policy = path
@@ -77,7 +77,7 @@ func (w *writer) designField(l *layout, col *record.Field, existing *mapping) er
 	}
 	if option.Double {
 		l.losses = append(l.losses, connector.Loss{Column: col.Name, What: "the subfield " + col.Name + ".double holds the nearest double",
-			Policy: "target.options.columns." + col.Name + ".double"})
+			Policy: "target_options.columns." + col.Name + ".double"})
 	}
 	if there == "" {
 		l.missing[col.Name] = f.mapping
@@ -94,11 +94,11 @@ func (w *writer) designField(l *layout, col *record.Field, existing *mapping) er
 func checkExtras(col *record.Field, option Column, esType string) error {
 	if option.Analyzer != "" && esType != "text" {
 		return connector.Errorf(connector.Config, "TOW-512", "choose analyser: column %s is a %s field, only text is analysed", col.Name, esType).
-			At("target.options.columns." + col.Name + ".analyzer")
+			At("target_options.columns." + col.Name + ".analyzer")
 	}
 	if option.Double && (esType != "keyword" || col.Type.Kind != record.Decimal && col.Type.Kind != record.Uint) {
 		return connector.Errorf(connector.Config, "TOW-512", "add double: column %s is no number kept as keyword", col.Name).
-			At("target.options.columns." + col.Name + ".double")
+			At("target_options.columns." + col.Name + ".double")
 	}
 	return nil
 }
@@ -172,7 +172,7 @@ func (w *writer) settings() (map[string]any, error) {
 	if len(w.options.Settings) > 0 && string(w.options.Settings) != "null" {
 		var given map[string]any
 		if err := json.Unmarshal(w.options.Settings, &given); err != nil {
-			return nil, connector.Errorf(connector.Config, "TOW-514", "read settings: not an object").At("target.options.settings")
+			return nil, connector.Errorf(connector.Config, "TOW-514", "read settings: not an object").At("target_options.settings")
 		}
 		flatten(flat, "", given)
 	}
@@ -191,7 +191,7 @@ func (w *writer) settings() (map[string]any, error) {
 			why = "the index would hold less than the rows"
 		}
 		if why != "" {
-			return nil, connector.Errorf(connector.Config, "TOW-514", "merge settings: %s: %s", name, why).At("target.options.settings")
+			return nil, connector.Errorf(connector.Config, "TOW-514", "merge settings: %s: %s", name, why).At("target_options.settings")
 		}
 	}
 	for name, value := range map[string]int{"index.number_of_shards": w.options.Shards, "index.number_of_replicas": value(w.options.Replicas)} {
@@ -199,7 +199,7 @@ func (w *writer) settings() (map[string]any, error) {
 			continue
 		}
 		if _, twice := flat[name]; twice {
-			return nil, connector.Errorf(connector.Config, "TOW-514", "merge settings: %s is given as an option too", name).At("target.options.settings")
+			return nil, connector.Errorf(connector.Config, "TOW-514", "merge settings: %s is given as an option too", name).At("target_options.settings")
 		}
 		flat[name] = value
 	}
@@ -234,7 +234,7 @@ func mergeMapping(into map[string]any, fragment json.RawMessage, l *layout) erro
 		return nil
 	}
 	refuse := func(format string, args ...any) error {
-		return connector.Errorf(connector.Config, "TOW-514", "merge mapping: "+format, args...).At("target.options.mapping")
+		return connector.Errorf(connector.Config, "TOW-514", "merge mapping: "+format, args...).At("target_options.mapping")
 	}
 	var given map[string]any
 	if err := json.Unmarshal(fragment, &given); err != nil {
@@ -300,7 +300,7 @@ func checkFieldCount(properties, settings map[string]any) error {
 	if n <= limit {
 		return nil
 	}
-	return connector.Errorf(connector.Config, "TOW-512", "map columns: %d fields are more than the index takes (%d)", n, limit).At("target.options.settings").
+	return connector.Errorf(connector.Config, "TOW-512", "map columns: %d fields are more than the index takes (%d)", n, limit).At("target_options.settings").
 		WithHint("Pick fewer columns, or set index.mapping.total_fields.limit.")
 }
 

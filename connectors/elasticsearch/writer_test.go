@@ -72,7 +72,7 @@ func TestServerRefusesRow(t *testing.T) {
 		schema := schemaOf(t, 1, "id int64", "age text", "blob json")
 		sink := connector.Sink{Dataset: name, Mode: connector.Upsert, Run: newRun(), Options: []byte(`{"columns":{"age":{"type":"long"}}}`)}
 		r := start(t, openClient(t, s.options()), sink, schema)
-		if len(r.target.Losses) != 1 || r.target.Losses[0].Policy != "target.options.columns.age.type" {
+		if len(r.target.Losses) != 1 || r.target.Losses[0].Policy != "target_options.columns.age.type" {
 			t.Errorf("losses %+v, want the chosen type named", r.target.Losses)
 		}
 		out := write(t, r.sw, batchOf(t, schema, []string{"1", "41", "{\"a\" :1,\n\"b\":1.10}"}, []string{"2", "abc", null}, []string{"3", null, `{"a":1,"a":2}`}, []string{"4", null, `[1e400]`}))
