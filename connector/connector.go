@@ -14,8 +14,8 @@ import (
 
 // Connector is one kind of system. A nil field is an ability it lacks.
 type Connector struct {
-	Name  string // lower case, as in jobs: mysql
-	Title string // as people write it: MySQL and MariaDB
+	Name  string // lower case, as in jobs
+	Title string // as people write it
 	Docs  string // its README: versions, grants, limits, examples
 
 	Connection *Options // described option structs; what the functions below take is decoded by them
@@ -33,7 +33,7 @@ type Connector struct {
 	// Count counts the rows of the dataset that the predicate (in the system's own language, "" for all) selects.
 	Count   func(ctx context.Context, c Client, dataset, where string) (int64, error)
 	Schemes []string // of its URLs, beside its name
-	// URL turns mysql://user@host/shop.orders into connection options and a dataset.
+	// URL turns scheme://user@host/shop.orders into connection options and a dataset.
 	URL func(u *url.URL) (options map[string]any, dataset string, err error)
 	// Clean finds what runs left behind (staging datasets, checkpoints, settings) and, with remove, removes what belongs to
 	// the named runs; names in the answer are shown to people.

@@ -10,8 +10,8 @@ import (
 type Lease struct {
 	Run, Worker string
 	Epoch       int64 // new for each attempt
-	// Stamp is ms of the control database's clock, above every earlier one of this target dataset: the version (Elasticsearch)
-	// or timestamp (HBase) of everything written under this lease.
+	// Stamp is ms of the control database's clock, above every earlier one of this target dataset: the version
+	// or timestamp of everything written under this lease.
 	Stamp int64
 	TTL   time.Duration
 }

@@ -38,7 +38,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 const codecVersion = 1
 
-// NewPosition encodes parts under a kind, which names connector and layout ("mysql.key"); a reader refuses kinds it does not know.
+// NewPosition encodes parts under a kind, which names connector and layout ("sql.key"); a reader refuses kinds it does not know.
 // Layout: version, kind and parts length-prefixed, CRC32C (little-endian) of all before it.
 func NewPosition(kind string, parts ...Part) Position { return seal(appendParts(open(kind), parts)) }
 

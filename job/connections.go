@@ -18,7 +18,7 @@ type Connection struct {
 // ParseConnections reads a connections file, YAML or JSON: an object whose keys are aliases and whose values are a connector's
 // name and its connection options:
 //
-//	shop: {connector: mysql, host: db1, user: shop, password: "${env:SHOP_PASSWORD}"}
+//	shop: {connector: NAME, host: db1, user: shop, password: "${env:SHOP_PASSWORD}"}
 //
 // The options are not checked, their connector does that; references are not resolved, package secret does that when the
 // connection is opened. What is wrong is an *Invalid with all mistakes.

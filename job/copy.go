@@ -14,7 +14,7 @@ import (
 type ReadURL func(u *url.URL) (connectorName string, options map[string]any, dataset string, err error)
 
 // FromCopy makes the full-mode job of one stream that copies source to target. Each is an alias and a dataset (shop:shop.orders)
-// or a URL (mysql://user@host/shop.orders); a target without a dataset takes the source's name. Options of URLs may hold
+// or a URL (scheme://user@host/shop.orders); a target without a dataset takes the source's name. Options of URLs may hold
 // secrets; errors never do.
 func FromCopy(source, target string, aliases map[string]Connection, read ReadURL) (*Job, error) {
 	from, dataset, err := copyEnd("source", source, aliases, read)

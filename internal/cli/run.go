@@ -32,7 +32,7 @@ func (c *runCmd) Run(s *session) error {
 }
 
 type copyCmd struct {
-	Source     string `arg:"" help:"What to copy: alias:dataset, or a URL like sqlite:///data/shop.db?table=orders."`
+	Source     string `arg:"" help:"What to copy: alias:dataset, or a URL like CONNECTOR://user@host/dataset."`
 	Target     string `arg:"" help:"Where to: alias:dataset, or a URL."`
 	Parallel   int    `help:"Shards at work at once." placeholder:"N"`
 	AtLeast    bool   `name:"accept-at-least-once" help:"Accept that rows may be written twice after a cut."`

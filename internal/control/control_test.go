@@ -333,92 +333,95 @@ func TestDirtyRows(t *testing.T) {
 	}
 }
 
-func TestRefusals(t *testing.T) {
-	t.Parallel()
-	ctx := context.Background()
-	paused := func(t *testing.T) (*rig, string) {
-		r := newRig(t, memory.Options{}, memory.Options{}, 1000)
-		r.target.Inject(memory.Write, 5, memory.Fault{Err: connector.Errorf(connector.Full, "TOW-999", "disk full")})
-		run, err := r.run(r.job(small), nil)
-		if err != nil || run.State != store.Paused {
-			t.Fatalf("run is %s: %v", run.State, err)
-		}
-		return r, run.Key
+// paused is a run that stopped in the middle because its target was full.
+func paused(t *testing.T) (*rig, string) {
+	t.Helper()
+	r := newRig(t, memory.Options{}, memory.Options{}, 1000)
+	r.target.Inject(memory.Write, 5, memory.Fault{Err: connector.Errorf(connector.Full, "TOW-999", "disk full")})
+	run, err := r.run(r.job(small), nil)
+	if err != nil || run.State != store.Paused {
+		t.Fatalf("run is %s: %v", run.State, err)
 	}
-	t.Run("schema changed", func(t *testing.T) {
-		t.Parallel()
-		r, key := paused(t)
-		other := people()
-		other.Fields[1].Type = record.Type{Kind: record.Text, Length: 20}
-		r.source.Make("people", other, peopleRows(1, 1000)...)
-		run, err := r.resume(key)
-		want := "the schema of people has changed since the run was planned: column name is text(20), planned was text"
-		if err == nil || err.Error() != want || run.State != store.Paused {
-			t.Errorf("run is %s: %v", run.State, err)
+	return r, run.Key
+}
+
+func TestSchemaChanged(t *testing.T) {
+	t.Parallel()
+	r, key := paused(t)
+	other := people()
+	other.Fields[1].Type = record.Type{Kind: record.Text, Length: 20}
+	r.source.Make("people", other, peopleRows(1, 1000)...)
+	run, err := r.resume(key)
+	want := "the schema of people has changed since the run was planned: column name is text(20), planned was text"
+	if err == nil || err.Error() != want || run.State != store.Paused {
+		t.Errorf("run is %s: %v", run.State, err)
+	}
+}
+
+func TestAnotherServer(t *testing.T) {
+	t.Parallel()
+	r, key := paused(t)
+	from, fromStore := memory.New(memory.Options{Name: "from"})
+	fromStore.Make("people", people(), peopleRows(1, 1000)...)
+	to, _ := r.Connectors.Get("to")
+	open := from.Open
+	from.Open = func(ctx context.Context, c connector.Connection) (connector.Client, error) {
+		client, err := open(ctx, c)
+		return renamed{client}, err
+	}
+	moved := r.service(connector.NewSet(from, to))
+	_, err := moved.Resume(context.Background(), key, control.ResumeOptions{}, nil)
+	if want := "the source is another server: planned was store from, this is store elsewhere"; err == nil || err.Error() != want {
+		t.Errorf("resume says %v", err)
+	}
+	run, err := moved.Resume(context.Background(), key, control.ResumeOptions{Moved: true}, nil)
+	if err != nil || run.State != store.Succeeded {
+		t.Errorf("moved run is %s: %v", run.State, err)
+	}
+}
+
+func TestTargetRestored(t *testing.T) {
+	t.Parallel()
+	r, key := paused(t)
+	r.target.Forget()
+	if _, err := r.resume(key); connector.ClassOf(err) != connector.Changed {
+		t.Errorf("resume says %v", err)
+	}
+}
+
+func TestStopped(t *testing.T) {
+	t.Parallel()
+	r, key := paused(t)
+	if run, err := r.Stop(context.Background(), key, "no longer wanted"); err != nil || run.State != store.Stopped {
+		t.Fatalf("run is %s: %v", run.State, err)
+	}
+	for _, name := range r.target.Names() {
+		if strings.Contains(name, "__tw_") {
+			t.Errorf("%s stayed", name)
 		}
-	})
-	t.Run("another server", func(t *testing.T) {
-		t.Parallel()
-		r, key := paused(t)
-		from, fromStore := memory.New(memory.Options{Name: "from"})
-		fromStore.Make("people", people(), peopleRows(1, 1000)...)
-		to, _ := r.Connectors.Get("to")
-		open := from.Open
-		from.Open = func(ctx context.Context, c connector.Connection) (connector.Client, error) {
-			client, err := open(ctx, c)
-			return renamed{client}, err
-		}
-		moved := r.service(connector.NewSet(from, to))
-		_, err := moved.Resume(ctx, key, control.ResumeOptions{}, nil)
-		if want := "the source is another server: planned was store from, this is store elsewhere"; err == nil || err.Error() != want {
-			t.Errorf("resume says %v", err)
-		}
-		run, err := moved.Resume(ctx, key, control.ResumeOptions{Moved: true}, nil)
-		if err != nil || run.State != store.Succeeded {
-			t.Errorf("moved run is %s: %v", run.State, err)
-		}
-	})
-	t.Run("target restored from before the start", func(t *testing.T) {
-		t.Parallel()
-		r, key := paused(t)
-		r.target.Forget()
-		if _, err := r.resume(key); connector.ClassOf(err) != connector.Changed {
-			t.Errorf("resume says %v", err)
-		}
-	})
-	t.Run("stopped", func(t *testing.T) {
-		t.Parallel()
-		r, key := paused(t)
-		if run, err := r.Stop(ctx, key, "no longer wanted"); err != nil || run.State != store.Stopped {
-			t.Fatalf("run is %s: %v", run.State, err)
-		}
-		for _, name := range r.target.Names() {
-			if strings.Contains(name, "__tw_") {
-				t.Errorf("%s stayed", name)
-			}
-		}
-		if _, err := r.resume(key); err == nil || err.Error() != "run "+key+" is stopped and cannot be resumed" {
-			t.Errorf("resume says %v", err)
-		}
-	})
-	t.Run("empty source", func(t *testing.T) {
-		t.Parallel()
-		r := newRig(t, memory.Options{}, memory.Options{}, 10)
-		if _, err := r.run(r.job("{}"), nil); err != nil {
-			t.Fatal(err)
-		}
-		r.source.Make("people", people())
-		run, err := r.run(r.job("{}"), nil)
-		if err == nil || err.Error() != "people gave no rows, and people holds 10 rows" || run.State != store.Failed {
-			t.Errorf("run is %s: %v", run.State, err)
-		}
-		if len(r.target.Rows("people")) != 10 {
-			t.Error("the target was replaced by nothing")
-		}
-		if run, err := r.run(r.job("{allow_empty_replace: true}"), nil); err != nil || run.State != store.Succeeded {
-			t.Errorf("run is %s: %v", run.State, err)
-		}
-	})
+	}
+	if _, err := r.resume(key); err == nil || err.Error() != "run "+key+" is stopped and cannot be resumed" {
+		t.Errorf("resume says %v", err)
+	}
+}
+
+func TestEmptySource(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, memory.Options{}, memory.Options{}, 10)
+	if _, err := r.run(r.job("{}"), nil); err != nil {
+		t.Fatal(err)
+	}
+	r.source.Make("people", people())
+	run, err := r.run(r.job("{}"), nil)
+	if err == nil || err.Error() != "people gave no rows, and people holds 10 rows" || run.State != store.Failed {
+		t.Errorf("run is %s: %v", run.State, err)
+	}
+	if len(r.target.Rows("people")) != 10 {
+		t.Error("the target was replaced by nothing")
+	}
+	if run, err := r.run(r.job("{allow_empty_replace: true}"), nil); err != nil || run.State != store.Succeeded {
+		t.Errorf("run is %s: %v", run.State, err)
+	}
 }
 
 // renamed is a client of another server.
