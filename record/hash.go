@@ -46,6 +46,7 @@ func (h *Hasher) Only(cols []int) *Hasher {
 // Rows appends the hashes of all rows of the batch to out, in order.
 func (h *Hasher) Rows(b *Batch, out []Hash) []Hash {
 	h.encode(b)
+	out = slices.Grow(out, b.Len)
 	start := 0
 	for _, end := range h.cursor[:b.Len] {
 		x := xxh3.Hash128Seed(h.rows[start:end], h.seed)

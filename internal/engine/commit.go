@@ -24,8 +24,8 @@ func (c *copier) begin() {
 
 // send writes a group and counts its rows.
 func (c *copier) send(ctx context.Context, group []*item) error {
-	var batches []*record.Batch
-	var sent []*item
+	batches, sent := c.batches[:0], c.sent[:0]
+	defer func() { c.batches, c.sent = batches, sent }()
 	rows := 0
 	for _, it := range group {
 		c.sofar.Counts.Bytes += int64(it.bytes)

@@ -91,7 +91,9 @@ func (p *Pipe) Copy(ctx, halt context.Context, w Work) (connector.Checkpoint, er
 	if at.Done {
 		return at, w.Ledger.Checkpoint(ctx, at, nil)
 	}
-	c := &copier{Pipe: p, Work: w, writer: sw, at: at, limit: p.groupLimit(w.Pool.Budget()), spare: make(chan *item, queued)}
+	c := &copier{Pipe: p, Work: w, writer: sw, at: at, limit: p.groupLimit(w.Pool.Budget()), spare: make(chan *item, 2*queued)}
+	c.age = time.NewTimer(groupAge)
+	defer c.age.Stop()
 	return c.run(ctx, halt)
 }
 
@@ -104,6 +106,12 @@ type copier struct {
 	heard  time.Time            // when the ledger last heard of it
 	limit  *groupLimit
 	spare  chan *item // to be used again
+
+	// of the group in the making; memory is kept from one to the next
+	age     *time.Timer
+	group   []*item
+	sent    []*item         // those with rows to write
+	batches []*record.Batch // theirs
 
 	// of the commit in the making
 	sofar connector.Checkpoint
@@ -228,6 +236,8 @@ func (c *copier) write(ctx, halt context.Context, items <-chan *item) error {
 func (c *copier) gather(ctx, halt context.Context, items <-chan *item) (group []*item, end bool) {
 	var age <-chan time.Time
 	rows, bytes := 0, 0
+	group = c.group[:0]
+	defer func() { c.group = group }()
 	for rows < c.limit.rows && bytes < c.limit.bytes {
 		select {
 		case it, ok := <-items:
@@ -242,9 +252,8 @@ func (c *copier) gather(ctx, halt context.Context, items <-chan *item) (group []
 			rows += it.rows
 			bytes += it.bytes
 			if age == nil {
-				timer := time.NewTimer(groupAge)
-				defer timer.Stop()
-				age = timer.C
+				c.age.Reset(groupAge)
+				age = c.age.C
 			}
 		case <-age:
 			return group, false

@@ -31,6 +31,7 @@ type Stage struct {
 	key          []int // places of the key in stored
 	rowBytes     int64
 	decisions    []Decision
+	none         []*record.Vector // a nil for each column
 }
 
 type column struct {
@@ -67,6 +68,7 @@ func New(read, stored *record.Schema, columns []Column, o Options) *Stage {
 		s.policies = append(s.policies, c.Policies)
 		s.decisions = append(s.decisions, d)
 	}
+	s.none = make([]*record.Vector, len(s.columns))
 	for _, name := range o.Key {
 		if i := stored.Index(name); i >= 0 {
 			s.key = append(s.key, i)
@@ -81,7 +83,8 @@ func (s *Stage) Decisions() []Decision { return s.decisions }
 // Apply makes the batch as stored from a batch as read. Marks that no policy settles come back, ordered by row: their rows
 // are still in both batches and have to be dropped from both. out refers to vectors of in and must be released first.
 func (s *Stage) Apply(pool *record.Pool, in *record.Batch) (out *record.Batch, dirty []record.Mark) {
-	lent := make([]*record.Vector, len(s.columns))
+	lent := make([]*record.Vector, 0, 64) // on the stack, but for wide tables
+	lent = append(lent, s.none...)
 	for i, c := range s.columns {
 		if len(c.casts) == 0 && !s.taken(i, in.Marks) {
 			lent[i] = in.Cols[c.from]
