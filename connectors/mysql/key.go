@@ -48,7 +48,7 @@ func sentAsUTF8(charset string) bool {
 	return charset == "" || charset == "utf8mb4" || charset == "utf8mb3" || charset == "utf8" || charset == "ascii" || charset == "binary"
 }
 
-// notText is the first byte of foreignText's answer for text that does not come back from utf8mb4 as it was. No UTF-8 has it.
+// notText is the first byte of foreignText's answer for text of which a conversion loses something. No UTF-8 has it.
 const notText = 0xFF
 
 // readExpression is how the value of a column is selected.
@@ -68,12 +68,16 @@ func readExpression(c *column) string {
 	return foreignText(q, c.Charset)
 }
 
-// foreignText converts, and where the conversion loses something sends the stored bytes behind notText.
+// foreignText converts, and where the conversion loses a character sends the stored bytes behind notText. A character that
+// Unicode lacks becomes a question mark without an error; text that does not come back as it was and has more of them than
+// before lost one. (Some charsets have two codes for one character: those come back changed and are right.)
 func foreignText(q, charset string) string {
 	converted := "CONVERT(" + q + " USING utf8mb4)"
 	back := "CAST(CONVERT(" + converted + " USING " + charset + ") AS BINARY)"
 	stored := "CAST(" + q + " AS BINARY)"
-	return "IF(" + q + " IS NULL, NULL, IF(" + back + " = " + stored + ", CAST(" + converted + " AS BINARY), CONCAT(X'FF', " + stored + ")))"
+	marks := func(s string) string { return "CHAR_LENGTH(" + s + ") - CHAR_LENGTH(REPLACE(" + s + ", '?', ''))" }
+	return "IF(" + q + " IS NULL, NULL, IF(" + back + " = " + stored + " OR " + marks(converted) + " = " + marks(q) +
+		", CAST(" + converted + " AS BINARY), CONCAT(X'FF', " + stored + ")))"
 }
 
 // keyPart turns a key cell as the server sent it into the value that a position holds.

@@ -328,3 +328,21 @@ func TestSessionSettings(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestOldServer: Oracle's own server and protocol, in the oldest form there is.
+func TestOldServer(t *testing.T) {
+	t.Parallel()
+	j := judgeAt(t, "mysql55")
+	j.exec("CREATE TABLE t (id BIGINT UNSIGNED PRIMARY KEY, a DECIMAL(30,5), b DATETIME, c VARCHAR(20) CHARACTER SET latin1, d ENUM('x','y'), e BLOB, f FLOAT, g BIT(9), " +
+		"h TIME, i YEAR, j TIMESTAMP NULL, k TEXT)")
+	j.exec("INSERT INTO t VALUES (18446744073709551615, -1.5, '2026-01-02 03:04:05', 'ü', 'y', X'00FF', 0.1, 5, '-838:59:59', 2155, '2038-01-19 03:14:07', '🦀'), " +
+		"(1, NULL, '0000-00-00', '', 'x', '', 16777217, 0, '00:00:01', 1901, NULL, 'k')")
+	r := j.reader(j.client(nil), connector.Source{Dataset: "t"})
+	rows, shards := j.everything(r, 2)
+	got := fmt.Sprint(rows)
+	want := "[[1 <null> ZERODATE:0000-00-00 00:00:00  x  16777216 000000000 00:00:01 1901 <null> k] " +
+		"[18446744073709551615 -1.50000 2026-01-02 03:04:05 ü y 00ff 0.1 000000101 -838:59:59 2155 2038-01-19 03:14:07Z 🦀]]"
+	if got != want || len(shards) != 2 {
+		t.Errorf("%d shards\n got %s\nwant %s", len(shards), got, want)
+	}
+}

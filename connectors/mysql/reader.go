@@ -27,6 +27,8 @@ type reader struct {
 	sel     sqltable.Select // of table reads: what all statements have in common
 	query   string          // of own SELECTs
 	results string          // character_set_results of its statements
+
+	walkRows int64 // sqltable.Sizing; 0: its own
 }
 
 func newReader(ctx context.Context, c *Client, src connector.Source, o ReadOptions) (*reader, error) {
@@ -160,7 +162,7 @@ func (r *reader) Split(ctx context.Context, of connector.Shard, after connector.
 		return []connector.Shard{of}, nil
 	}
 	b := &borders{reader: r, until: time.Now().Add(time.Duration(r.options.PlanSeconds) * time.Second)}
-	return sqltable.Shards(ctx, b, r.sel.Key, of, after, sqltable.Sizing{RowBytes: r.table.rowBytes, Hint: hint})
+	return sqltable.Shards(ctx, b, r.sel.Key, of, after, sqltable.Sizing{RowBytes: r.table.rowBytes, Hint: hint, WalkRows: r.walkRows})
 }
 
 // Read implements connector.Reader.

@@ -237,3 +237,47 @@ func TestIndexIsUsed(t *testing.T) {
 		}
 	}
 }
+
+// TestHalving: one integer key is cut by samples, without a walk over the index, however its values are spread.
+func TestHalving(t *testing.T) {
+	t.Parallel()
+	j := newJudge(t)
+	j.exec("CREATE TABLE s (k BIGINT PRIMARY KEY)")
+	j.exec("INSERT INTO s SELECT seq FROM seq_1_to_30000")
+	j.exec("INSERT INTO s SELECT seq * 1000000000000 FROM seq_1_to_3000")
+	j.exec("INSERT INTO s SELECT -seq * 1000000007 FROM seq_1_to_300")
+	j.exec("INSERT INTO s VALUES (9223372036854775807), (-9223372036854775808)")
+	j.exec("CREATE TABLE u (k BIGINT UNSIGNED PRIMARY KEY)")
+	j.exec("INSERT INTO u SELECT 18446744073709551615 - seq * 3 FROM seq_0_to_20000")
+	j.exec("INSERT INTO u VALUES (0), (9223372036854775807), (9223372036854775808)")
+	j.exec("ANALYZE TABLE s, u")
+	c := j.client(nil)
+	for _, name := range []string{"s", "u"} {
+		want := j.sorted(name)
+		r := j.reader(c, connector.Source{Dataset: name}).(*reader)
+		r.walkRows = 1000
+		for _, n := range []int{2, 7, 64} {
+			got, shards := j.everything(r, n)
+			if diff := difference(got, want); diff != "" {
+				t.Errorf("%s in %d: %s", name, n, diff)
+			}
+			if len(shards) < n/2 || len(shards) > n {
+				t.Errorf("%s: got %d shards, want about %d", name, len(shards), n)
+			}
+		}
+	}
+}
+
+// TestPlanningEnds: what is not cut when the time is up is one shard, and nothing is lost.
+func TestPlanningEnds(t *testing.T) {
+	t.Parallel()
+	j := newJudge(t)
+	j.exec("CREATE TABLE t (k VARCHAR(20) PRIMARY KEY)")
+	j.exec("INSERT INTO t SELECT MD5(seq) FROM seq_1_to_2000")
+	r := j.reader(j.client(nil), connector.Source{Dataset: "t"}).(*reader)
+	r.options.PlanSeconds = 0
+	got, shards := j.everything(r, 7)
+	if diff := difference(got, j.sorted("t")); diff != "" || len(shards) != 1 {
+		t.Errorf("got %d shards: %s", len(shards), diff)
+	}
+}
