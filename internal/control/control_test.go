@@ -441,10 +441,20 @@ func TestTargetIsWrittenByOneRun(t *testing.T) {
 	}()
 	<-reached
 	_, err := r.service(r.Connectors).Run(context.Background(), r.job(small), nil, nil)
-	close(goOn)
 	if _, ok := errors.AsType[*store.ClaimedError](err); !ok {
 		t.Errorf("second run says %v", err)
 	}
+	// Nor is the run taken from a process that lives, even by one that is ready to wait.
+	runs, err := r.Runs(context.Background(), 10)
+	if err != nil || len(runs) != 2 {
+		t.Fatalf("%d runs, %v", len(runs), err)
+	}
+	waited := false
+	_, err = r.service(r.Connectors).Resume(context.Background(), runs[1].Key, control.ResumeOptions{Waiting: func(store.Owner, time.Duration) { waited = true }}, nil)
+	if _, ok := errors.AsType[*store.HeldError](err); !ok || !waited {
+		t.Errorf("resume by another process says %v", err)
+	}
+	close(goOn)
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}

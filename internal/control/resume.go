@@ -57,8 +57,9 @@ func (s *Service) Resume(ctx context.Context, key string, o ResumeOptions, obs O
 }
 
 // takeLease takes the run lease: at once when its holder was a process of this machine that is gone, else when it has run out.
+// A holder that renews it meanwhile lives, and keeps it.
 func (s *Service) takeLease(ctx context.Context, run store.Run, waiting func(store.Owner, time.Duration)) (store.RunLease, error) {
-	for {
+	for until := int64(0); ; {
 		lease, err := s.Store.AcquireRun(ctx, run.Key, s.Owner, s.Lease)
 		held, ok := errors.AsType[*store.HeldError](err)
 		if !ok {
@@ -67,9 +68,10 @@ func (s *Service) takeLease(ctx context.Context, run store.Run, waiting func(sto
 		if gone(held.Holder, s.Owner) {
 			return s.Store.TakeOverRun(ctx, run.Key, held.Holder, s.Owner, s.Lease)
 		}
-		if waiting == nil {
+		if waiting == nil || until != 0 && held.Until > until {
 			return lease, err
 		}
+		until = held.Until
 		waiting(held.Holder, time.Duration(held.Until-held.Now)*time.Millisecond)
 		select {
 		case <-time.After(min(time.Second, s.Lease/4)):
