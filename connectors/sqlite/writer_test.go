@@ -284,89 +284,89 @@ func TestRestoredFileIsNoticed(t *testing.T) {
 	}
 }
 
-func TestErrorClasses(t *testing.T) {
+func TestRolledBackByATrigger(t *testing.T) {
 	t.Parallel()
-	tb := connectortestTB{t}
-	t.Run("rolled back by a trigger", func(t *testing.T) {
-		t.Parallel()
-		f := newFile(t)
-		j := startJob(t, f.open(t), connector.Sink{Dataset: "x", Mode: connector.Insert, Run: "r"}, schemaOf(t, "id int64 key", "v text"))
-		s, _ := j.take(t, 1)
-		f.exec(connectortestTB{t}, "CREATE TRIGGER tr BEFORE INSERT ON x BEGIN SELECT RAISE(ROLLBACK, 'all of it'); END")
-		_, err := s.Write(t.Context(), []*record.Batch{batchOf(j.target.Stored, []string{"1", "a"})})
-		if connector.ClassOf(err) != connector.Row {
-			t.Errorf("a trigger that rolls everything back: got %v, want class row", err)
-		}
-		if got := f.strings(t, "SELECT seq FROM towpath_checkpoint WHERE shard_id = 's'"); got[0] != "0" {
-			t.Errorf("got %q", got)
-		}
-	})
-	t.Run("busy", func(t *testing.T) {
-		t.Parallel()
-		f := newFile(t)
-		raw := strings.Replace(string(f.connection()), "}", `,"busy_seconds":0}`, 1)
-		c, err := sqlite.Connector().Open(t.Context(), connector.Connection{Options: []byte(raw)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
-		j := startJob(t, c, connector.Sink{Dataset: "x", Mode: connector.Insert, Run: "r"}, schemaOf(t, "id int64 key"))
-		conn, err := f.db.Conn(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close()
-		if _, err := conn.ExecContext(t.Context(), "BEGIN IMMEDIATE"); err != nil {
-			t.Fatal(err)
-		}
-		_, _, err = j.w.Take(t.Context(), connector.Shard{ID: "s"}, connector.Lease{Epoch: 1}, connector.Checkpoint{})
-		if connector.ClassOf(err) != connector.Busy {
-			t.Errorf("got %v, want class busy", err)
-		}
-		if _, err := conn.ExecContext(context.Background(), "ROLLBACK"); err != nil {
-			t.Fatal(err)
-		}
-	})
-	t.Run("denied", func(t *testing.T) {
-		t.Parallel()
-		f := newFile(t)
-		f.exec(tb, "CREATE TABLE x (id INTEGER PRIMARY KEY)")
-		c, err := sqlite.Connector().Open(t.Context(), connector.Connection{Options: []byte(strings.Replace(string(f.connection()), "}", `,"mode":"ro"}`, 1))})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
-		w, err := sqlite.Connector().Write(t.Context(), c, connector.Sink{Dataset: "x", Mode: connector.Insert, Run: "r"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		target, err := w.Plan(t.Context(), schemaOf(t, "id int64 key"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := w.Prepare(t.Context(), target, true, nil); connector.ClassOf(err) != connector.Denied {
-			t.Errorf("got %v, want class denied", err)
-		}
-	})
-	t.Run("not a database", func(t *testing.T) {
-		t.Parallel()
-		f := newFile(t)
-		if err := os.WriteFile(f.path, []byte(strings.Repeat("no database ", 400)), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		_, err := sqlite.Connector().Read(t.Context(), f.open(t), connector.Source{Dataset: "x"})
-		if e, ok := err.(*connector.Error); !ok || e.Code != "TOW-306" {
-			t.Errorf("got %v, want TOW-306", err)
-		}
-	})
-	t.Run("missing", func(t *testing.T) {
-		t.Parallel()
-		f := newFile(t)
-		if _, err := sqlite.Connector().Read(t.Context(), f.open(t), connector.Source{Dataset: "x"}); connector.ClassOf(err) != connector.Missing {
-			t.Errorf("got %v, want class missing", err)
-		}
-		if _, err := os.Stat(f.path); err == nil {
-			t.Error("reading made the file")
-		}
-	})
+	f := newFile(t)
+	j := startJob(t, f.open(t), connector.Sink{Dataset: "x", Mode: connector.Insert, Run: "r"}, schemaOf(t, "id int64 key", "v text"))
+	s, _ := j.take(t, 1)
+	f.exec(connectortestTB{t}, "CREATE TRIGGER tr BEFORE INSERT ON x BEGIN SELECT RAISE(ROLLBACK, 'all of it'); END")
+	_, err := s.Write(t.Context(), []*record.Batch{batchOf(j.target.Stored, []string{"1", "a"})})
+	if connector.ClassOf(err) != connector.Row {
+		t.Errorf("a trigger that rolls everything back: got %v, want class row", err)
+	}
+	if got := f.strings(t, "SELECT seq FROM towpath_checkpoint WHERE shard_id = 's'"); got[0] != "0" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestBusyFile(t *testing.T) {
+	t.Parallel()
+	f := newFile(t)
+	raw := strings.Replace(string(f.connection()), "}", `,"busy_seconds":0}`, 1)
+	c, err := sqlite.Connector().Open(t.Context(), connector.Connection{Options: []byte(raw)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	j := startJob(t, c, connector.Sink{Dataset: "x", Mode: connector.Insert, Run: "r"}, schemaOf(t, "id int64 key"))
+	conn, err := f.db.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := conn.ExecContext(t.Context(), "BEGIN IMMEDIATE"); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = j.w.Take(t.Context(), connector.Shard{ID: "s"}, connector.Lease{Epoch: 1}, connector.Checkpoint{})
+	if connector.ClassOf(err) != connector.Busy {
+		t.Errorf("got %v, want class busy", err)
+	}
+	if _, err := conn.ExecContext(context.Background(), "ROLLBACK"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestReadOnlyFile(t *testing.T) {
+	t.Parallel()
+	f := newFile(t)
+	f.exec(connectortestTB{t}, "CREATE TABLE x (id INTEGER PRIMARY KEY)")
+	c, err := sqlite.Connector().Open(t.Context(), connector.Connection{Options: []byte(strings.Replace(string(f.connection()), "}", `,"mode":"ro"}`, 1))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	w, err := sqlite.Connector().Write(t.Context(), c, connector.Sink{Dataset: "x", Mode: connector.Insert, Run: "r"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	target, err := w.Plan(t.Context(), schemaOf(t, "id int64 key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Prepare(t.Context(), target, true, nil); connector.ClassOf(err) != connector.Denied {
+		t.Errorf("got %v, want class denied", err)
+	}
+}
+
+func TestNotADatabase(t *testing.T) {
+	t.Parallel()
+	f := newFile(t)
+	if err := os.WriteFile(f.path, []byte(strings.Repeat("no database ", 400)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := sqlite.Connector().Read(t.Context(), f.open(t), connector.Source{Dataset: "x"})
+	if e, ok := err.(*connector.Error); !ok || e.Code != "TOW-306" {
+		t.Errorf("got %v, want TOW-306", err)
+	}
+}
+
+func TestMissingFile(t *testing.T) {
+	t.Parallel()
+	f := newFile(t)
+	if _, err := sqlite.Connector().Read(t.Context(), f.open(t), connector.Source{Dataset: "x"}); connector.ClassOf(err) != connector.Missing {
+		t.Errorf("got %v, want class missing", err)
+	}
+	if _, err := os.Stat(f.path); err == nil {
+		t.Error("reading made the file")
+	}
 }
