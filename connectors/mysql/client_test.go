@@ -251,6 +251,10 @@ func TestQuery(t *testing.T) {
 	if err != nil || len(rest) != len(all)-first {
 		t.Errorf("got %d rows behind %d of %d, %v", len(rest), first, len(all), err)
 	}
+	twice := j.reader(c, connector.Source{Query: "SELECT g, id FROM t WHERE ${range}", Key: []string{"g"}})
+	if _, _, err := shardRows(t.Context(), twice, connector.Shard{}, nil); connector.ClassOf(err) != connector.Config || codeOf(err) != "TOW-439" {
+		t.Errorf("a key that two rows share gave %v", err)
+	}
 	cut := j.reader(c, connector.Source{Query: "SELECT g, GROUP_CONCAT(REPEAT(s, 100) SEPARATOR '') AS s FROM t GROUP BY g"})
 	if _, _, err := shardRows(t.Context(), cut, connector.Shard{}, nil); connector.ClassOf(err) != connector.Config {
 		t.Logf("longest GROUP_CONCAT: %v", j.rows("SELECT @@group_concat_max_len"))

@@ -38,8 +38,8 @@ var (
 	sessionSettings = []string{
 		"SET NAMES utf8mb4",
 		"SET time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', autocommit = 1, " +
-			"sql_select_limit = DEFAULT, sql_auto_is_null = 0, sql_big_selects = 1, net_write_timeout = 3600, lock_wait_timeout = 60",
-		"SET sql_select_limit = 18446744073709551615, max_join_size = 18446744073709551615",
+			"sql_auto_is_null = 0, sql_big_selects = 1, net_write_timeout = 3600, lock_wait_timeout = 60",
+		"SET sql_select_limit = 18446744073709551615",
 		"SET SESSION TRANSACTION READ ONLY",
 	}
 	mariaSettings = []string{"SET max_statement_time = 0"}
@@ -269,10 +269,19 @@ func (s *session) settle(ctx context.Context) error {
 	return nil
 }
 
-// until stops the session when ctx ends; the caller calls the answer when it is done.
+// until stops the session when ctx ends; the caller calls the answer once, when it is done.
 func (s *session) until(ctx context.Context) (release func()) {
-	stop := context.AfterFunc(ctx, s.stop)
-	return func() { stop() }
+	stopped := make(chan struct{})
+	cancel := context.AfterFunc(ctx, func() {
+		s.stop()
+		close(stopped)
+	})
+	return func() {
+		// A stop that has begun must not hit the next user of the session.
+		if !cancel() {
+			<-stopped
+		}
+	}
 }
 
 // exec runs a statement without rows.

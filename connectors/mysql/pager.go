@@ -1,6 +1,7 @@
 package mysql
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -45,6 +46,8 @@ type pager struct {
 	unsaid  bool      // rows came since the last position was made
 	amid    bool      // the statement's result is not read to its end
 	limit   int
+
+	previous, scratch []byte // keys of the last rows of an own SELECT
 }
 
 func (r *reader) pager(ctx context.Context, q connector.Query) (*pager, error) {
@@ -223,10 +226,28 @@ func (p *pager) row(packet []byte) error {
 	}
 	p.rows++
 	p.unsaid = true
+	if p.table == nil && len(p.keyAt) > 0 {
+		if err := p.distinct(); err != nil {
+			return err
+		}
+	}
 	if p.batch.Full() {
 		return p.flush()
 	}
 	return nil
+}
+
+// distinct refuses a key of an own SELECT that two neighbours share: behind the first, the second could not be found again.
+func (p *pager) distinct() error {
+	p.previous, p.scratch = p.scratch, p.previous[:0]
+	for _, k := range p.decoder.keys {
+		p.scratch = append(p.scratch, k...)
+	}
+	if !bytes.Equal(p.previous, p.scratch) {
+		return nil
+	}
+	return connector.Errorf(connector.Config, "TOW-439", "read %s: two rows have the same key", p.name).At("key").
+		WithHint("A query with %s needs a key that tells its rows apart.", rangeMarker)
 }
 
 // flush hands the batch on with the position behind its last row.

@@ -252,7 +252,7 @@ func (b *borders) Rows(ctx context.Context, r sqltable.Range, upTo int64) (int64
 	sel := b.bare()
 	sel.Columns = "1"
 	st := sel.Page(r, 0)
-	st.SQL = "EXPLAIN " + st.SQL
+	st.SQL = "EXPLAIN FORMAT=TRADITIONAL " + st.SQL
 	rows, err = b.ask(ctx, "estimate rows of", st, "rows")
 	if err != nil {
 		return 0, err
