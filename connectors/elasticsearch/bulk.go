@@ -18,6 +18,9 @@ import (
 // cut off can have left documents.
 const maxGroupRows = 16384
 
+// leastShare is the number of rows below which a group is not divided further between requests.
+const leastShare = 500
+
 // state is what a shard's checkpoint remembers of the index.
 type state struct {
 	History history `json:"history"`
@@ -252,6 +255,7 @@ func (s *shardWriter) send(ctx context.Context) error {
 		body = nil
 		flying.Go(func() { s.fly(ctx, full, cancel) })
 	}
+	share := max((len(s.sends)+s.width-1)/s.width, leastShare) // so that a small group keeps all requests busy too
 	for _, row := range s.sends {
 		if body == nil {
 			body = <-s.bodies
@@ -261,7 +265,7 @@ func (s *shardWriter) send(ctx context.Context) error {
 			}
 		}
 		s.appendRow(body, int(row))
-		if len(body.buf) >= s.w.options.BulkBytes {
+		if len(body.buf) >= s.w.options.BulkBytes || len(body.rows) >= share {
 			flush()
 		}
 	}
