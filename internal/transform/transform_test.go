@@ -9,7 +9,9 @@ import (
 	"github.com/towpath/towpath/record"
 )
 
-func field(name string, t record.Type) record.Field { return record.Field{Name: name, Type: t, Nullable: true} }
+func field(name string, t record.Type) record.Field {
+	return record.Field{Name: name, Type: t, Nullable: true}
+}
 
 var (
 	int64Type = record.Type{Kind: record.Int, Bits: 64}
