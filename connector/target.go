@@ -22,10 +22,11 @@ type Target struct {
 	Dataset string          `json:"dataset"`
 	Mode    Mode            `json:"mode"`
 	Way     Way             `json:"way"`
-	Inner   Way             `json:"inner,omitempty"` // the way by which way C fills its staging dataset
-	Reason  string          `json:"reason"`          // why this way: a clause for people
-	Key     []string        `json:"key,omitempty"`   // what identifies a row at the target; empty: nothing does
-	Stored  *record.Schema  `json:"stored"`          // types as stored: what Write is given and what canonical forms are taken of
+	Inner   Way             `json:"inner,omitempty"`  // the way by which way C fills its staging dataset
+	Reason  string          `json:"reason"`           // why this way: a clause for people
+	Key     []string        `json:"key,omitempty"`    // what identifies a row at the target; empty: nothing does
+	Placed  bool            `json:"placed,omitempty"` // rows without a key are identified by their place in the shard
+	Stored  *record.Schema  `json:"stored"`           // types as stored: what Write is given and what canonical forms are taken of
 	Losses  []Loss          `json:"losses,omitempty"`
 	Steps   []string        `json:"steps,omitempty"`   // what Prepare and Finish will do, statement by statement
 	Removes []string        `json:"removes,omitempty"` // what a run takes away from the target, for people to see beforehand

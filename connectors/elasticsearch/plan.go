@@ -61,6 +61,7 @@ func (w *writer) Plan(ctx context.Context, want *record.Schema) (*connector.Targ
 	if err != nil {
 		return nil, err
 	}
+	t.Placed = !p.Keyed
 	w.explain(t, p)
 	t.Writer = compactJSON(p)
 	return t, nil

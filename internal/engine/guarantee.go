@@ -24,6 +24,8 @@ func (s *StreamPlan) guarantee(at string, j *job.Job, refused *Refused) {
 		s.Guarantee, s.Reason = job.ExactlyOnce, "the staging dataset is filled anew after a cut, and swapped in whole"
 	case keyed:
 		s.Guarantee, s.Reason = job.EffectivelyOnce, "a row that is written again replaces itself by its key"
+	case t.Placed && s.Replay == connector.Exact:
+		s.Guarantee, s.Reason = job.EffectivelyOnce, "a row that is written again replaces itself by its place in the shard"
 	default:
 		s.Guarantee, s.Reason = job.AtLeastOnce, "rows have no key and the target keeps no position: what was in flight is written again"
 	}
