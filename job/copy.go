@@ -39,7 +39,7 @@ func FromCopy(source, target string, aliases map[string]Connection, read ReadURL
 
 func copyEnd(side, spec string, aliases map[string]Connection, read ReadURL) (Endpoint, string, error) {
 	var e Endpoint
-	if scheme, _, isURL := strings.Cut(spec, "://"); isURL {
+	if scheme, isURL := schemeOf(spec, aliases); isURL {
 		u, err := url.Parse(spec)
 		if err != nil {
 			// The cause quotes the URL, which may hold a password.
@@ -69,6 +69,16 @@ func copyEnd(side, spec string, aliases map[string]Connection, read ReadURL) (En
 			WithHint("%s", aliasHint(alias, names))
 	}
 	return Endpoint{Connection: alias}, dataset, nil
+}
+
+// schemeOf tells URLs from aliases with a dataset: scheme://..., and scheme:path/dataset where no alias has that name.
+func schemeOf(spec string, aliases map[string]Connection) (scheme string, isURL bool) {
+	if scheme, _, isURL = strings.Cut(spec, "://"); isURL {
+		return scheme, true
+	}
+	scheme, rest, _ := strings.Cut(spec, ":")
+	_, known := aliases[scheme]
+	return scheme, !known && strings.Contains(rest, "/")
 }
 
 func aliasHint(alias string, known []string) string {

@@ -6,6 +6,7 @@ import (
 	"context"
 	_ "embed"
 	"net/url"
+	"os"
 	"strings"
 
 	"github.com/towpath/towpath/connector"
@@ -54,7 +55,7 @@ func Connector() connector.Connector {
 }
 
 // fromURL reads sqlite:///abs/shop.db?table=orders, sqlite:///abs/shop.db/orders and sqlite:shop.db/orders. Without table=
-// the dataset is what follows the last slash; a file that has a slash behind its name only that way needs none.
+// the dataset is what follows the last slash, unless all of it is a file that exists: then none is named.
 func fromURL(u *url.URL) (map[string]any, string, error) {
 	path := u.Path
 	if u.Opaque != "" {
@@ -69,7 +70,7 @@ func fromURL(u *url.URL) (map[string]any, string, error) {
 			WithHint("Write sqlite:///path/of/file.db/table with three slashes, or sqlite:file.db/table.")
 	}
 	dataset := u.Query().Get("table")
-	if dataset == "" {
+	if info, err := os.Stat(path); dataset == "" && (err != nil || !info.Mode().IsRegular()) {
 		at := strings.LastIndexByte(path, '/')
 		if at <= 0 || at == len(path)-1 {
 			return nil, "", connector.Errorf(connector.Config, "TOW-301", "SQLite URL names no table").

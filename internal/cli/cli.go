@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,29 +36,32 @@ const (
 
 // commands is the grammar. Flags of all commands stand first.
 type commands struct {
-	State       string        `help:"Folder of the control database." env:"TOWPATH_STATE" placeholder:"DIR" type:"path"`
-	Connections string        `help:"File with connections by alias; default connections.yaml here, else in the configuration folder." env:"TOWPATH_CONNECTIONS" placeholder:"FILE" type:"path"`
+	State       string        `help:"Folder of the control database, which keeps runs; default towpath in the user's state folder." env:"TOWPATH_STATE" placeholder:"DIR" predictor:"file"`
+	Connections string        `help:"File with connections by alias; default connections.yaml here, else in the configuration folder." env:"TOWPATH_CONNECTIONS" placeholder:"FILE" predictor:"file"`
 	JSON        bool          `help:"Answer with one JSON object: ok, command, data, error." name:"json"`
-	Log         string        `help:"Write a log at this level to standard error: debug, info, warn, error or off." enum:"debug,info,warn,error,off" default:"off" env:"TOWPATH_LOG"`
+	Log         string        `help:"Write a log to standard error: debug, info, warn, error or off." enum:"debug,info,warn,error,off" default:"off" placeholder:"LEVEL" env:"TOWPATH_LOG"`
 	Lease       time.Duration `help:"How long a run belongs to a process that is not heard of." default:"15s" env:"TOWPATH_LEASE" hidden:""`
 
-	Plan       planCmd                   `cmd:"" help:"Show what a job would do; nothing is changed."`
-	Run        runCmd                    `cmd:"" help:"Run a job."`
-	Copy       copyCmd                   `cmd:"" help:"Copy a dataset without a job file."`
-	Pause      pauseCmd                  `cmd:"" help:"Pause a run; rows in flight are committed."`
-	Resume     resumeCmd                 `cmd:"" help:"Go on with a run where it was."`
-	Stop       stopCmd                   `cmd:"" help:"End a run for good and remove what it staged."`
-	Limits     limitsCmd                 `cmd:"" help:"Change rates and parallel shards of a run, also while it runs."`
-	Runs       runsCmd                   `cmd:"" help:"List runs."`
-	Status     statusCmd                 `cmd:"" help:"Show how far a run is, and its history."`
-	Dirty      dirtyCmd                  `cmd:"" help:"List or export the dirty rows of a run."`
-	Check      checkCmd                  `cmd:"" help:"Check a connection."`
-	Discover   discoverCmd               `cmd:"" help:"List datasets, or show the schema of one."`
-	Job        jobCmd                    `cmd:"" help:"Check a job file without connecting, or print its JSON Schema."`
-	Connectors connectorsCmd             `cmd:"" help:"List connectors, or describe one."`
-	Clean      cleanCmd                  `cmd:"" help:"List or remove what ended runs left behind."`
-	Version    versionCmd                `cmd:"" help:"Print the version."`
-	Completion kongcompletion.Completion `cmd:"" help:"Print how to set up shell completion."`
+	Plan   planCmd   `cmd:"" group:"copy" help:"Show what a job would do; nothing is changed."`
+	Run    runCmd    `cmd:"" group:"copy" help:"Run a job. Ctrl-C pauses it."`
+	Copy   copyCmd   `cmd:"" group:"copy" help:"Copy one dataset without a job file."`
+	Resume resumeCmd `cmd:"" group:"copy" help:"Go on with a run where it was."`
+
+	Runs   runsCmd   `cmd:"" group:"runs" help:"List runs."`
+	Status statusCmd `cmd:"" group:"runs" help:"Show how far a run is, and its history."`
+	Dirty  dirtyCmd  `cmd:"" group:"runs" help:"List or export the rows that could not be written as they are."`
+	Pause  pauseCmd  `cmd:"" group:"runs" help:"Pause a run, also of another terminal."`
+	Limits limitsCmd `cmd:"" group:"runs" help:"Show or change rates and parallel shards, also while it runs."`
+	Stop   stopCmd   `cmd:"" group:"runs" help:"End a run for good and remove what it staged."`
+	Clean  cleanCmd  `cmd:"" group:"runs" help:"List or remove what ended runs left at a target."`
+
+	Connectors connectorsCmd `cmd:"" group:"look" help:"List the systems that can be copied, or describe one."`
+	Check      checkCmd      `cmd:"" group:"look" help:"Check a connection."`
+	Discover   discoverCmd   `cmd:"" group:"look" help:"List datasets, or show the schema and rows of one."`
+	Job        jobCmd        `cmd:"" group:"look" help:"Check a job file without connecting, or print its JSON Schema."`
+
+	Version    versionCmd    `cmd:"" group:"other" help:"Print the version."`
+	Completion completionCmd `cmd:"" group:"other" help:"Print how to set up shell completion."`
 }
 
 // session is one call of the program.
@@ -75,26 +79,40 @@ func Run(set connector.Set, version string, args []string, std Streams) int {
 	var flags commands
 	s := &session{Streams: std, set: set, version: version, flags: &flags}
 	exited, exitCode := false, 0
-	parser, err := kong.New(&flags, kong.Name("towpath"),
-		kong.Description("Copies data between unlike stores. Every row is accounted for: a run can be paused, killed or cut off at any moment and goes on where it was."),
-		kong.Writers(std.Out, std.Err), kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		kong.Exit(func(code int) { exited, exitCode = true, code }))
+	parser, err := grammar(&flags, kong.Writers(std.Out, std.Err), kong.Exit(func(code int) { exited, exitCode = true, code }))
 	if err != nil {
 		panic(err) // the grammar above is wrong
 	}
 	kongcompletion.Register(parser, kongcompletion.WithPredictor("file", complete.PredictFiles("*")))
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
 	parsed, err := parser.Parse(args)
 	if exited { // --help
 		return exitCode
 	}
 	if err != nil {
-		return s.fail(usage(err))
+		flags.JSON = flags.JSON || slices.Contains(args, "--json") // it may stand behind the mistake
+		return s.fail(wrongUse(err))
 	}
 	s.command, _, _ = strings.Cut(parsed.Command(), " <")
-	if err := parsed.Run(s); err != nil {
+	err = parsed.Run(s)
+	if exited {
+		return exitCode
+	}
+	if err != nil {
 		return s.fail(err)
 	}
 	return s.code
+}
+
+// grammar makes the parser of the command line.
+func grammar(flags *commands, options ...kong.Option) (*kong.Kong, error) {
+	return kong.New(flags, append([]kong.Option{kong.Name("towpath"), kong.Description(overview), kong.Help(printHelp),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: 100}),
+		kong.ExplicitGroups([]kong.Group{{Key: "copy", Title: "Copy"}, {Key: "runs", Title: "Runs"}, {Key: "look", Title: "Look around"},
+			{Key: "other", Title: "Other"}}),
+	}, options...)...)
 }
 
 // usageError is a mistake on the command line.
@@ -103,6 +121,17 @@ type usageError struct{ error }
 func (u usageError) Unwrap() error { return u.error }
 
 func usage(err error) error { return usageError{err} }
+
+// wrongUse says of a command line that cannot be parsed how the command is used.
+func wrongUse(err error) error {
+	wrong := connector.Errorf(connector.Config, "TOW-003", "%w", err).WithHint("towpath --help lists commands.")
+	if parse, ok := errors.AsType[*kong.ParseError](err); ok && parse.Context != nil {
+		if node := parse.Context.Selected(); node != nil {
+			wrong = wrong.WithHint("Usage: towpath %s. More: towpath %s --help.", node.Summary(), node.Path())
+		}
+	}
+	return usage(wrong)
+}
 
 // background is the context of short commands.
 func background() (context.Context, context.CancelFunc) {

@@ -10,17 +10,27 @@ import (
 	"github.com/towpath/towpath/internal/control"
 )
 
-// short writes a number in three or four characters: 999, 24.1k, 1.50M.
+// short writes a number in three digits: 999, 24.1k, 1.50M. Below 10,000 it is exact.
 func short(n int64) string {
-	switch {
-	case n < 10_000:
+	if n < 10_000 {
 		return strconv.FormatInt(n, 10)
-	case n < 1_000_000:
-		return fmt.Sprintf("%.1fk", float64(n)/1e3)
-	case n < 1_000_000_000:
-		return fmt.Sprintf("%.2fM", float64(n)/1e6)
 	}
-	return fmt.Sprintf("%.2fG", float64(n)/1e9)
+	v, units := float64(n)/1e3, []string{"k", "M", "G", "T"}
+	for v >= 999.5 && len(units) > 1 {
+		v, units = v/1e3, units[1:]
+	}
+	return digits(v) + units[0]
+}
+
+// digits writes three of them: 1.50, 24.1, 412.
+func digits(v float64) string {
+	switch {
+	case v < 9.995:
+		return fmt.Sprintf("%.2f", v)
+	case v < 99.95:
+		return fmt.Sprintf("%.1f", v)
+	}
+	return fmt.Sprintf("%.0f", v)
 }
 
 // full writes a number with commas: 3,000,000.

@@ -67,7 +67,7 @@ func (c *dirtyCmd) Run(s *session) error {
 		}
 		d := dirtyData(row)
 		list = append(list, d)
-		rows = append(rows, []string{d.Code, d.Column, d.Reason, clip(string(d.Row), 100)})
+		rows = append(rows, []string{d.Code, d.Column, d.Reason, clip(string(d.Row), 200)})
 	}
 	return s.answer(list, func() {
 		if len(rows) == 0 {
@@ -75,6 +75,9 @@ func (c *dirtyCmd) Run(s *session) error {
 			return
 		}
 		s.table([]string{"CODE", "COLUMN", "REASON", "ROW"}, rows)
+		if len(rows) == c.Most {
+			s.note("There may be more: towpath dirty %s --export FILE writes all of them.", c.Key)
+		}
 	})
 }
 
@@ -110,14 +113,19 @@ func clip(text string, most int) string {
 
 // endpoint reads alias, alias:dataset or a URL.
 func (s *session) endpoint(spec string) (job.Endpoint, string, error) {
+	scheme, dataset, _ := strings.Cut(spec, ":")
 	if !strings.Contains(spec, "://") {
-		alias, dataset, _ := strings.Cut(spec, ":")
-		return job.Endpoint{Connection: alias}, dataset, nil
+		aliases, _, err := s.connections()
+		if _, known := aliases[scheme]; err != nil || known || s.byScheme(scheme) == nil {
+			return job.Endpoint{Connection: scheme}, dataset, err
+		}
 	}
 	u, err := url.Parse(spec)
 	if err != nil { // the cause quotes the URL, which may hold a password
-		return job.Endpoint{}, "", usage(connector.Errorf(connector.Config, "TOW-018", "the URL is not well-formed"))
+		return job.Endpoint{}, "", usage(connector.Errorf(connector.Config, "TOW-018", "the URL is not well-formed").
+			WithHint("Characters like @, / and # in user names and passwords are written as %%40, %%2F and %%23."))
 	}
+	s.warnOfPassword(u)
 	name, options, dataset, err := s.readURL(u)
 	if err != nil {
 		return job.Endpoint{}, "", err
@@ -226,7 +234,7 @@ type jobCmd struct {
 }
 
 type jobCheckCmd struct {
-	File string            `arg:"" help:"The job file." type:"existingfile" predictor:"file"`
+	File string            `arg:"" help:"The job file; - is standard input." predictor:"file"`
 	Set  map[string]string `help:"Give a parameter of the job a value." placeholder:"NAME=VALUE" mapsep:"none"`
 }
 
@@ -245,8 +253,7 @@ type jobSchemaCmd struct{}
 
 // Run prints the JSON Schema of jobs.
 func (c *jobSchemaCmd) Run(s *session) error {
-	_, err := s.Out.Write(job.Schema())
-	return err
+	return s.answer(json.RawMessage(job.Schema()), func() { s.printf("%s", job.Schema()) })
 }
 
 type connectorsCmd struct {
@@ -278,9 +285,9 @@ func (c *connectorsCmd) Run(s *session) error {
 	var rows [][]string
 	for _, c := range s.set.All() {
 		list = append(list, item{c.Name, c.Title, c.Read != nil, c.Write != nil})
-		rows = append(rows, []string{c.Name, yes(c.Read != nil, "reads", ""), yes(c.Write != nil, "writes", ""), c.Title})
+		rows = append(rows, []string{c.Name, yes(c.Read != nil, "yes", "no"), yes(c.Write != nil, "yes", "no"), c.Title})
 	}
-	return s.answer(list, func() { s.table([]string{"CONNECTOR", "", "", "FOR"}, rows) })
+	return s.answer(list, func() { s.table([]string{"CONNECTOR", "SOURCE", "TARGET", "FOR"}, rows) })
 }
 
 type cleanCmd struct {
@@ -307,14 +314,17 @@ func (c *cleanCmd) Run(s *session) error {
 	}
 	var rows [][]string
 	for _, l := range list {
-		rows = append(rows, []string{l.Run, l.What, yes(l.Removed, "removed", "")})
+		rows = append(rows, []string{l.Run, l.What, yes(l.Removed, "removed", "there")})
 	}
 	return s.answer(list, func() {
 		if len(rows) == 0 {
 			s.printf("nothing is left behind\n")
 			return
 		}
-		s.table([]string{"RUN", "WHAT", ""}, rows)
+		s.table([]string{"RUN", "WHAT", "NOW"}, rows)
+		if !c.Remove {
+			s.note("Remove what belongs to ended runs with: towpath clean --remove %s", c.Connection)
+		}
 	})
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/towpath/towpath/connector"
 	"github.com/towpath/towpath/internal/engine"
@@ -57,7 +56,9 @@ func (s *session) fail(err error) int {
 		if i == 0 {
 			line = "towpath: " + line
 		}
-		fmt.Fprintln(s.Err, line)
+		for _, part := range wrap(line, "  ", textWidth(s.Err)) {
+			fmt.Fprintln(s.Err, part)
+		}
 	}
 	return exitOf(err)
 }
@@ -78,7 +79,11 @@ func exitOf(err error) int {
 // errorLines writes an error for people: what happened, the hint below it, and the code behind it.
 func errorLines(err error) []string {
 	if invalid, ok := errors.AsType[*job.Invalid](err); ok {
-		return strings.Split(invalid.Error(), "\n")
+		var lines []string
+		for _, problem := range invalid.Unwrap() {
+			lines = append(lines, errorLines(problem)...)
+		}
+		return lines
 	}
 	if refused, ok := errors.AsType[*engine.Refused](err); ok {
 		lines := []string{"the plan refuses:"}
@@ -122,18 +127,6 @@ func describe(err error) *errorJSON {
 		out.Code, out.Path, out.Hint = e.Code, e.Path, e.Hint
 	}
 	return out
-}
-
-// table writes rows in columns.
-func (s *session) table(head []string, rows [][]string) {
-	w := tabwriter.NewWriter(s.Out, 0, 8, 2, ' ', 0)
-	if head != nil {
-		fmt.Fprintln(w, strings.Join(head, "\t"))
-	}
-	for _, row := range rows {
-		fmt.Fprintln(w, strings.Join(row, "\t"))
-	}
-	w.Flush()
 }
 
 func (s *session) printf(format string, args ...any) { fmt.Fprintf(s.Out, format, args...) }

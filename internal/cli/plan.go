@@ -3,6 +3,8 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/towpath/towpath/internal/engine"
@@ -10,7 +12,7 @@ import (
 )
 
 type planCmd struct {
-	File string            `arg:"" help:"The job file." type:"existingfile" predictor:"file"`
+	File string            `arg:"" help:"The job file; - is standard input." predictor:"file"`
 	Set  map[string]string `help:"Give a parameter of the job a value." placeholder:"NAME=VALUE" mapsep:"none"`
 }
 
@@ -49,40 +51,36 @@ func (s *session) plan(j *job.Job) error {
 }
 
 func (s *session) showPlan(plan *engine.Plan) {
-	s.printf("source  %s %s\ntarget  %s %s\n", plan.Source.Connector, plan.Source.Identity, plan.Target.Connector, plan.Target.Identity)
+	for _, side := range []struct {
+		name string
+		engine.Side
+	}{{"source", plan.Source}, {"target", plan.Target}} {
+		s.printf("%s  %s %s\n", side.name, nativeOr(side.Connection, side.Connector), side.Identity)
+	}
 	for i := range plan.Streams {
 		s.showStream(&plan.Streams[i])
 	}
 }
 
 func (s *session) showStream(st *engine.StreamPlan) {
-	name := st.Source.Dataset
-	if name == "" {
-		name = "query"
+	s.printf("\n%s -> %s  (%s)\n", sourceName(st), st.Sink.Dataset, st.Sink.Mode)
+	facts := [][2]string{}
+	if st.Guarantee != "" {
+		facts = append(facts, [2]string{"guarantee", string(st.Guarantee) + ": " + st.Reason}, [2]string{"resume", st.Again})
 	}
-	s.printf("\n%s -> %s  (%s)\n", name, st.Sink.Dataset, st.Sink.Mode)
-	s.printf("  guarantee  %s: %s\n", st.Guarantee, st.Reason)
-	s.printf("  resume     %s\n", st.Again)
-	s.printf("  rows       about %s, %s, in %s\n", full(st.Rows), size(st.Bytes), plural(st.Shards, "shard"))
-	if len(st.Target.Key) > 0 {
-		s.printf("  key        %s\n", strings.Join(st.Target.Key, ", "))
+	facts = append(facts, [2]string{"rows", fmt.Sprintf("about %s, %s, in %s", full(st.Rows), size(st.Bytes), plural(st.Shards, "shard"))})
+	if st.Target != nil && len(st.Target.Key) > 0 {
+		facts = append(facts, [2]string{"key", strings.Join(st.Target.Key, ", ")})
+	}
+	for _, fact := range facts {
+		s.paragraph(fmt.Sprintf("  %-9s  %s", fact[0], fact[1]), strings.Repeat(" ", 13))
+	}
+	if st.Target == nil {
+		return
 	}
 	if st.Target.Stored != nil {
 		s.printf("\n")
-		var rows [][]string
-		for i, c := range st.Columns {
-			from := st.Schema.Fields[st.Schema.Index(c.From)]
-			to := st.Target.Stored.Fields[i]
-			what := c.Decision
-			if c.Loss != "" {
-				what += ": " + c.Loss
-			}
-			for code, policy := range c.Policies {
-				what += fmt.Sprintf(", on %s: %s", code, policy)
-			}
-			rows = append(rows, []string{"  " + c.From, nativeOr(from.Native, from.Type.String()), "-> " + c.To, nativeOr(to.Native, to.Type.String()), what})
-		}
-		s.table([]string{"  column", "source type", "   target", "stored as", "values"}, rows)
+		s.table([]string{"  COLUMN", "TYPE", "STORED AS", "VALUES"}, columnRows(st))
 	}
 	for _, part := range []struct {
 		title string
@@ -91,10 +89,42 @@ func (s *session) showStream(st *engine.StreamPlan) {
 		if len(part.lines) > 0 {
 			s.printf("\n  %s\n", part.title)
 		}
-		for _, line := range part.lines {
-			s.printf("    %s\n", strings.ReplaceAll(line, "\n", "\n    "))
+		for _, text := range part.lines {
+			for line := range strings.SplitSeq(text, "\n") {
+				s.paragraph("    "+line, "        ")
+			}
 		}
 	}
+}
+
+// sourceName is how people call what a stream reads.
+func sourceName(st *engine.StreamPlan) string {
+	if st.Source.Dataset == "" {
+		return "query"
+	}
+	return st.Source.Dataset
+}
+
+// columnRows says of each column where it goes, as what, and what becomes of its values.
+func columnRows(st *engine.StreamPlan) [][]string {
+	var rows [][]string
+	for i, c := range st.Columns {
+		from := st.Schema.Fields[st.Schema.Index(c.From)]
+		to := st.Target.Stored.Fields[i]
+		name := c.From
+		if c.To != c.From {
+			name += " -> " + c.To
+		}
+		what := c.Decision
+		if c.Loss != "" {
+			what += ": " + c.Loss
+		}
+		for _, code := range slices.Sorted(maps.Keys(c.Policies)) {
+			what += fmt.Sprintf(", on %s: %s", code, c.Policies[code])
+		}
+		rows = append(rows, []string{"  " + name, nativeOr(from.Native, from.Type.String()), nativeOr(to.Native, to.Type.String()), what})
+	}
+	return rows
 }
 
 func losses(st *engine.StreamPlan) []string {
@@ -120,5 +150,7 @@ func plural(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
 	}
-	return fmt.Sprintf("%d %ss", n, what)
+	return full(int64(n)) + " " + what + "s"
 }
+
+func plural64(n int64, what string) string { return plural(int(n), what) }

@@ -3,11 +3,10 @@ package cli
 import (
 	"context"
 	"errors"
+	"io"
 	"net/url"
 	"os"
-	"os/signal"
 	"slices"
-	"syscall"
 	"time"
 
 	"github.com/towpath/towpath/connector"
@@ -18,7 +17,7 @@ import (
 )
 
 type runCmd struct {
-	File string            `arg:"" help:"The job file." type:"existingfile" predictor:"file"`
+	File string            `arg:"" help:"The job file; - is standard input." predictor:"file"`
 	Set  map[string]string `help:"Give a parameter of the job a value." placeholder:"NAME=VALUE" mapsep:"none"`
 }
 
@@ -43,15 +42,13 @@ type copyCmd struct {
 
 // Run copies a dataset in full mode.
 func (c *copyCmd) Run(s *session) error {
-	aliases, err := s.connections()
+	aliases, _, err := s.connections()
 	if err != nil {
 		return err
 	}
 	for _, spec := range []string{c.Source, c.Target} {
-		if u, err := url.Parse(spec); err == nil && u.User != nil {
-			if _, set := u.User.Password(); set {
-				s.note("warning: a password on the command line can be seen by others; use TOWPATH_SOURCE_PASSWORD, TOWPATH_TARGET_PASSWORD or a connections file")
-			}
+		if u, err := url.Parse(spec); err == nil {
+			s.warnOfPassword(u)
 		}
 	}
 	j, err := job.FromCopy(c.Source, c.Target, aliases, s.readURL)
@@ -70,12 +67,25 @@ func (c *copyCmd) Run(s *session) error {
 	return s.run(j)
 }
 
+func (s *session) warnOfPassword(u *url.URL) {
+	if _, set := u.User.Password(); set {
+		s.note("warning: others can see a password on the command line; TOWPATH_SOURCE_PASSWORD, TOWPATH_TARGET_PASSWORD or a connections file hide it")
+	}
+}
+
+// byScheme returns the connector whose URLs begin so, nil when there is none.
+func (s *session) byScheme(scheme string) *connector.Connector {
+	for _, c := range s.set.All() {
+		if c.URL != nil && (c.Name == scheme || slices.Contains(c.Schemes, scheme)) {
+			return &c
+		}
+	}
+	return nil
+}
+
 // readURL asks the connector that a URL's scheme names what the URL says.
 func (s *session) readURL(u *url.URL) (string, map[string]any, string, error) {
-	for _, c := range s.set.All() {
-		if c.URL == nil || c.Name != u.Scheme && !slices.Contains(c.Schemes, u.Scheme) {
-			continue
-		}
+	if c := s.byScheme(u.Scheme); c != nil {
 		options, dataset, err := c.URL(u)
 		return c.Name, options, dataset, err
 	}
@@ -85,7 +95,14 @@ func (s *session) readURL(u *url.URL) (string, map[string]any, string, error) {
 
 // readJob reads a job file and binds its parameters.
 func (s *session) readJob(path string, params map[string]string) (*job.Job, error) {
-	data, err := os.ReadFile(path)
+	var data []byte
+	var err error
+	if path == "-" && s.In != nil {
+		path = "standard input"
+		data, err = io.ReadAll(s.In)
+	} else {
+		data, err = os.ReadFile(path)
+	}
 	if err != nil {
 		return nil, connector.Errorf(connector.Config, "TOW-014", "read job: %w", err)
 	}
@@ -98,10 +115,10 @@ func (s *session) readJob(path string, params map[string]string) (*job.Job, erro
 
 // run runs a job to where it rests and shows how it goes.
 func (s *session) run(j *job.Job) error {
-	return s.steer(func(ctx context.Context, svc *control.Service, screen *screen, stop func(key string)) (store.Run, error) {
+	return s.steer(func(ctx context.Context, svc *control.Service, screen *screen, known func(key string)) (store.Run, error) {
 		return svc.Run(ctx, j, screen, func(key string, plan *engine.Plan) {
-			screen.begin(key, plan)
-			stop(key)
+			known(key)
+			screen.begin("run", key, plan)
 		})
 	})
 }
@@ -113,65 +130,17 @@ type resumeCmd struct {
 
 // Run resumes a run.
 func (c *resumeCmd) Run(s *session) error {
-	return s.steer(func(ctx context.Context, svc *control.Service, screen *screen, stop func(key string)) (store.Run, error) {
-		stop(c.Key)
-		if _, _, plan, err := svc.Status(ctx, c.Key); err == nil {
-			screen.begin(c.Key, plan)
+	return s.steer(func(ctx context.Context, svc *control.Service, screen *screen, known func(key string)) (store.Run, error) {
+		known(c.Key)
+		if run, _, plan, err := svc.Status(ctx, c.Key); err == nil && !run.State.Final() {
+			screen.begin("resuming run", c.Key, plan)
 		}
 		return svc.Resume(ctx, c.Key, control.ResumeOptions{Moved: c.Moved, Waiting: screen.waiting}, screen)
 	})
 }
 
-// steer runs do with signals turned into a pause: the first asks for it, the second ends the process at once.
-func (s *session) steer(do func(ctx context.Context, svc *control.Service, screen *screen, stop func(key string)) (store.Run, error)) error {
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	svc, done, err := s.service(ctx)
-	if err != nil {
-		return err
-	}
-	defer done()
-	keys := make(chan string, 1)
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	defer signal.Stop(signals)
-	go s.onSignal(ctx, cancel, svc, signals, keys)
-	screen := newScreen(s)
-	run, err := do(ctx, svc, screen, func(key string) { keys <- key })
-	screen.end()
-	if run.Key == "" || err != nil && run.State != store.Failed {
-		return err
-	}
-	return s.rested(svc, run, err)
-}
-
-func (s *session) onSignal(ctx context.Context, cancel context.CancelFunc, svc *control.Service, signals <-chan os.Signal, keys <-chan string) {
-	key := ""
-	asked := false
-	for {
-		select {
-		case key = <-keys:
-		case <-ctx.Done():
-			return
-		case <-signals:
-			if key == "" || asked {
-				cancel()
-				continue
-			}
-			asked = true
-			s.note("pausing: rows in flight are being committed; press Ctrl-C again to end at once")
-			wish, stop := context.WithTimeout(ctx, 10*time.Second)
-			if _, err := svc.Pause(wish, key, "asked for by the person who ran it"); err != nil {
-				s.note("pause: %v", err)
-				cancel()
-			}
-			stop()
-		}
-	}
-}
-
 // rested shows where a run rests and sets the exit code.
-func (s *session) rested(svc *control.Service, run store.Run, cause error) error {
+func (s *session) rested(svc *control.Service, run store.Run, took time.Duration, cause error) error {
 	ctx, cancel := background()
 	defer cancel()
 	_, progress, _, err := svc.Status(ctx, run.Key)
@@ -184,6 +153,8 @@ func (s *session) rested(svc *control.Service, run store.Run, cause error) error
 		s.code = exitOf(cause)
 	case run.State == store.Paused:
 		s.code = exitPaused
+	case run.State == store.Stopped: // by another process
+		s.code = exitFailed
 	case total.Dirty > 0:
 		s.code = exitDirty
 	}
@@ -194,29 +165,30 @@ func (s *session) rested(svc *control.Service, run store.Run, cause error) error
 		}
 		return s.print(e)
 	}
-	s.summary(run, progress, total)
+	s.summary(run, total, took)
 	if cause != nil {
 		code := s.code
 		s.fail(cause)
 		s.code = code
-		if run.PlanFormat != 0 {
-			s.note("  When it is mended, go on with: towpath resume %s", run.Key)
+		if run.PlanFormat != 0 && run.State == store.Failed {
+			s.note("Mended? Go on with: towpath resume %s", run.Key)
 		}
 	}
 	return nil
 }
 
-func (s *session) summary(run store.Run, progress control.Progress, total connector.Counts) {
+// summary says where a run rests. took is 0 when it is not this process that copied.
+func (s *session) summary(run store.Run, total connector.Counts, took time.Duration) {
 	switch run.State {
 	case store.Succeeded:
-		s.printf("succeeded run %s: %s rows written", run.Key, full(total.Written))
-		if total.Dirty > 0 {
-			s.printf(", %s dirty (towpath dirty %s)", full(total.Dirty), run.Key)
-		}
-		if total.Filtered > 0 {
-			s.printf(", %s filtered", full(total.Filtered))
+		s.printf("succeeded run %s: %s", run.Key, rowsWritten(total))
+		if took > 0 {
+			s.printf(", in %s", span(took))
 		}
 		s.printf("\n")
+		if total.Dirty > 0 {
+			s.printf("Look at the dirty rows with: towpath dirty %s\n", run.Key)
+		}
 	case store.Paused:
 		s.printf("paused run %s at %s rows", run.Key, short(total.Read))
 		if run.Reason != "" {
@@ -227,6 +199,21 @@ func (s *session) summary(run store.Run, progress control.Progress, total connec
 		}
 		s.printf("\nResume with: towpath resume %s\n", run.Key)
 	case store.Stopped:
-		s.printf("stopped run %s at %s rows. %s\n", run.Key, short(total.Read), run.Reason)
+		s.printf("stopped run %s at %s rows", run.Key, short(total.Read))
+		if run.Reason != "" {
+			s.printf(": %s", run.Reason)
+		}
+		s.printf("\n")
 	}
+}
+
+func rowsWritten(total connector.Counts) string {
+	text := plural64(total.Written, "row") + " written"
+	if total.Dirty > 0 {
+		text += ", " + full(total.Dirty) + " dirty"
+	}
+	if total.Filtered > 0 {
+		text += ", " + full(total.Filtered) + " filtered"
+	}
+	return text
 }

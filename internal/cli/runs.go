@@ -186,7 +186,7 @@ func (s *session) wish(key string, goal store.State, why string) error {
 	}
 	return s.answer(statusData(run, progress, nil), func() {
 		if run.State == goal {
-			s.summary(run, progress, sum(progress.Streams))
+			s.summary(run, sum(progress.Streams), 0)
 			return
 		}
 		s.printf("run %s is %s\n", key, run.State)

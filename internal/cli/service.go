@@ -29,15 +29,20 @@ func (s *session) service(ctx context.Context) (*control.Service, func(), error)
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, nil, connector.Errorf(connector.Config, "TOW-010", "make the state folder: %w", err).WithHint("Name another with --state or TOWPATH_STATE.")
 	}
-	connections, err := s.connections()
+	connections, file, err := s.connections()
 	if err != nil {
 		return nil, nil, err
 	}
+	folderOf := filepath.Dir(file)
 	scrub := new(secret.Scrubber)
 	svc := &control.Service{Connectors: s.set, Owner: control.ThisProcess(), Who: who(), Log: s.logger(scrub), Lease: s.flags.Lease, Clean: scrub.Clean,
 		Connections: func(alias string) (job.Connection, error) { return pick(connections, alias) },
-		Secrets: func(raw json.RawMessage) (json.RawMessage, error) {
-			out, values, err := secret.Resolve(raw, "", secret.Lookup{})
+		Secrets: func(alias string, raw json.RawMessage) (json.RawMessage, error) {
+			lookup := secret.Lookup{}
+			if alias != "" { // files stand beside the file that names them
+				lookup.Dir = folderOf
+			}
+			out, values, err := secret.Resolve(raw, alias, lookup)
 			scrub.AddAll(values)
 			return out, err
 		},
@@ -65,27 +70,29 @@ func (s *session) stateFolder() (string, error) {
 	return filepath.Join(home, ".local", "state", "towpath"), nil
 }
 
-// connections reads the connections file; where none was named, none needs to be there.
-func (s *session) connections() (map[string]job.Connection, error) {
+// connections reads the connections file and says which it was; where none was named, none needs to be there.
+func (s *session) connections() (all map[string]job.Connection, path string, err error) {
 	path, named := s.flags.Connections, s.flags.Connections != ""
 	if !named {
 		path = "connections.yaml"
 		if _, err := os.Stat(path); err != nil {
 			config, err := os.UserConfigDir()
 			if err != nil {
-				return nil, nil
+				return nil, "", nil
 			}
 			path = filepath.Join(config, "towpath", "connections.yaml")
 		}
 	}
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) && !named {
-		return nil, nil
+		return nil, "", nil
 	}
 	if err != nil {
-		return nil, connector.Errorf(connector.Config, "TOW-011", "read connections: %w", err)
+		return nil, "", connector.Errorf(connector.Config, "TOW-011", "read connections: %w", err).
+			WithHint("Name the file with --connections or TOWPATH_CONNECTIONS.")
 	}
-	return job.ParseConnections(data, path)
+	all, err = job.ParseConnections(data, path)
+	return all, path, err
 }
 
 func pick(all map[string]job.Connection, alias string) (job.Connection, error) {

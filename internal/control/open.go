@@ -18,15 +18,15 @@ func (s *Service) open(ctx context.Context, side string, e job.Endpoint) (engine
 		return engine.End{}, err
 	}
 	end := engine.End{Side: engine.Side{Connection: e.Connection, Connector: c.Name}, Connector: c}
-	if raw, err = s.Secrets(raw); err != nil {
+	if raw, err = s.Secrets(e.Connection, raw); err != nil {
 		return end, at(err, name)
 	}
 	if end.Client, err = c.Open(ctx, connector.Connection{Name: name, Options: raw}); err != nil {
-		return end, err
+		return end, within(err, name)
 	}
 	if end.Identity, err = end.Client.Identity(ctx); err != nil {
 		end.Client.Close()
-		return end, err
+		return end, within(err, name)
 	}
 	return end, nil
 }
@@ -118,6 +118,16 @@ func isReference(text string) bool {
 func at(err error, path string) error {
 	if e, ok := err.(*connector.Error); ok && e.Path == "" {
 		e.Path = path
+	}
+	return err
+}
+
+// within puts the name of a connection, or the side of an inline one, where connectors say "connection".
+func within(err error, name string) error {
+	if e, ok := err.(*connector.Error); ok {
+		if rest, yes := strings.CutPrefix(e.Path, "connection"); yes && (rest == "" || rest[0] == '.') {
+			e.Path = name + rest
+		}
 	}
 	return err
 }

@@ -1,0 +1,185 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/towpath/towpath/internal/control"
+	"github.com/towpath/towpath/internal/engine"
+	"github.com/towpath/towpath/internal/store"
+)
+
+// plainEvery is how often a line is written where there is no terminal.
+const plainEvery = 5 * time.Second
+
+// screen shows a run's progress: a live block on a terminal, a plain line now and then elsewhere, nothing with --json.
+type screen struct {
+	out   io.Writer
+	live  bool
+	quiet bool
+
+	mu      sync.Mutex
+	block   []string // on screen, below all else
+	told    time.Time
+	meters  map[string]*meter // by stream; "" is the whole run
+	started time.Time
+	asked   bool // this process asked for the pause and said so
+}
+
+// newScreen makes the screen of one run. A log on the same output and a terminal that cannot move its cursor get plain lines.
+func newScreen(s *session) *screen {
+	now := time.Now()
+	return &screen{out: s.Err, live: isTerminal(s.Err) && os.Getenv("TERM") != "dumb" && s.flags.Log == "off", quiet: s.flags.JSON,
+		meters: map[string]*meter{}, started: now, told: now}
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// widthOf is the width of the terminal behind w, otherwise when there is none.
+func widthOf(w io.Writer, otherwise int) int {
+	if f, ok := w.(*os.File); ok {
+		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width >= 20 {
+			return width
+		}
+	}
+	return otherwise
+}
+
+// begin says which run this is and what it promises.
+func (c *screen) begin(verb, key string, plan *engine.Plan) {
+	if plan == nil {
+		return
+	}
+	c.say("%s %s: %s to %s, %s", verb, key, plan.Source.Connector, plan.Target.Connector, streamsText(plan))
+}
+
+func streamsText(plan *engine.Plan) string {
+	if len(plan.Streams) == 1 {
+		s := &plan.Streams[0]
+		return fmt.Sprintf("%s to %s, %s", sourceName(s), s.Sink.Dataset, s.Guarantee)
+	}
+	return fmt.Sprintf("%d streams", len(plan.Streams))
+}
+
+// say writes a line above the block.
+func (c *screen) say(format string, args ...any) {
+	if c.quiet {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	block := c.block
+	c.wipe()
+	fmt.Fprintf(c.out, format+"\n", args...)
+	c.draw(block)
+}
+
+// State is told each change of the run's state.
+func (c *screen) State(e store.Event) {
+	text := ""
+	switch e.To {
+	case store.Pausing, store.Stopping:
+		c.mu.Lock()
+		asked := c.asked && e.To == store.Pausing
+		c.mu.Unlock()
+		if asked {
+			return
+		}
+		text = string(e.To) + ": rows in flight are being committed"
+	case store.Verifying:
+		text = "verifying: counting what the target holds"
+	default:
+		return
+	}
+	c.say("%s", text)
+}
+
+// waiting says how long a lease elsewhere still has to run.
+func (c *screen) waiting(holder store.Owner, left time.Duration) {
+	line := fmt.Sprintf("process %d on %s holds the run; its lease ends in %s", holder.PID, holder.Host, span(left.Round(time.Second)))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.live {
+		c.wipe()
+		c.draw([]string{line})
+		return
+	}
+	if now := time.Now(); !c.quiet && (now.Sub(c.told) >= plainEvery || now.Sub(c.started) < time.Second) {
+		c.told = now
+		fmt.Fprintln(c.out, line)
+	}
+}
+
+// Progress draws the block, or writes a line when it is time.
+func (c *screen) Progress(p control.Progress) {
+	if c.quiet {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := time.Now()
+	total := control.StreamProgress{Source: "all"}
+	for i := range p.Streams {
+		s := &p.Streams[i]
+		total.Counts.Add(s.Counts)
+		total.Rows += max(s.Rows, s.Counts.Read)
+		total.Shards += s.Shards
+		total.Done += s.Done
+		c.meter(s.ID).add(now, s.Counts)
+	}
+	c.meter("").add(now, total.Counts)
+	if c.live {
+		c.wipe()
+		c.draw(c.lineup(p.Streams, total, widthOf(c.out, 80)))
+		return
+	}
+	if rows, _ := c.meter("").speed(); now.Sub(c.told) >= plainEvery && rows > 0 {
+		c.told = now
+		fmt.Fprintln(c.out, plainLine(total, c.meter("")))
+	}
+}
+
+func (c *screen) meter(id string) *meter {
+	m := c.meters[id]
+	if m == nil {
+		m = new(meter)
+		c.meters[id] = m
+	}
+	return m
+}
+
+// draw writes the block, each line cut to the terminal's width: a line that wraps could not be wiped.
+func (c *screen) draw(lines []string) {
+	if len(lines) == 0 {
+		return
+	}
+	width := widthOf(c.out, 80)
+	for _, line := range lines {
+		fmt.Fprintln(c.out, clip(line, width-1))
+	}
+	c.block = lines
+}
+
+// wipe removes the block.
+func (c *screen) wipe() {
+	if n := len(c.block); c.live && n > 0 {
+		fmt.Fprintf(c.out, "\r\x1b[%dA\x1b[J", n)
+	}
+	c.block = nil
+}
+
+// end leaves the last block on screen and says how long the run was shown.
+func (c *screen) end() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.block = nil
+	return time.Since(c.started)
+}
