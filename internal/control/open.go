@@ -21,13 +21,15 @@ func (s *Service) open(ctx context.Context, side string, e job.Endpoint) (engine
 	if raw, err = s.Secrets(e.Connection, raw); err != nil {
 		return end, at(err, name)
 	}
-	if end.Client, err = c.Open(ctx, connector.Connection{Name: name, Options: raw}); err != nil {
+	client, err := c.Open(ctx, connector.Connection{Name: name, Options: raw})
+	if err != nil { // what came with it may be a nil pointer in an interface that is not nil
 		return end, within(err, name)
 	}
-	if end.Identity, err = end.Client.Identity(ctx); err != nil {
-		end.Client.Close()
+	if end.Identity, err = client.Identity(ctx); err != nil {
+		client.Close()
 		return end, within(err, name)
 	}
+	end.Client = client
 	return end, nil
 }
 
