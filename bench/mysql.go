@@ -1,0 +1,210 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"os/exec"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/towpath/towpath/bench/data"
+	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/connectors/mysql"
+	"github.com/towpath/towpath/record"
+)
+
+// database holds the generated tables; they stay for the next call.
+const database = "towpath_bench"
+
+// server finds a test server and starts it where it does not run; what it prints are its variables.
+func (b *bench) server(ctx context.Context, name string) (map[string]string, error) {
+	vars := map[string]string{}
+	for _, command := range []string{"up", "env"} {
+		c := exec.CommandContext(ctx, "bash", "tools/testservers/servers.sh", command, name)
+		c.Stderr = b.log
+		out, err := c.Output()
+		if err != nil {
+			return nil, fmt.Errorf("start the test server %s: %w", name, err)
+		}
+		for line := range strings.Lines(string(out)) {
+			if key, value, ok := strings.Cut(strings.TrimSpace(line), "="); ok {
+				vars[key] = value
+			}
+		}
+	}
+	return vars, nil
+}
+
+// source is a generated table on a MySQL or MariaDB server.
+type source struct {
+	data.Server
+	dataset string
+	rows    int64
+}
+
+func (b *bench) source(ctx context.Context, rows int64) (*source, error) {
+	vars, err := b.server(ctx, "mariadb")
+	if err != nil {
+		return nil, err
+	}
+	address, err := url.Parse(vars["TOWPATH_TEST_MYSQL"])
+	if err != nil {
+		return nil, err
+	}
+	s := &source{Server: data.Server{Client: cmp.Or(vars["TOWPATH_TEST_MYSQL_CLIENT"], "mariadb"), URL: address}, rows: rows}
+	fmt.Fprintf(b.log, "  filling %s with %d rows, where they are not there yet\n", database, rows)
+	s.dataset, err = data.Narrow().Fill(ctx, s.Server, database, 1, rows)
+	return s, err
+}
+
+// client reads the table to nothing by the system's own client, row by row and without a heading.
+func (s *source) client() contender {
+	return contender{"mariadb -q -N -B", func(ctx context.Context) (Sample, error) {
+		c := exec.CommandContext(ctx, s.Client, s.Args("-q", "-N", "-B", "-e", "SELECT * FROM "+s.dataset)...)
+		c.Env = append(c.Environ(), s.Env())
+		started := time.Now() // its output is no file: the null device
+		err := c.Run()
+		return Sample{Rows: s.rows, Seconds: time.Since(started).Seconds(), CPU: rusage(c).cpu}, err
+	}}
+}
+
+func measureRead(ctx context.Context, b *bench) ([]Figure, error) {
+	s, err := b.source(ctx, cmp.Or(b.rows, 3_000_000))
+	if err != nil {
+		return nil, err
+	}
+	peer := s.client()
+	if _, err := peer.once(ctx); err != nil { // warms the server's cache as well
+		return nil, err
+	}
+	samples, err := b.interleave(ctx, b.ours("towpath, 1 range", task{Kind: "read", Source: s.URL.String(), Dataset: s.dataset, Ranges: 1}), peer,
+		b.ours("towpath, 2 ranges", task{Kind: "read", Source: s.URL.String(), Dataset: s.dataset, Ranges: 2}))
+	if err != nil {
+		return nil, err
+	}
+	return []Figure{figureOf("mysql-read", samples[0], peer.name, samples[1]), figureOf("mysql-read-2", samples[2], peer.name, samples[1])}, nil
+}
+
+// measureCheckpoint compares a reader alone with the same reader under the engine: what is more is row hashes, accounting and
+// checkpoints in a control database.
+func measureCheckpoint(ctx context.Context, b *bench) ([]Figure, error) {
+	s, err := b.source(ctx, cmp.Or(b.rows, 3_000_000))
+	if err != nil {
+		return nil, err
+	}
+	t := task{Kind: "to-null", Source: s.URL.String(), Dataset: s.dataset, Ranges: 1}
+	alone := t
+	alone.Kind = "read"
+	samples, err := b.interleave(ctx, b.job("whole copy", t), b.ours("reader alone", alone))
+	if err != nil {
+		return nil, err
+	}
+	f := figureOf("checkpoint", samples[0], "", nil)
+	reader := median(samples[1], func(s Sample) float64 { return over(s.CPU, float64(s.Rows)/1e6) })
+	f.Value, f.Unit = 100*over(f.CPU-reader, f.CPU), "% of CPU"
+	return []Figure{f}, nil
+}
+
+// optionsOf turns a URL into the options of the connector of its scheme.
+func optionsOf(c connector.Connector, address string) (map[string]any, error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return nil, err
+	}
+	options, _, err := c.URL(u)
+	return options, err
+}
+
+// openServer opens a MySQL server by URL.
+func openServer(ctx context.Context, address string) (connector.Connector, connector.Client, error) {
+	c := mysql.Connector()
+	options, err := optionsOf(c, address)
+	if err != nil {
+		return c, nil, err
+	}
+	raw, err := json.Marshal(options)
+	if err != nil {
+		return c, nil, err
+	}
+	client, err := c.Open(ctx, connector.Connection{Name: "bench", Options: raw})
+	return c, client, err
+}
+
+// readTask reads a dataset to nothing through its connector's reader alone, by ranges side by side.
+func readTask(ctx context.Context, t task) (Sample, error) {
+	open := openFile
+	if strings.Contains(t.Source, "://") {
+		open = openServer
+	}
+	c, client, err := open(ctx, t.Source)
+	if err != nil {
+		return Sample{}, err
+	}
+	defer client.Close()
+	r, err := c.Read(ctx, client, connector.Source{Dataset: t.Dataset})
+	if err != nil {
+		return Sample{}, err
+	}
+	defer r.Close()
+	schema, _, err := r.Schema(ctx)
+	if err != nil {
+		return Sample{}, err
+	}
+	shards, err := r.Split(ctx, connector.Shard{}, nil, connector.Hint{Shards: t.Ranges})
+	if err != nil {
+		return Sample{}, err
+	}
+	return sampled(func() (int64, error) { return readShards(ctx, r, schema, shards) })
+}
+
+func readShards(ctx context.Context, r connector.Reader, schema *record.Schema, shards []connector.Shard) (int64, error) {
+	var mu sync.Mutex
+	var total int64
+	group, ctx := errgroup.WithContext(ctx)
+	for _, s := range shards {
+		group.Go(func() error {
+			var rows int64
+			for chunk, err := range r.Read(ctx, connector.Query{Shard: s, Schema: schema, Batches: record.NewPool(record.MinBudget)}) {
+				if err != nil {
+					return err
+				}
+				if chunk.Batch != nil {
+					rows += int64(chunk.Batch.Len)
+					chunk.Batch.Release()
+				}
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			total += rows
+			return nil
+		})
+	}
+	err := group.Wait()
+	return total, err
+}
+
+// copyToNull copies a dataset to nothing by a job.
+func copyToNull(ctx context.Context, t task) (Sample, error) {
+	s, done, err := openService(ctx, t.State, null{}.connector())
+	if err != nil {
+		return Sample{}, err
+	}
+	defer done()
+	source, err := optionsOf(mysql.Connector(), t.Source)
+	if err != nil {
+		return Sample{}, err
+	}
+	source["connector"] = "mysql"
+	j, err := jobText(source, map[string]any{"connector": "null"}, map[string]any{"source": t.Dataset, "target": "rows", "write": "upsert"},
+		map[string]any{"shards": t.Ranges, "parallel": t.Ranges})
+	if err != nil {
+		return Sample{}, err
+	}
+	return sampled(func() (int64, error) { return runJob(ctx, s, j) })
+}
