@@ -23,7 +23,7 @@ func Columns(rows int64) []Column {
 	const hexed = "HEX(`%`)"
 	step := uint64(math.MaxUint64) / uint64(rows-1)
 	return []Column{
-		column("id", "BIGINT UNSIGNED NOT NULL", "`%`", digits, always(func(dst []byte, r *data.Row) []byte {
+		column("id", "BIGINT UNSIGNED NOT NULL", "`%`", eitherDigits, always(func(dst []byte, r *data.Row) []byte {
 			if r.ID == rows {
 				return strconv.AppendUint(dst, math.MaxUint64, 10)
 			}
@@ -33,7 +33,7 @@ func Columns(rows int64) []Column {
 		column("flag", "TINYINT(1)", "`%`", digits, sometimes(whole(0, 1), "0", "1", "2", "-1", "127", "-128")),
 		column("small", "SMALLINT UNSIGNED", "`%`", digits, sometimes(whole(0, 65535), "0", "32767", "32768", "65535")),
 		column("price", "DECIMAL(12,2)", "`%`", digits, sometimes(decimal(10, 2), "9999999999.99", "9999999999.98", "-9999999999.99", "0.00", "-0.01", "1.10")),
-		column("exact", "DECIMAL(30,10)", "`%`", digits, sometimes(decimal(20, 10), "12345678901234567890.1234567891", "12345678901234567890.1234567892",
+		column("exact", "DECIMAL(30,10)", "`%`", quoted, sometimes(decimal(20, 10), "12345678901234567890.1234567891", "12345678901234567890.1234567892",
 			"99999999999999999999.9999999999", "-99999999999999999999.9999999999", "0.0000000000", "-0.0000000001", "1.0000000000")),
 		// the client prints six digits of a FLOAT; as a DOUBLE it is the same number with all of them
 		column("ratio", "FLOAT", "CAST(`%` AS DOUBLE)", float32Number, sometimes(float32s, "3.4028234663852886e38", "-3.4028234663852886e38", "1.1754943508222875e-38",

@@ -67,7 +67,7 @@ func judge(t *testing.T, s data.Server, table string, x Index, want Verdict) []s
 	differences := got.Differences
 	got.Differences = nil
 	if got.Rows != want.Rows || got.Documents != want.Documents || got.Lost != want.Lost || got.Extra != want.Extra || got.Altered != want.Altered {
-		t.Errorf("got %+v, want %+v\n%q", got, want, differences)
+		t.Errorf("got %+v, want %+v\n%.2000q", got, want, differences)
 	}
 	return differences
 }

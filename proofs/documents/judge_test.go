@@ -41,11 +41,8 @@ func plant(t *testing.T, s data.Server, table string, x Index) {
 	for i, want := range []string{"row " + id[0] + " (n 2) has no document", `document "stranger" (n 3000) has no row`,
 		"column n is 5001 in the table, 5001.0 in the index", "column status is "} {
 		if i >= len(differences) || !strings.Contains(differences[i], want) {
-			t.Errorf("differences %q lack %q", differences, want)
+			t.Errorf("differences %.2000q lack %q", differences, want)
 		}
-	}
-	if t.Failed() {
-		t.Logf("planted in %s", x.Name)
 	}
 }
 

@@ -16,6 +16,7 @@ type form int
 
 const (
 	digits        form = iota // a number of the same digits
+	eitherDigits              // the same, or a string of them: not every server has unsigned numbers of 64 bits
 	float32Number             // a number that is the same float of 32 bits
 	float64Number
 	quoted     // a string of the same characters
@@ -35,6 +36,8 @@ func same(f form, cell, member []byte) bool {
 	switch f {
 	case digits:
 		return bytes.Equal(cell, member)
+	case eitherDigits:
+		return bytes.Equal(cell, member) || isString(member, cell)
 	case float32Number:
 		return sameFloat(cell, member, 32)
 	case float64Number:
