@@ -2,7 +2,9 @@ package job
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -47,6 +49,9 @@ func copyEnd(side, spec string, aliases map[string]Connection, read ReadURL) (En
 				WithHint("Characters like @, / and # in user names and passwords are written as %%40, %%2F and %%23.")
 		}
 		name, options, dataset, err := read(u)
+		if unknown, ok := errors.AsType[*connector.Error](err); ok && u.Opaque != "" && unknown.Code == "TOW-002" {
+			return e, "", noAlias(side, scheme, aliases)
+		}
 		if err != nil {
 			return e, "", fmt.Errorf("read %s: %w", side, err)
 		}
@@ -61,24 +66,24 @@ func copyEnd(side, spec string, aliases map[string]Connection, read ReadURL) (En
 	}
 	alias, dataset, _ := strings.Cut(spec, ":")
 	if _, known := aliases[alias]; !known {
-		names := make([]string, 0, len(aliases))
-		for name := range aliases {
-			names = append(names, name)
-		}
-		return e, "", connector.Errorf(connector.Config, "TOW-611", "read %s: no connection %q", side, alias).
-			WithHint("%s", aliasHint(alias, names))
+		return e, "", noAlias(side, alias, aliases)
 	}
 	return Endpoint{Connection: alias}, dataset, nil
 }
 
-// schemeOf tells URLs from aliases with a dataset: scheme://..., and scheme:path/dataset where no alias has that name.
+func noAlias(side, alias string, aliases map[string]Connection) error {
+	return connector.Errorf(connector.Config, "TOW-611", "read %s: no connection %q", side, alias).
+		WithHint("%s", aliasHint(alias, slices.Collect(maps.Keys(aliases))))
+}
+
+// schemeOf tells URLs from aliases with a dataset: scheme://..., and scheme:path where no alias has that name.
 func schemeOf(spec string, aliases map[string]Connection) (scheme string, isURL bool) {
 	if scheme, _, isURL = strings.Cut(spec, "://"); isURL {
 		return scheme, true
 	}
-	scheme, rest, _ := strings.Cut(spec, ":")
+	scheme, _, isURL = strings.Cut(spec, ":")
 	_, known := aliases[scheme]
-	return scheme, !known && strings.Contains(rest, "/")
+	return scheme, isURL && !known
 }
 
 func aliasHint(alias string, known []string) string {

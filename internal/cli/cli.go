@@ -41,6 +41,8 @@ type commands struct {
 	JSON        bool          `help:"Answer with one JSON object: ok, command, data, error." name:"json"`
 	Log         string        `help:"Write a log to standard error: debug, info, warn, error or off." enum:"debug,info,warn,error,off" default:"off" placeholder:"LEVEL" env:"TOWPATH_LOG"`
 	Lease       time.Duration `help:"How long a run belongs to a process that is not heard of." default:"15s" env:"TOWPATH_LEASE" hidden:""`
+	Busy        time.Duration `help:"How long to wait for another process's write to the control database." default:"10s" env:"TOWPATH_STATE_BUSY" hidden:""`
+	Pages       int           `help:"Largest size of the control database in pages of 4 kB; 0 for the disk's." env:"TOWPATH_STATE_PAGES" hidden:""`
 
 	Plan   planCmd   `cmd:"" group:"copy" help:"Show what a job would do; nothing is changed."`
 	Run    runCmd    `cmd:"" group:"copy" help:"Run a job. Ctrl-C pauses it."`

@@ -33,7 +33,7 @@ func (c *screen) lineup(streams []control.StreamProgress, total control.StreamPr
 		}
 	}
 	var lines []string
-	for _, form := range []struct{ bar, most int }{{18, 3}, {10, 3}, {18, 2}, {10, 2}, {10, 1}, {6, 1}, {6, 0}} {
+	for _, form := range []struct{ bar, most int }{{18, 3}, {10, 3}, {18, 2}, {10, 2}, {9, 1}, {6, 1}, {6, 0}} {
 		var rows [][]cell
 		for _, s := range shown {
 			rows = append(rows, cells(s, c.meter(s.ID), form.bar))

@@ -17,6 +17,7 @@ import (
 	"github.com/towpath/towpath/connector"
 	"github.com/towpath/towpath/internal/control"
 	"github.com/towpath/towpath/internal/secret"
+	"github.com/towpath/towpath/internal/store"
 	"github.com/towpath/towpath/job"
 )
 
@@ -36,6 +37,7 @@ func (s *session) service(ctx context.Context) (*control.Service, func(), error)
 	folderOf := filepath.Dir(file)
 	scrub := new(secret.Scrubber)
 	svc := &control.Service{Connectors: s.set, Owner: control.ThisProcess(), Who: who(), Log: s.logger(scrub), Lease: s.flags.Lease, Clean: scrub.Clean,
+		Database:    store.Options{Busy: s.flags.Busy, MaxPages: s.flags.Pages},
 		Connections: func(alias string) (job.Connection, error) { return pick(connections, alias) },
 		Secrets: func(alias string, raw json.RawMessage) (json.RawMessage, error) {
 			lookup := secret.Lookup{}

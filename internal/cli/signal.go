@@ -80,7 +80,7 @@ func (s *session) onSignal(ctx context.Context, over <-chan struct{}, cancel con
 			asked = true
 			screen.pausing()
 			wish, stop := context.WithTimeout(ctx, 10*time.Second)
-			if _, err := svc.Pause(wish, key, "asked for by the person who ran it"); err != nil {
+			if _, err := svc.Pause(wish, key, ""); err != nil {
 				screen.say("pause: %v", err)
 				cancel(errInterrupted)
 				late = time.After(lastGasp)

@@ -17,6 +17,7 @@ import (
 // Service is the application.
 type Service struct {
 	Store      *store.Store
+	Database   store.Options // how OpenStore opens the control database
 	Connectors connector.Set
 	// Connections finds a stored connection by its alias.
 	Connections func(alias string) (job.Connection, error)

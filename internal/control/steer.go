@@ -141,11 +141,7 @@ func (h *helm) end(err error) error {
 		h.finish(ctx, connector.Park)
 		return errors.Join(err, h.move(ctx, store.Failed, store.Change{Why: err.Error(), Code: code}))
 	}
-	change := store.Change{Who: halt.Who}
-	if halt.Err != nil {
-		change.Why = halt.Err.Error()
-		change.Code = codeOf(halt.Err)
-	}
+	change := h.changeOf(ctx, halt)
 	if halt.Kind == store.WishStop {
 		return h.stop(ctx, change)
 	}
@@ -156,6 +152,17 @@ func (h *helm) end(err error) error {
 	}
 	h.finish(ctx, connector.Park)
 	return h.move(ctx, store.Paused, change)
+}
+
+// changeOf tells who halted the run, and why: a person's words, or the error that had to.
+func (h *helm) changeOf(ctx context.Context, halt *local.Halt) store.Change {
+	c := store.Change{Who: halt.Who}
+	if halt.Err != nil {
+		c.Why, c.Code = halt.Err.Error(), codeOf(halt.Err)
+	} else if wishes, err := h.Store.Wishes(ctx, h.lease.Run); err == nil {
+		c.Why = wishes[h.lease.Run].Wish.Why
+	}
+	return c
 }
 
 // stop removes what the run made and says what stays.

@@ -169,11 +169,7 @@ func (h *helm) watch(ctx context.Context, done <-chan struct{}) error {
 			if halt == nil {
 				return nil
 			}
-			change := store.Change{Who: halt.Who}
-			if halt.Err != nil {
-				change.Why = halt.Err.Error()
-				change.Code = codeOf(halt.Err)
-			}
+			change := h.changeOf(ctx, halt)
 			if halt.Kind == store.WishStop {
 				return h.move(ctx, store.Stopping, change)
 			}

@@ -39,6 +39,10 @@ func (p *Planner) Make(ctx context.Context, run string, j *job.Job) (*Plan, []co
 	for i := range j.Streams {
 		at := fmt.Sprintf("streams[%d]", i)
 		s, cut, err := p.stream(ctx, run, j, i, refused)
+		if class := connector.ClassOf(err); class == connector.Missing || class == connector.Denied { // other streams may have reasons, too
+			refused.Reasons = append(refused.Reasons, fmt.Errorf("%s: %w", at, err))
+			continue
+		}
 		if err != nil {
 			return nil, nil, fmt.Errorf("plan stream %s: %w", streamName(&j.Streams[i]), err)
 		}
