@@ -1,0 +1,188 @@
+package documents
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/towpath/towpath/bench/data"
+)
+
+// Proof is one proof of so many rows. Run again in the same folder it goes on after the last server that was judged.
+type Proof struct {
+	Root   string // of the tree
+	Dir    string // its own folder: program, state, servers, figures so far
+	Commit string // of the tree: figures of another one are not taken over
+	Rows   int64  // at least 2
+	Seed   uint64
+
+	// Database of the shared MariaDB holds the table until the proof is done; indices begin with its name.
+	Database string
+
+	Log func(format string, args ...any)
+}
+
+// Figures are what the proof found.
+type Figures struct {
+	Commit      string   `json:"commit"`
+	Rows        int64    `json:"rows"`
+	Columns     int      `json:"columns"`
+	Seed        uint64   `json:"seed"`
+	Differences int64    `json:"differences"` // on all servers
+	Servers     []Figure `json:"servers"`
+}
+
+// Figure is what was found on one server.
+type Figure struct {
+	Server        string  `json:"server"`
+	Version       string  `json:"version"`
+	Seconds       float64 `json:"seconds"` // of the whole copy, planning and publishing included
+	RowsPerSecond float64 `json:"rows_per_second"`
+	CPUSeconds    float64 `json:"cpu_seconds"` // of towpath
+	JudgeSeconds  float64 `json:"judge_seconds"`
+	Written       int64   `json:"written"` // as the program counts
+	Dirty         int64   `json:"dirty"`
+	Verdict
+}
+
+// Run fills the table, then copies and judges on one server after the other. A difference is an error, after all servers.
+func (p *Proof) Run(ctx context.Context) (*Figures, error) {
+	if err := os.MkdirAll(p.Dir, 0o755); err != nil {
+		return nil, err
+	}
+	figures := p.begun()
+	m := machine{root: p.Root, dir: filepath.Join(p.Dir, "servers")}
+	s, err := m.mariadb(ctx)
+	if err != nil {
+		return nil, err
+	}
+	began := time.Now()
+	table, err := Table(p.Rows).Fill(ctx, s, p.Database, p.Seed, p.Rows)
+	if err != nil {
+		return nil, err
+	}
+	p.Log("table %s of %d rows is there, after %.0f s", table, p.Rows, time.Since(began).Seconds())
+	program, err := Build(ctx, p.Root, p.Dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range Servers() {
+		if slices.ContainsFunc(figures.Servers, func(f Figure) bool { return f.Server == name }) {
+			p.Log("%s: judged before", name)
+			continue
+		}
+		figure, err := p.on(ctx, m, name, func(x Index) (Figure, error) { return p.judge(ctx, program, s, table, name, x) })
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		figures.Servers = append(figures.Servers, figure)
+		if err := p.save(figures); err != nil {
+			return nil, err
+		}
+	}
+	return figures, p.finish(ctx, s, figures)
+}
+
+// judge copies into one server and compares.
+func (p *Proof) judge(ctx context.Context, program string, s data.Server, table, name string, x Index) (Figure, error) {
+	copied, err := Copy(ctx, program, p.Dir, s, table, x)
+	if err != nil {
+		return Figure{}, err
+	}
+	speed := math.Round(float64(copied.Written) / copied.Seconds)
+	p.Log("%s: %d rows written in %.0f s, %.0f rows/s, %.0f s of CPU", name, copied.Written, copied.Seconds, speed, copied.CPUSeconds)
+	began := time.Now()
+	v, err := Compare(ctx, s, table, Columns(p.Rows), x)
+	if err != nil {
+		return Figure{}, err
+	}
+	f := Figure{Seconds: round(copied.Seconds), RowsPerSecond: speed, CPUSeconds: round(copied.CPUSeconds), JudgeSeconds: round(time.Since(began).Seconds()),
+		Written: copied.Written, Dirty: copied.Dirty, Verdict: *v}
+	p.Log("%s: judged in %.0f s: %d rows, %d documents, %d differences", name, f.JudgeSeconds, v.Rows, v.Documents, v.Wrong())
+	for _, difference := range v.Differences {
+		p.Log("%s", difference)
+	}
+	return f, nil
+}
+
+// on gives a server and an index on it to do; the server goes down afterwards.
+func (p *Proof) on(ctx context.Context, m machine, name string, do func(Index) (Figure, error)) (f Figure, err error) {
+	address, stop, err := m.search(ctx, name)
+	if err != nil {
+		return f, err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
+	x := Index{URL: address, Name: p.Database + "_documents"}
+	if err := x.Drop(ctx); err != nil {
+		return f, err
+	}
+	version, err := x.version(ctx)
+	if err != nil {
+		return f, err
+	}
+	f, err = do(x)
+	f.Server, f.Version = name, version
+	if err != nil {
+		return f, err
+	}
+	return f, x.Drop(ctx)
+}
+
+// version is what the server says of itself.
+func (x Index) version(ctx context.Context) (string, error) {
+	text, err := x.Do(ctx, "GET", "", "")
+	var answer struct{ Version struct{ Number string } }
+	if err == nil {
+		err = json.Unmarshal(text, &answer)
+	}
+	return answer.Version.Number, err
+}
+
+// finish says whether all is well. The next run begins anew; the table stays only when there is something to look into.
+func (p *Proof) finish(ctx context.Context, s data.Server, f *Figures) error {
+	f.Differences = 0
+	var wrong []string
+	for _, s := range f.Servers {
+		f.Differences += s.Wrong()
+		if s.Wrong() > 0 || s.Rows != p.Rows || s.Documents != p.Rows || s.Written != p.Rows || s.Dirty != 0 {
+			wrong = append(wrong, fmt.Sprintf("%s: %d rows, %d documents, written %d, dirty %d, lost %d, extra %d, altered %d",
+				s.Server, s.Rows, s.Documents, s.Written, s.Dirty, s.Lost, s.Extra, s.Altered))
+		}
+	}
+	err := os.RemoveAll(p.path())
+	if len(wrong) > 0 {
+		return errors.Join(err, fmt.Errorf("documents are not their rows: %s", strings.Join(wrong, "; ")))
+	}
+	_, dropErr := s.Run(ctx, "DROP DATABASE IF EXISTS "+p.Database)
+	return errors.Join(err, dropErr)
+}
+
+func (p *Proof) path() string { return filepath.Join(p.Dir, "figures.json") }
+
+// begun returns the figures that an earlier run of this proof has left, or new ones.
+func (p *Proof) begun() *Figures {
+	fresh := &Figures{Commit: p.Commit, Rows: p.Rows, Columns: len(Columns(p.Rows)), Seed: p.Seed}
+	text, err := os.ReadFile(p.path())
+	var f Figures
+	if err != nil || json.Unmarshal(text, &f) != nil || f.Commit != p.Commit || f.Rows != p.Rows || f.Seed != p.Seed || f.Columns != fresh.Columns {
+		return fresh
+	}
+	return &f
+}
+
+func (p *Proof) save(f *Figures) error {
+	text, err := json.MarshalIndent(f, "", "\t")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(p.path(), append(text, '\n'), 0o644)
+}
+
+func round(seconds float64) float64 { return math.Round(seconds*10) / 10 }
