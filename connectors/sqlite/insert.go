@@ -44,17 +44,26 @@ func newInserter(ctx context.Context, conn *sql.Conn, w *writer) (*inserter, err
 	for i := range n.args {
 		n.args[i].Ordinal = i + 1
 	}
-	err := conn.Raw(func(c any) (err error) {
-		p := c.(driver.ConnPrepareContext)
-		if n.many, err = p.PrepareContext(ctx, insertRows(w.layout.Table, n.schema, n.mode, n.perStmt)); err == nil {
-			n.one, err = p.PrepareContext(ctx, insertRows(w.layout.Table, n.schema, n.mode, 1))
-		}
-		return err
-	})
+	var err error
+	if n.many, err = prepare(ctx, conn, insertRows(w.layout.Table, n.schema, n.mode, n.perStmt)); err == nil {
+		n.one, err = prepare(ctx, conn, insertRows(w.layout.Table, n.schema, n.mode, 1))
+	}
 	if err != nil {
 		n.close()
 	}
 	return n, err
+}
+
+// prepare returns no statement with an error: the driver's own is then a nil pointer that an interface does not show as nil.
+func prepare(ctx context.Context, conn *sql.Conn, text string) (s driver.Stmt, err error) {
+	err = conn.Raw(func(c any) error {
+		made, err := c.(driver.ConnPrepareContext).PrepareContext(ctx, text)
+		if err == nil {
+			s = made
+		}
+		return err
+	})
+	return s, err
 }
 
 func (n *inserter) close() {
