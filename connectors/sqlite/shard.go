@@ -22,6 +22,8 @@ type shardWriter struct {
 	evicted bool
 	conn    *sql.Conn // with an open transaction; nil: none
 	insert  *inserter
+
+	disorder
 }
 
 // Write sends the group inside the shard's transaction, which it begins with the fence.
@@ -31,6 +33,7 @@ func (s *shardWriter) Write(ctx context.Context, group []*record.Batch) (connect
 	if err := s.begin(ctx); err != nil {
 		return connector.Outcome{}, err
 	}
+	s.keep(group)
 	out, err := s.insert.write(ctx, group)
 	if err != nil {
 		s.rollback()
@@ -81,7 +84,7 @@ func (s *shardWriter) fence(ctx context.Context, update string, args ...any) err
 	if err != nil {
 		return classify(err, "fence shard %s", s.id)
 	}
-	if n, err := result.RowsAffected(); err != nil || n != 1 {
+	if n, err := result.RowsAffected(); err != nil || n != 1 && !unfenced {
 		return s.fenced()
 	}
 	return nil
@@ -99,6 +102,10 @@ func (s *shardWriter) Commit(ctx context.Context, c connector.Checkpoint) ([]byt
 	defer s.mu.Unlock()
 	if err := s.begin(ctx); err != nil {
 		return nil, err
+	}
+	if err := s.positionFirst(ctx, s, c); err != nil {
+		s.rollback()
+		return nil, classify(err, "commit shard %s", s.id)
 	}
 	if err := s.fence(ctx, "UPDATE "+checkpointTable+" SET seq = ?, record = ?", c.Seq, connector.AppendCheckpoint(nil, c)); err != nil {
 		s.rollback()

@@ -43,6 +43,11 @@ func (c *copier) send(ctx context.Context, group []*item) error {
 	if rows == 0 {
 		return nil
 	}
+	if positionFirst {
+		if err := c.disorder(ctx, sent); err != nil {
+			return err
+		}
+	}
 	crashpoint.At(c.Shard.ID, crashpoint.Writing)
 	outcome, err := c.writer.Write(ctx, batches)
 	if err != nil {

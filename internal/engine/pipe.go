@@ -76,6 +76,14 @@ type Work struct {
 //
 // Invariant 3: the writer's Take makes the lease's epoch the only one that can write.
 func (p *Pipe) Copy(ctx, halt context.Context, w Work) (connector.Checkpoint, error) {
+	at, err := p.copy(ctx, halt, w)
+	if ctx.Err() != nil { // what was cut short failed for this: its cause decides what becomes of the shard
+		err = errors.Join(context.Cause(ctx), err)
+	}
+	return at, err
+}
+
+func (p *Pipe) copy(ctx, halt context.Context, w Work) (connector.Checkpoint, error) {
 	sh := w.Shard
 	crashpoint.At(sh.ID, crashpoint.Leased)
 	defer crashpoint.At(sh.ID, crashpoint.Elsewhere)
@@ -137,7 +145,7 @@ func (c *copier) run(ctx, halt context.Context) (connector.Checkpoint, error) {
 		err = readErr
 	}
 	if ctx.Err() != nil {
-		return c.at, errors.Join(err, context.Cause(ctx))
+		return c.at, err
 	}
 	return c.at, errors.Join(err, c.tell(ctx, true))
 }

@@ -182,12 +182,15 @@ func (r *runner) settle(ctx context.Context, res result) {
 		}
 		return
 	}
+	class := connector.ClassOf(res.err)
+	if class == connector.Fenced { // also when the run has gone to another process: what was refused is told
+		r.Log.Warn("shard fenced: a newer owner has it", "run", r.Work.Run, "shard", id, "epoch", res.leased.Lease.Epoch, "error", res.err)
+	}
 	if ctx.Err() != nil {
 		return
 	}
-	switch class := connector.ClassOf(res.err); class {
+	switch class {
 	case connector.Fenced:
-		r.Log.Warn("shard fenced: a newer owner has it", "run", r.Work.Run, "shard", id, "epoch", res.leased.Lease.Epoch, "error", res.err)
 	case connector.Retry, connector.Busy, connector.Lost, connector.Unknown:
 		r.again(ctx, res)
 	case connector.Full:
