@@ -187,8 +187,11 @@ func oneOf(values ...string) func([]byte, *Row) []byte {
 // twoDigits appends n with a zero before it where it has one digit.
 func twoDigits(dst []byte, n int) []byte { return append(dst, byte('0'+n/10), byte('0'+n%10)) }
 
-func date(dst []byte, r *Row) []byte {
-	dst = strconv.AppendInt(dst, int64(1950+r.IntN(75)), 10)
+func date(dst []byte, r *Row) []byte { return day(dst, r, 1870, 200) }
+
+// day is a date in one of so many years from first on.
+func day(dst []byte, r *Row, first, years int) []byte {
+	dst = strconv.AppendInt(dst, int64(first+r.IntN(years)), 10)
 	dst = twoDigits(append(dst, '-'), 1+r.IntN(12))
 	return twoDigits(append(dst, '-'), 1+r.IntN(28))
 }
@@ -199,9 +202,10 @@ func clock(dst []byte, r *Row) []byte {
 	return twoDigits(append(dst, ':'), r.IntN(60))
 }
 
+// datetime keeps to the years that indices of nanoseconds can hold.
 func datetime(fraction int) func([]byte, *Row) []byte {
 	return func(dst []byte, r *Row) []byte {
-		dst = clock(append(date(dst, r), ' '), r)
+		dst = clock(append(day(dst, r, 1971, 66), ' '), r)
 		if fraction > 0 {
 			dst = append(dst, '.')
 			for range fraction {

@@ -57,7 +57,7 @@ func (s Server) feed(ctx context.Context, in io.Reader, args ...string) (string,
 func (t *Table) Fill(ctx context.Context, s Server, database string, seed uint64, rows int64) (string, error) {
 	name := fmt.Sprintf("%s_%d_%d", t.Name, rows, seed)
 	full := database + "." + name
-	comment := fmt.Sprintf("generated, version 1: %d rows of seed %d", rows, seed)
+	comment := fmt.Sprintf("generated, version 2: %d rows of seed %d", rows, seed)
 	found, err := s.Run(ctx, fmt.Sprintf("SELECT table_comment FROM information_schema.tables WHERE table_schema = '%s' AND table_name = '%s'", database, name))
 	if err != nil || found == comment {
 		return full, err
