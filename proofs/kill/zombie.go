@@ -1,0 +1,267 @@
+package kill
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/towpath/towpath/internal/crashpoint"
+)
+
+// refusal is what a process says whose write was refused for a newer owner.
+const refusal = "has a newer owner than epoch"
+
+// shortLease makes others take over from a frozen process soon.
+const shortLease = "TOWPATH_LEASE=1s"
+
+// Trial freezes a process in the middle of a run, has another one take the run over, and wakes the first: while the second works,
+// or, late, when it has ended. It counts as tried when the woken process was seen to have a write refused.
+func (h *Harness) Trial(ctx context.Context, scene Scene, late bool) (Tally, error) {
+	t := Tally{Runs: 1, Trials: 1}
+	dir, err := h.folder(ctx, scene)
+	if err != nil {
+		return t, err
+	}
+	z := &trial{Harness: h, scene: scene, wants: scene.Wants(), dir: dir, late: late, tally: &t}
+	err = z.run(ctx)
+	for _, p := range []*process{z.first, z.second} {
+		if p != nil {
+			p.kill()
+		}
+	}
+	if errors.Is(err, errEnded) { // before it could be frozen: no trial, and nothing to judge
+		return Tally{}, h.done(dir, &Tally{})
+	}
+	if err == nil && len(t.Faults) == 0 {
+		err = h.judge(ctx, scene, dir, z.key, &t)
+	}
+	if err != nil {
+		return t, err
+	}
+	return t, h.done(dir, &t)
+}
+
+type trial struct {
+	*Harness
+	scene         Scene
+	wants         Wants
+	dir, key      string
+	late          bool
+	tally         *Tally
+	first, second *process
+	refused       int64 // before the first process was woken
+}
+
+func (z *trial) run(ctx context.Context) (err error) {
+	if err := z.begin(ctx); err != nil {
+		return err
+	}
+	if err := z.hold(z.first, z.aboutToWrite); err != nil {
+		return err
+	}
+	if z.wants.Change != nil {
+		if err := z.wants.Change(ctx); err != nil {
+			return err
+		}
+	}
+	if err := z.takeOver(ctx); err != nil {
+		return err
+	}
+	if z.wants.Refused != nil {
+		if z.refused, err = z.wants.Refused(ctx, z.dir); err != nil {
+			return err
+		}
+	}
+	if err := z.wake(); err != nil {
+		return err
+	}
+	for name, p := range map[string]*process{"woken": z.first, "second": z.second} {
+		if !p.wait(patience) {
+			z.tally.fault("the %s process of run %s is stuck", name, z.key)
+			return nil
+		}
+	}
+	if code, _ := z.second.result(); code != exitDone && code != exitDirty {
+		z.tally.fault("the process that took run %s over ended with %d: %s; the woken one said: %s", z.key, code, z.second.said(), z.first.said())
+		return nil
+	}
+	if z.seen(ctx) {
+		z.tally.Tried++
+	}
+	return nil
+}
+
+// wake wakes the first process. Early, the second one mostly stands aside for a moment, or the woken one would wait for locks until it
+// has learnt that the run is not its own any more.
+func (z *trial) wake() error {
+	aside := !z.late && z.Rand.IntN(4) > 0
+	if aside {
+		switch err := z.hold(z.second, func(locked map[string]bool) bool { return !locked[z.wants.File] }); {
+		case errors.Is(err, errEnded):
+			aside = false
+		case err != nil:
+			return err
+		}
+	}
+	if err := z.first.wake(); err != nil || !aside {
+		return err
+	}
+	z.first.wait(time.Duration(z.Rand.Int64N(int64(300 * time.Millisecond))))
+	return z.second.wake()
+}
+
+// begin starts the first process and waits until it is in the middle.
+func (z *trial) begin(ctx context.Context) (err error) {
+	if z.first, err = z.start(z.dir, crashpoint.Writing, []string{shortLease}, "run", "job.yaml"); err != nil {
+		return err
+	}
+	if !z.first.reach(patience, crashpoint.Writing) {
+		return errEnded
+	}
+	if z.key, err = z.newest(ctx, z.dir); err != nil {
+		return err
+	}
+	z.first.wait(time.Duration(z.Rand.Int64N(int64(400 * time.Millisecond))))
+	return nil
+}
+
+// hold freezes a process in a state that is fit. Frozen within a transaction it would keep everyone else from going on; so it is let
+// alone for some moments and tried again.
+func (z *trial) hold(p *process, fit func(locked map[string]bool) bool) error {
+	for range 2000 {
+		if err := p.freeze(); err != nil {
+			return err
+		}
+		locked := map[string]bool{}
+		for _, file := range []string{ledgerFile, z.wants.File} {
+			busy, err := isLocked(z.dir, file)
+			if err != nil {
+				return err
+			}
+			locked[file] = busy
+		}
+		if !locked[ledgerFile] && fit(locked) {
+			return nil
+		}
+		if err := p.wake(); err != nil {
+			return err
+		}
+		if p.wait(time.Duration(z.Rand.Int64N(int64(3 * time.Millisecond)))) {
+			return errEnded
+		}
+	}
+	return errors.New("freeze a process outside of transactions: it is always in one")
+}
+
+// aboutToWrite: a shard stands before a write and, as a rule, no transaction is open. Early, one that is open at the target across the
+// freeze is to be tried as well.
+func (z *trial) aboutToWrite(locked map[string]bool) bool {
+	if locked[z.wants.File] {
+		return !z.late && z.Rand.IntN(20) == 0
+	}
+	return slices.Contains(z.first.stands(), crashpoint.Writing)
+}
+
+// ledgerFile is the control database.
+var ledgerFile = filepath.Join("state", "towpath.db")
+
+// isLocked reports whether somebody has a transaction open that writes the file.
+func isLocked(dir, file string) (bool, error) {
+	if file == "" {
+		return false, nil
+	}
+	db, err := openFile(filepath.Join(dir, file), "rw")
+	if err != nil {
+		return false, err
+	}
+	defer db.Close()
+	db.SetMaxOpenConns(1)
+	if _, err := db.Exec("PRAGMA busy_timeout = 0"); err != nil {
+		return false, err
+	}
+	if _, err := db.Exec("BEGIN IMMEDIATE"); err != nil {
+		if strings.Contains(err.Error(), "locked") {
+			return true, nil
+		}
+		return false, err
+	}
+	_, err = db.Exec("ROLLBACK")
+	return false, err
+}
+
+// takeOver has another process resume the run, and returns when the first one is to be woken.
+func (z *trial) takeOver(ctx context.Context) (err error) {
+	dwell := crashpoint.Elsewhere
+	if !z.late {
+		dwell = crashpoint.Writing // makes it last
+	}
+	if z.second, err = z.start(z.dir, dwell, []string{shortLease}, "resume", z.key); err != nil {
+		return err
+	}
+	if !z.late {
+		if err := z.taken(ctx); err != nil {
+			return err
+		}
+		z.second.wait(time.Duration(z.Rand.Int64N(int64(600 * time.Millisecond))))
+		return nil
+	}
+	if !z.second.wait(patience) {
+		z.tally.fault("run %s is stuck while its former process is frozen", z.key)
+		return nil
+	}
+	if z.wants.Settled == nil {
+		return nil
+	}
+	v, err := z.scene.Judge(ctx, z.dir)
+	if err != nil {
+		return err
+	}
+	z.tally.Verdict.Add(v)
+	return z.wants.Settled(ctx, z.dir)
+}
+
+// taken waits until the second process has the run.
+func (z *trial) taken(ctx context.Context) error {
+	for end := time.Now().Add(patience); time.Now().Before(end); {
+		epoch, err := epochOf(ctx, z.dir, z.key)
+		if err != nil {
+			return err
+		}
+		if epoch > 1 || z.second.wait(2*time.Millisecond) {
+			return nil
+		}
+	}
+	return errors.New("take the run over: nobody does")
+}
+
+// seen reports whether the woken process had a write refused.
+func (z *trial) seen(ctx context.Context) bool {
+	if z.wants.Refused == nil {
+		return strings.Contains(z.first.stderr.String(), refusal)
+	}
+	n, err := z.wants.Refused(ctx, z.dir)
+	return err == nil && n > z.refused
+}
+
+// Trials makes trials, early and late in turn, until so holds tried of them that count, or most in all.
+func (h *Harness) Trials(ctx context.Context, scene Scene, tried, most int, so *Tally, brake bool, save func() error) error {
+	for so.Tried < tried {
+		if so.Trials >= most {
+			so.fault("in only %d of %d trials the woken process tried a write", so.Tried, so.Trials)
+			return save()
+		}
+		t, err := h.Trial(ctx, scene, so.Trials%2 == 1)
+		so.Add(t)
+		if err := errors.Join(err, save()); err != nil {
+			return fmt.Errorf("%s: %w", scene.Name(), err)
+		}
+		if brake && !so.Good() {
+			return nil
+		}
+	}
+	return nil
+}
