@@ -23,6 +23,7 @@ func parts() []part {
 		{"zombie-sqlite", "60 frozen processes that wake up after another took over, SQLite to SQLite", func(ctx context.Context, w *work) (any, error) {
 			return killing(ctx, w, files, []goal{{kill.Append, 30}, {kill.Replace, 30}}, (*bout).freeze)
 		}},
+		{"documents", "3,000,000 rows of 20 columns from MariaDB into Elasticsearch 7, 8 and OpenSearch, every document compared with its row", proveDocuments},
 	}
 }
 

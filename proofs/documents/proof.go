@@ -15,26 +15,26 @@ import (
 	"github.com/towpath/towpath/bench/data"
 )
 
-// Proof is one proof of so many rows. Run again in the same folder it goes on after the last server that was judged.
+// Proof is one proof of so many rows.
 type Proof struct {
-	Root   string // of the tree
-	Dir    string // its own folder: program, state, servers, figures so far
-	Commit string // of the tree: figures of another one are not taken over
-	Rows   int64  // at least 2
-	Seed   uint64
+	Root string // of the tree
+	Dir  string // its own folder: program, state, servers
+	Rows int64  // at least 2
+	Seed uint64
 
-	// Database of the shared MariaDB holds the table until the proof is done; indices begin with its name.
+	// Database of the shared MariaDB holds the table until the proof is done, and nothing else; indices begin with its name.
 	Database string
 
 	Log func(format string, args ...any)
+
+	// Save is called with the figures after each server.
+	Save func(*Figures) error
 }
 
 // Figures are what the proof found.
 type Figures struct {
-	Commit      string   `json:"commit"`
 	Rows        int64    `json:"rows"`
 	Columns     int      `json:"columns"`
-	Seed        uint64   `json:"seed"`
 	Differences int64    `json:"differences"` // on all servers
 	Servers     []Figure `json:"servers"`
 }
@@ -52,26 +52,30 @@ type Figure struct {
 	Verdict
 }
 
-// Run fills the table, then copies and judges on one server after the other. A difference is an error, after all servers.
-func (p *Proof) Run(ctx context.Context) (*Figures, error) {
+// Run fills the table, then copies and judges on one server after the other, but for those that figures has from an earlier run
+// with the same seed; it may be empty, and is what Run fills. An error after all servers says in what they fall short.
+func (p *Proof) Run(ctx context.Context, figures *Figures) error {
 	if err := os.MkdirAll(p.Dir, 0o755); err != nil {
-		return nil, err
+		return err
 	}
-	figures := p.begun()
+	figures.Rows, figures.Columns = p.Rows, len(Columns(p.Rows))
 	m := machine{root: p.Root, dir: filepath.Join(p.Dir, "servers")}
 	s, err := m.mariadb(ctx)
 	if err != nil {
-		return nil, err
+		return err
+	}
+	if err := p.tidy(ctx, s); err != nil {
+		return err
 	}
 	began := time.Now()
 	table, err := Table(p.Rows).Fill(ctx, s, p.Database, p.Seed, p.Rows)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	p.Log("table %s of %d rows is there, after %.0f s", table, p.Rows, time.Since(began).Seconds())
 	program, err := Build(ctx, p.Root, p.Dir)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, name := range Servers() {
 		if slices.ContainsFunc(figures.Servers, func(f Figure) bool { return f.Server == name }) {
@@ -80,19 +84,36 @@ func (p *Proof) Run(ctx context.Context) (*Figures, error) {
 		}
 		figure, err := p.on(ctx, m, name, func(x Index) (Figure, error) { return p.judge(ctx, program, s, table, name, x) })
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
+			return fmt.Errorf("%s: %w", name, err)
 		}
 		figures.Servers = append(figures.Servers, figure)
-		if err := p.save(figures); err != nil {
-			return nil, err
+		if err := p.Save(figures); err != nil {
+			return err
 		}
 	}
-	return figures, p.finish(ctx, s, figures)
+	return p.finish(ctx, s, figures)
+}
+
+// tidy drops tables of other seeds: a proof that was cut off for good leaves one.
+func (p *Proof) tidy(ctx context.Context, s data.Server) error {
+	names, err := s.Run(ctx, fmt.Sprintf("SELECT table_name FROM information_schema.tables WHERE table_schema = '%s' AND table_name <> '%s_%d_%d'",
+		p.Database, Table(p.Rows).Name, p.Rows, p.Seed))
+	for _, name := range strings.Fields(names) {
+		if err == nil {
+			_, err = s.Run(ctx, "DROP TABLE "+p.Database+".`"+name+"`")
+		}
+	}
+	return err
 }
 
 // judge copies into one server and compares.
 func (p *Proof) judge(ctx context.Context, program string, s data.Server, table, name string, x Index) (Figure, error) {
-	copied, err := Copy(ctx, program, p.Dir, s, table, x)
+	dir, err := os.MkdirTemp(p.Dir, name+"-")
+	if err != nil {
+		return Figure{}, err
+	}
+	defer os.RemoveAll(dir)
+	copied, err := Copy(ctx, program, dir, s, table, x)
 	if err != nil {
 		return Figure{}, err
 	}
@@ -145,7 +166,7 @@ func (x Index) version(ctx context.Context) (string, error) {
 	return answer.Version.Number, err
 }
 
-// finish says whether all is well. The next run begins anew; the table stays only when there is something to look into.
+// finish says whether all is well. The table stays only when there is something to look into.
 func (p *Proof) finish(ctx context.Context, s data.Server, f *Figures) error {
 	f.Differences = 0
 	var wrong []string
@@ -156,33 +177,11 @@ func (p *Proof) finish(ctx context.Context, s data.Server, f *Figures) error {
 				s.Server, s.Rows, s.Documents, s.Written, s.Dirty, s.Lost, s.Extra, s.Altered))
 		}
 	}
-	err := os.RemoveAll(p.path())
 	if len(wrong) > 0 {
-		return errors.Join(err, fmt.Errorf("documents are not their rows: %s", strings.Join(wrong, "; ")))
+		return fmt.Errorf("documents are not their rows: %s", strings.Join(wrong, "; "))
 	}
-	_, dropErr := s.Run(ctx, "DROP DATABASE IF EXISTS "+p.Database)
-	return errors.Join(err, dropErr)
-}
-
-func (p *Proof) path() string { return filepath.Join(p.Dir, "figures.json") }
-
-// begun returns the figures that an earlier run of this proof has left, or new ones.
-func (p *Proof) begun() *Figures {
-	fresh := &Figures{Commit: p.Commit, Rows: p.Rows, Columns: len(Columns(p.Rows)), Seed: p.Seed}
-	text, err := os.ReadFile(p.path())
-	var f Figures
-	if err != nil || json.Unmarshal(text, &f) != nil || f.Commit != p.Commit || f.Rows != p.Rows || f.Seed != p.Seed || f.Columns != fresh.Columns {
-		return fresh
-	}
-	return &f
-}
-
-func (p *Proof) save(f *Figures) error {
-	text, err := json.MarshalIndent(f, "", "\t")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(p.path(), append(text, '\n'), 0o644)
+	_, err := s.Run(ctx, "DROP DATABASE IF EXISTS "+p.Database)
+	return err
 }
 
 func round(seconds float64) float64 { return math.Round(seconds*10) / 10 }

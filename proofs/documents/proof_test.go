@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/url"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -26,18 +25,23 @@ func TestProof(t *testing.T) {
 	}
 	var lines []string
 	ctx, cut := context.WithCancel(t.Context())
-	p := &Proof{Root: root, Dir: t.TempDir(), Commit: "c", Rows: 500, Seed: 2, Database: "towpath_prooftest", Log: func(format string, args ...any) {
+	p := &Proof{Root: root, Dir: t.TempDir(), Rows: 500, Seed: 2, Database: "towpath_prooftest", Log: func(format string, args ...any) {
 		lines = append(lines, fmt.Sprintf(format, args...))
 		if strings.HasPrefix(lines[len(lines)-1], "elasticsearch8: 500 rows written") {
 			cut()
 		}
 	}}
-	if _, err := p.Run(ctx); err == nil {
-		t.Fatal("a proof that was cut off ended well")
+	saved := 0
+	p.Save = func(*Figures) error {
+		saved++
+		return nil
+	}
+	f := &Figures{}
+	if err := p.Run(ctx, f); err == nil || saved != 1 {
+		t.Fatalf("a proof that was cut off ended with %v after %d servers", err, saved)
 	}
 	lines = nil
-	f, err := p.Run(t.Context())
-	if err != nil {
+	if err := p.Run(t.Context(), f); err != nil {
 		t.Fatal(err)
 	}
 	if !slices.Contains(lines, "elasticsearch7: judged before") {
@@ -61,34 +65,6 @@ func TestProof(t *testing.T) {
 	}
 }
 
-func TestBegunTakesOnlyItsOwnFigures(t *testing.T) {
-	t.Parallel()
-	p := Proof{Dir: t.TempDir(), Commit: "c", Rows: 100, Seed: 1}
-	f := p.begun()
-	f.Servers = []Figure{{Server: "opensearch", Verdict: Verdict{Rows: 100, Lost: 3}}}
-	if err := p.save(f); err != nil {
-		t.Fatal(err)
-	}
-	if got := p.begun(); len(got.Servers) != 1 || got.Servers[0].Lost != 3 {
-		t.Errorf("got %+v", got)
-	}
-	for name, other := range map[string]Proof{
-		"commit": {Dir: p.Dir, Commit: "d", Rows: 100, Seed: 1},
-		"rows":   {Dir: p.Dir, Commit: "c", Rows: 200, Seed: 1},
-		"seed":   {Dir: p.Dir, Commit: "c", Rows: 100, Seed: 2},
-	} {
-		if got := other.begun(); len(got.Servers) != 0 {
-			t.Errorf("another %s took over %+v", name, got)
-		}
-	}
-	if err := os.WriteFile(p.path(), []byte(`{"commit": "c", "rows": 100`), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if got := p.begun(); len(got.Servers) != 0 {
-		t.Errorf("half a file gave %+v", got)
-	}
-}
-
 func TestFinishNamesWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	for name, figure := range map[string]Figure{
@@ -97,7 +73,7 @@ func TestFinishNamesWhatIsWrong(t *testing.T) {
 		"dirty":   {Written: 99, Dirty: 1, Verdict: Verdict{Rows: 100, Documents: 100}},
 		"empty":   {},
 	} {
-		p := Proof{Dir: t.TempDir(), Rows: 100}
+		p := Proof{Rows: 100}
 		err := p.finish(t.Context(), data.Server{}, &Figures{Servers: []Figure{figure}})
 		if err == nil || !strings.Contains(err.Error(), "documents are not their rows") {
 			t.Errorf("%s: got %v", name, err)
