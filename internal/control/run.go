@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/towpath/towpath/connector"
 	"github.com/towpath/towpath/internal/crashpoint"
 	"github.com/towpath/towpath/internal/engine"
 	"github.com/towpath/towpath/internal/store"
@@ -58,7 +57,7 @@ func (s *Service) create(ctx context.Context, j *job.Job) (store.RunLease, error
 	for {
 		lease, err := s.Store.CreateRun(ctx, store.NewRun{Key: newKey(5), Name: j.Name, Mode: string(j.Mode), Job: s.hide(j).Canonical(),
 			Who: s.Who, Owner: s.Owner, TTL: s.Lease, Limits: limitsOf(j)})
-		if connector.ClassOf(err) != connector.Retry {
+		if codeOf(err) != "TOW-219" {
 			return lease, err
 		}
 	}
