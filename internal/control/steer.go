@@ -50,7 +50,7 @@ func (s *Service) steer(ctx context.Context, lease store.RunLease, plan *engine.
 	if cause := context.Cause(ctx); connector.ClassOf(cause) == connector.Fenced {
 		err = cause // another process has the run: it is not ours to move any more
 	} else {
-		err = h.end(err)
+		err = h.end(ctx, err)
 	}
 	cancel(nil)
 	<-kept
@@ -124,22 +124,36 @@ func (h *helm) work(ctx context.Context) error {
 	return h.move(ctx, store.Succeeded, store.Change{})
 }
 
-// end moves the run to where it rests after work returned.
-func (h *helm) end(err error) error {
+// How long a target may take to be left as it should be; and when the run's caller wants to go.
+const (
+	leaveTime   = 30 * time.Second
+	hurriedTime = time.Second
+)
+
+// end moves the run to where it rests after work returned. worked is the context that work had.
+func (h *helm) end(worked context.Context, err error) error {
 	if err == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	// The rest is recorded also behind a target that took all the time it had to be left.
+	ctx, cancel := context.WithTimeout(context.Background(), 2*leaveTime)
 	defer cancel()
+	limit := leaveTime
+	if worked.Err() != nil {
+		limit = hurriedTime
+	}
+	park := func() {
+		ctx, cancel := context.WithTimeout(context.Background(), limit)
+		defer cancel()
+		h.finish(ctx, connector.Park)
+	}
 	var halt *local.Halt
 	if !errors.As(err, &halt) {
+		park()
 		if h.state == store.Paused || h.state == store.Failed { // it had not begun to run again
-			h.finish(ctx, connector.Park)
 			return err
 		}
-		code := codeOf(err)
-		h.finish(ctx, connector.Park)
-		return errors.Join(err, h.move(ctx, store.Failed, store.Change{Why: err.Error(), Code: code}))
+		return errors.Join(err, h.move(ctx, store.Failed, store.Change{Why: err.Error(), Code: codeOf(err)}))
 	}
 	change := h.changeOf(ctx, halt)
 	if halt.Kind == store.WishStop {
@@ -150,7 +164,7 @@ func (h *helm) end(err error) error {
 			return err
 		}
 	}
-	h.finish(ctx, connector.Park)
+	park()
 	return h.move(ctx, store.Paused, change)
 }
 
@@ -172,7 +186,9 @@ func (h *helm) stop(ctx context.Context, c store.Change) error {
 			return err
 		}
 	}
-	err := h.finish(ctx, connector.Drop)
+	dropCtx, cancel := context.WithTimeout(ctx, leaveTime)
+	defer cancel()
+	err := h.finish(dropCtx, connector.Drop)
 	for _, s := range h.streams {
 		if c.Why == "" {
 			c.Why = s.Target.Remain

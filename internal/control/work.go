@@ -210,10 +210,14 @@ func (h *helm) verify(ctx context.Context) error {
 			return connector.Errorf(connector.Config, "TOW-141", "%s gave no rows, and %s holds %s", s.Source.Dataset, s.Sink.Dataset, rowsText(s.Target.Rows)).
 				WithHint("To replace it by nothing all the same: settings: {allow_empty_replace: true}.")
 		}
-		if _, err := h.step(ctx, "seal "+s.ID, func(store.StepState) error { return s.writer.Finish(ctx, connector.Seal) }); err != nil {
+		err := h.patiently(ctx, func() error {
+			_, err := h.step(ctx, "seal "+s.ID, func(store.StepState) error { return s.writer.Finish(ctx, connector.Seal) })
+			return err
+		})
+		if err != nil {
 			return err
 		}
-		if err := h.count(ctx, s, c); err != nil {
+		if err := h.patiently(ctx, func() error { return h.count(ctx, s, c) }); err != nil {
 			return err
 		}
 	}
@@ -248,10 +252,13 @@ func (h *helm) publish(ctx context.Context) error {
 		if s.published {
 			continue
 		}
-		_, err := h.step(ctx, "publish "+s.ID, func(store.StepState) error {
-			crashpoint.At(s.ID, crashpoint.Swapping)
-			defer crashpoint.At(s.ID, crashpoint.Elsewhere)
-			return s.writer.Finish(ctx, connector.Publish)
+		err := h.patiently(ctx, func() error {
+			_, err := h.step(ctx, "publish "+s.ID, func(store.StepState) error {
+				crashpoint.At(s.ID, crashpoint.Swapping)
+				defer crashpoint.At(s.ID, crashpoint.Elsewhere)
+				return s.writer.Finish(ctx, connector.Publish)
+			})
+			return err
 		})
 		if err != nil {
 			return err

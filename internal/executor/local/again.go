@@ -36,14 +36,20 @@ func (r *runner) again(ctx context.Context, res result) {
 	r.Log.Warn("shard tried again", "run", r.Work.Run, "shard", id, "attempt", t.attempts, "away", away.Round(time.Second), "error", res.err)
 	if away > r.Outage {
 		r.release(ctx, res.leased, 0, res.err)
-		r.brake.Pull(&Halt{Kind: store.WishPause, Err: connector.Errorf(connector.Retry, "TOW-132", "away for longer than %s: %w", r.Outage, res.err).
-			WithHint("Resume when source and target answer again.")})
+		r.brake.Pull(Away(r.Outage, res.err))
 		return
 	}
-	r.release(ctx, res.leased, backOff(t.attempts, res.err), res.err)
+	r.release(ctx, res.leased, BackOff(t.attempts, res.err), res.err)
 }
 
-func backOff(attempt int, err error) time.Duration {
+// Away is the halt of a run whose source or target was away for longer than its job bears.
+func Away(outage time.Duration, err error) *Halt {
+	return &Halt{Kind: store.WishPause, Err: connector.Errorf(connector.Retry, "TOW-132", "away for longer than %s: %w", outage, err).
+		WithHint("Resume when source and target answer again.")}
+}
+
+// BackOff is how long to wait after so many failures in a row, 1 or more, the last of which was err.
+func BackOff(attempt int, err error) time.Duration {
 	d := min(firstPause<<min(attempt-1, 10), longestPause)
 	d = d/2 + rand.N(d/2+1)
 	if e, ok := errors.AsType[*connector.Error](err); ok {

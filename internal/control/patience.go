@@ -1,0 +1,59 @@
+package control
+
+import (
+	"cmp"
+	"context"
+	"time"
+
+	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/internal/executor/local"
+	"github.com/towpath/towpath/internal/store"
+)
+
+// patiently does what can be repeated until the server that it needs is there. It returns a *local.Halt when that takes longer
+// than the job bears, when the server is full, and when a person wishes so between two attempts.
+func (h *helm) patiently(ctx context.Context, do func() error) error {
+	outage := cmp.Or(time.Duration(h.plan.Job.Settings.Outage), defaultOutage)
+	since := time.Now()
+	for attempt := 1; ; attempt++ {
+		err := do()
+		switch connector.ClassOf(err) {
+		case connector.Retry, connector.Busy, connector.Lost, connector.Unknown:
+		case connector.Full:
+			return &local.Halt{Kind: store.WishPause, Err: err}
+		default:
+			return err
+		}
+		if time.Since(since) > outage {
+			return local.Away(outage, err)
+		}
+		h.Log.Warn("tried again", "run", h.lease.Run, "state", h.state, "attempt", attempt, "error", err)
+		if err := h.wait(ctx, local.BackOff(attempt, err)); err != nil {
+			return err
+		}
+	}
+}
+
+// wait waits, or returns a *local.Halt when a person has wished for one that the run's state allows.
+func (h *helm) wait(ctx context.Context, d time.Duration) error {
+	timer, ticker := time.NewTimer(d), time.NewTicker(250*time.Millisecond)
+	defer timer.Stop()
+	defer ticker.Stop()
+	for {
+		wishes, err := h.Store.Wishes(ctx, h.lease.Run)
+		if err != nil {
+			return err
+		}
+		w := wishes[h.lease.Run].Wish
+		if w.Kind == store.WishPause || w.Kind == store.WishStop && h.state != store.Finishing {
+			return &local.Halt{Kind: w.Kind, Who: w.Who}
+		}
+		select {
+		case <-timer.C:
+			return nil
+		case <-ticker.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
