@@ -28,6 +28,8 @@ func (s *script) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.URL.Path == "/":
 		fmt.Fprint(w, `{"cluster_uuid":"c","version":{"number":"8.19.0"}}`)
+	case r.URL.Path == "/_cluster/state/blocks":
+		fmt.Fprint(w, `{}`)
 	case strings.HasSuffix(r.URL.Path, "/_bulk"):
 		body, _ := io.ReadAll(r.Body)
 		var ids []string

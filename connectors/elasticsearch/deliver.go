@@ -81,7 +81,7 @@ func (s *shardWriter) deliver(ctx context.Context, v view) error {
 			f := readFault(r)
 			busy = classify("write to "+s.w.plan.Index, r.status, f, r.header)
 			if connector.ClassOf(busy) == connector.Missing {
-				return s.changed(f.text())
+				return s.w.missing(ctx, s.w.plan.Marker, s.changed(f.text()))
 			}
 			if c := connector.ClassOf(busy); c != connector.Busy && c != connector.Retry {
 				return busy
@@ -168,7 +168,7 @@ func (s *shardWriter) read(ctx context.Context, v view, r reply) (again []int, b
 			case it.Status == http.StatusConflict && s.w.sink.Mode == connector.Insert:
 				taken = append(taken, i)
 			case it.Error.isFull() || it.Status != http.StatusTooManyRequests && it.Status < 500:
-				if err := s.readFailure(v.rows[i], it); err != nil {
+				if err := s.readFailure(ctx, v.rows[i], it); err != nil {
 					return nil, nil, err
 				}
 			default:
@@ -214,10 +214,12 @@ func (s *shardWriter) miscounted(got, want int) error {
 }
 
 // readFailure decides about a row that the server will not take however often it is offered.
-func (s *shardWriter) readFailure(row int32, it item) error {
+func (s *shardWriter) readFailure(ctx context.Context, row int32, it item) error {
 	f := failure{row: row, code: record.Rejected, reason: it.Error.text()}
 	switch {
-	case it.Error.Type == "strict_dynamic_mapping_exception", it.Status == http.StatusNotFound:
+	case it.Status == http.StatusNotFound:
+		return s.w.missing(ctx, s.w.plan.Marker, s.changed(f.reason))
+	case it.Error.Type == "strict_dynamic_mapping_exception":
 		return s.changed(f.reason)
 	case it.Error.isFull(), it.Status == http.StatusUnauthorized, it.Status == http.StatusForbidden, it.Error.Type == "index_closed_exception":
 		return classify("write to "+s.w.plan.Index, it.Status, *it.Error, nil)

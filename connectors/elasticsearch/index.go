@@ -61,6 +61,42 @@ func (x *index) mark() mark {
 
 // resolve returns the indices that a name stands for: itself, or those behind an alias; none when nothing has the name.
 func (c *client) resolve(ctx context.Context, name string) ([]index, error) {
+	found, err := c.look(ctx, name)
+	if err != nil || len(found) > 0 {
+		return found, err
+	}
+	// A cluster that has just started knows no index until it has recovered its state, so it is asked again behind that.
+	if err := c.recovered(ctx); err != nil {
+		return nil, err
+	}
+	return c.look(ctx, name)
+}
+
+// recovered returns an error of class Retry while the cluster is recovering its state. Who may not look takes it for recovered.
+func (c *client) recovered(ctx context.Context) error {
+	var state struct {
+		Blocks struct {
+			Global map[string]struct {
+				Retryable   bool
+				Description string
+			}
+		}
+	}
+	if err := c.get(ctx, "/_cluster/state/blocks?filter_path=blocks.global", &state); err != nil {
+		if connector.ClassOf(err) == connector.Denied {
+			return nil
+		}
+		return err
+	}
+	for _, b := range state.Blocks.Global {
+		if b.Retryable {
+			return connector.Errorf(connector.Retry, "TOW-500", "reach cluster: it is starting: %s", b.Description)
+		}
+	}
+	return nil
+}
+
+func (c *client) look(ctx context.Context, name string) ([]index, error) {
 	var found map[string]struct {
 		Aliases  map[string]json.RawMessage
 		Mappings mapping

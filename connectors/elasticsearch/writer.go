@@ -119,6 +119,18 @@ func (w *writer) gone() error {
 		WithHint("Stop this run and start it anew.")
 }
 
+// missing decides about a name that the server answered not to know: gone is returned when that still holds.
+func (w *writer) missing(ctx context.Context, name string, gone error) error {
+	found, err := w.client.resolve(ctx, name)
+	switch {
+	case err != nil:
+		return err
+	case len(found) > 0:
+		return connector.Errorf(connector.Retry, "TOW-500", "reach index %s: it was away for a moment", name)
+	}
+	return gone
+}
+
 func (w *writer) goneIf(gone bool) error {
 	if gone {
 		return w.gone()
@@ -147,7 +159,7 @@ func (w *writer) Take(ctx context.Context, s connector.Shard, l connector.Lease,
 	h, err := w.client.history(ctx, w.plan.Index)
 	if err != nil {
 		if isMissing(err) {
-			err = w.gone()
+			err = w.missing(ctx, w.plan.Index, w.gone())
 		}
 		return nil, last, err
 	}
