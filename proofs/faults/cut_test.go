@@ -1,0 +1,197 @@
+package faults
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/towpath/towpath/internal/control"
+	"github.com/towpath/towpath/internal/store"
+	"github.com/towpath/towpath/job"
+	"github.com/towpath/towpath/tools/testservers/servers"
+)
+
+// bulk is in every request that writes rows.
+const bulk = "/_bulk?"
+
+// line is a job between two proxies.
+type line struct {
+	*rig
+	jobText
+	near, far *proxy // before the source, before the target
+	want      map[int64]string
+}
+
+func newLine(t *testing.T, rows int) *line {
+	t.Helper()
+	from := origin{servers.Need(t, "mariadb"), t}
+	to := search{servers.Need(t, "elasticsearch8").URL, t}
+	l := &line{rig: newRig(t), near: newProxy(t, from.Addr()), far: newProxy(t, to.base[len("http://"):])}
+	l.near.pace = 100 << 10
+	table := from.table(rows)
+	from.drop(table)
+	l.want = from.rows(table)
+	l.jobText = jobText{source: from, table: table, target: to, index: to.index(), sourceAt: l.near.addr, targetAt: l.far.addr, settings: slow}
+	return l
+}
+
+// complete fails unless the run went through without a rest and everything is there.
+func (l *line) complete(w *running) {
+	l.t.Helper()
+	w.rest(store.Succeeded)
+	w.undisturbed()
+	w.balance(int64(len(l.want)), 0)
+	same(l.t, l.want, l.target.rows(l.index))
+}
+
+func TestSourceCut(t *testing.T) {
+	t.Parallel()
+	l := newLine(t, 20000)
+	w := l.begin(l.String())
+	w.reach(3000)
+	l.near.cut()
+	l.near.set(func() { l.near.cutAfter, l.near.cuts = 30<<10, 6 }) // in the middle of rows
+	waitFor(t, "cut in the middle of rows", func() bool { return l.near.broke("cut") == 6 })
+	l.near.cut()
+	l.near.set(func() { l.near.cutAfter, l.near.cuts = 20, 3 }) // in the middle of the handshake
+	l.near.cut()
+	l.complete(w)
+	if n := l.near.broke("cut"); n != 9 {
+		t.Errorf("%d connections were cut behind a number of bytes, want 9", n)
+	}
+}
+
+func TestTargetCut(t *testing.T) {
+	t.Parallel()
+	l := newLine(t, 20000)
+	w := l.begin(l.String())
+	w.reach(3000)
+	l.far.cut()
+	l.far.set(func() { l.far.cutAfter, l.far.cuts = 600, 6 }) // in the middle of answers
+	w.reach(12000)
+	l.far.cut()
+	l.complete(w)
+	if n := l.far.broke("cut"); n != 6 {
+		t.Errorf("%d connections were cut behind a number of bytes, want 6", n)
+	}
+}
+
+// A bulk request is applied and its answer is lost: the same rows go to the same ids again.
+func TestAnswerCut(t *testing.T) {
+	t.Parallel()
+	l := newLine(t, 20000)
+	l.far.set(func() { l.far.dropping, l.far.drops = []byte(bulk), 5 })
+	w := l.begin(l.String())
+	w.reach(8000)
+	l.far.set(func() { l.far.drops = 5 })
+	l.complete(w)
+	if n := l.far.broke("drop"); n != 10 {
+		t.Errorf("%d answers were dropped, want 10", n)
+	}
+}
+
+func TestSourceStalls(t *testing.T) {
+	t.Parallel()
+	l := newLine(t, 20000)
+	l.sourceOptions = "read_seconds: 1, connect_seconds: 1"
+	w := l.begin(l.String())
+	w.reach(3000)
+	l.near.set(func() { l.near.stalled = true })
+	_, before := l.near.connections()
+	waitFor(t, "another connection: a deadline of the first ones", func() bool {
+		_, now := l.near.connections()
+		return now > before+1
+	})
+	l.near.set(func() { l.near.stalled = false })
+	l.complete(w)
+}
+
+func TestTargetStalls(t *testing.T) {
+	t.Parallel()
+	l := newLine(t, 20000)
+	l.targetOptions = "answer_seconds: 1"
+	w := l.begin(l.String())
+	w.reach(3000)
+	l.far.set(func() { l.far.stallAt = []byte(bulk) })
+	waitFor(t, "stalled request", func() bool { return l.far.broke("stall") > 0 })
+	_, before := l.far.connections()
+	waitFor(t, "another connection: a deadline of the first ones", func() bool {
+		_, now := l.far.connections()
+		return now > before+1
+	})
+	l.far.set(func() { l.far.stalled = false })
+	l.complete(w)
+}
+
+// Whoever cancels or pauses does not wait for a server that does not answer.
+func TestStalledRunsEnd(t *testing.T) {
+	t.Parallel()
+	for _, side := range []string{"source", "target"} {
+		for _, how := range []string{"cancelled", "paused"} {
+			t.Run(side+" stalls, run is "+how, func(t *testing.T) {
+				t.Parallel()
+				l := newLine(t, 10000)
+				stalling := l.near
+				if side == "target" {
+					stalling = l.far
+				}
+				if side == "target" && how == "paused" {
+					l.targetOptions = "answer_seconds: 3" // the group in hand has that long
+				}
+				w := l.begin(l.String())
+				w.reach(2000)
+				stalling.set(func() { stalling.stalled = true })
+				if how == "paused" {
+					w.pause()
+				} else {
+					asked := time.Now()
+					w.cancel()
+					<-w.ended
+					if took := time.Since(asked); took > 2*time.Second {
+						t.Errorf("run ended %s after it was cancelled", took)
+					}
+				}
+				stalling.set(func() { stalling.stalled = false })
+				w = l.resume(w.key).rest(store.Succeeded)
+				w.balance(10000, 0)
+				same(t, l.want, l.target.rows(l.index))
+			})
+		}
+	}
+}
+
+// What a person reads when a server does not answer as it should from the first byte on.
+func TestHandshakeCut(t *testing.T) {
+	t.Parallel()
+	l := newLine(t, 10)
+	l.sourceOptions = "connect_seconds: 1"
+	l.targetOptions = "answer_seconds: 1"
+	cases := map[string]struct {
+		p    *proxy
+		with func(p *proxy)
+		want string
+	}{
+		"source cut":     {l.near, func(p *proxy) { p.cutAfter, p.cuts = 20, 1 }, "open " + l.near.addr + ": the server closed the connection"},
+		"source stalled": {l.near, func(p *proxy) { p.stalled = true }, "open " + l.near.addr + ": no answer in 1 s"},
+		"target stalled": {l.far, func(p *proxy) { p.stalled = true }, "reach cluster: "},
+		"target cut":     {l.far, func(p *proxy) { p.cutAfter, p.cuts = 20, 9 }, "reach cluster: "},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			c.p.set(func() { c.with(c.p) })
+			defer c.p.set(func() { c.p.stalled, c.p.cuts = false, 0 })
+			j, err := job.Parse([]byte(l.String()), "job.yaml")
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = l.Run(context.Background(), j, nil, nil)
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("run says %v, want %q", err, c.want)
+			}
+			if _, err := l.Resume(context.Background(), "none", control.ResumeOptions{}, nil); err == nil {
+				t.Error("a run was left to resume")
+			}
+		})
+	}
+}
