@@ -17,6 +17,7 @@ type Pool struct {
 	free    []*Batch
 	vectors [FormBytes + 1][]*Vector // by form, so that each keeps only the storage it needs
 	waiting []chan struct{}
+	starved chan struct{} // holds one value while Get waits
 }
 
 // nominal is what a batch is charged before its real size is known.
@@ -26,7 +27,12 @@ const nominal = MaxBytes
 const MinBudget = 8 * nominal
 
 // NewPool returns a pool whose batches in use are charged against budget bytes; at least MinBudget.
-func NewPool(budget int64) *Pool { return &Pool{budget: max(budget, MinBudget), rows: MaxRows} }
+func NewPool(budget int64) *Pool {
+	return &Pool{budget: max(budget, MinBudget), rows: MaxRows, starved: make(chan struct{}, 1)}
+}
+
+// Starved yields a value while a Get waits: who collects batches should then go on with what there is.
+func (p *Pool) Starved() <-chan struct{} { return p.starved }
 
 // LimitRows makes batches full at n rows already, from 1 to MaxRows; before the first Get. It returns p.
 func (p *Pool) LimitRows(n int) *Pool {
@@ -47,9 +53,17 @@ func (p *Pool) Get(ctx context.Context, s *Schema) (*Batch, error) {
 		p.waiting = append(p.waiting, wake)
 		p.mu.Unlock()
 		select {
+		case p.starved <- struct{}{}:
+		default:
+		}
+		select {
 		case <-wake:
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
+		}
+		select {
+		case <-p.starved:
+		default:
 		}
 	}
 }
@@ -63,12 +77,17 @@ func (p *Pool) Derive(s *Schema, lent []*Vector) *Batch {
 	return p.take(s, lent)
 }
 
-// Settle charges the batch with what its rows really take, once it is filled.
+// Settle charges the batch with the memory that its own vectors really take, once it is filled.
 func (b *Batch) Settle() {
 	if b.pool == nil {
 		return
 	}
-	charge := max(int64(b.Size), nominal)
+	var charge int64
+	for i, v := range b.Cols {
+		if !b.lent[i] {
+			charge += v.memory()
+		}
+	}
 	b.pool.mu.Lock()
 	b.pool.used += charge - b.charged
 	b.charged = charge

@@ -47,5 +47,5 @@ type Column struct {
 }
 
 func defaultWriting() WriteOptions {
-	return WriteOptions{Refresh: true, IgnoreAbove: 8191, BulkBytes: 4 << 20, Concurrency: 2, PatienceSeconds: 30}
+	return WriteOptions{Refresh: true, IgnoreAbove: 8191, BulkBytes: 2 << 20, Concurrency: 2, PatienceSeconds: 30}
 }

@@ -14,7 +14,7 @@ import (
 // Defaults of settings that a job leaves out.
 const (
 	defaultParallel = 4
-	defaultMemory   = 64 << 20
+	defaultMemory   = 32 << 20
 	defaultOutage   = 5 * time.Minute
 )
 

@@ -200,6 +200,7 @@ func (c *copier) convert(hasher *record.Hasher, chunk connector.Chunk) *item {
 	it.bytes += it.read.Size
 	var marks []record.Mark
 	it.out, marks = c.Stage.Apply(c.Pool, it.read)
+	it.out.Settle()
 	if len(marks) > 0 {
 		var drop []int
 		for _, m := range marks {
@@ -247,7 +248,13 @@ func (c *copier) gather(ctx, halt context.Context, items <-chan *item) (group []
 	group = c.group[:0]
 	defer func() { c.group = group }()
 	for rows < c.limit.rows && bytes < c.limit.bytes {
+		var starved <-chan struct{}
+		if len(group) > 0 && len(items) == 0 { // only this group can give the reader its memory back
+			starved = c.Pool.Starved()
+		}
 		select {
+		case <-starved:
+			return group, false
 		case it, ok := <-items:
 			if !ok {
 				return group, false
