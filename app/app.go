@@ -4,22 +4,14 @@ package app
 import (
 	"os"
 	"runtime/debug"
-	"runtime/debug"
 	_ "time/tzdata" // time zones of jobs, also where the machine has none
 
 	"github.com/towpath/towpath/connector"
 	"github.com/towpath/towpath/internal/cli"
 )
 
-// gcPercent keeps the heap close to what is live: rows move through recycled batches, so there is little to collect and a
-// small process is worth more than few collections.
-const gcPercent = 50
-
 // Main runs the program with the process's arguments and exits with its code. version may be empty.
 func Main(set connector.Set, version string) {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
 	os.Exit(Run(set, version))
 }
 
