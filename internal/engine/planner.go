@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/zeebo/xxh3"
@@ -39,6 +41,7 @@ func (p *Planner) Make(ctx context.Context, run string, j *job.Job) (*Plan, []co
 	for i := range j.Streams {
 		at := fmt.Sprintf("streams[%d]", i)
 		s, cut, err := p.stream(ctx, run, j, i, refused)
+		toJob(err, at)
 		if class := connector.ClassOf(err); class == connector.Missing || class == connector.Denied { // other streams may have reasons, too
 			refused.Reasons = append(refused.Reasons, fmt.Errorf("%s: %w", at, err))
 			continue
@@ -60,6 +63,21 @@ func (p *Planner) Make(ctx context.Context, run string, j *job.Job) (*Plan, []co
 		return plan, nil, refused
 	}
 	return plan, shards, nil
+}
+
+// toJob puts the place in the job where connectors name the options they were given.
+func toJob(err error, at string) {
+	e, ok := errors.AsType[*connector.Error](err)
+	if !ok {
+		return
+	}
+	for _, side := range []string{"source", "target"} {
+		for _, sign := range []string{".", "_"} {
+			if rest, yes := strings.CutPrefix(e.Path, side+sign+"options"); yes {
+				e.Path = at + "." + side + "_options" + rest
+			}
+		}
+	}
 }
 
 func (r *Refused) add(path, code, format string, args ...any) *connector.Error {
