@@ -164,6 +164,18 @@ func (w *running) troubles() string {
 	return strings.Join(all, "\n")
 }
 
+// said is what a person is told of how the run ended: code and text.
+func (w *running) said() string {
+	if w.err == nil {
+		return w.run.Code + " " + w.run.Reason
+	}
+	code := ""
+	if e, ok := errors.AsType[*connector.Error](w.err); ok {
+		code = e.Code
+	}
+	return code + " " + w.err.Error()
+}
+
 // says fails unless a run paused or failed with the code and a reason that holds the text.
 func (w *running) says(code, text string) {
 	w.t.Helper()
