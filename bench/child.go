@@ -8,8 +8,11 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"runtime/debug"
 	"strings"
 	"syscall"
+
+	"github.com/towpath/towpath/app"
 )
 
 // childFlag is the argument with which the program runs one task in a process of its own: memory and CPU of a run are then its
@@ -48,6 +51,7 @@ func childMain(ctx context.Context, args []string, out, log io.Writer) int {
 		fmt.Fprintln(log, "bench: a child wants one task")
 		return 2
 	}
+	debug.SetGCPercent(app.GCPercent) // as the program does
 	s, err := tasks()[t.Kind](ctx, t)
 	if err == nil {
 		err = json.NewEncoder(out).Encode(s)
