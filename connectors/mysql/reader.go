@@ -162,7 +162,8 @@ func (r *reader) Split(ctx context.Context, of connector.Shard, after connector.
 		return []connector.Shard{of}, nil
 	}
 	b := &borders{reader: r, until: time.Now().Add(time.Duration(r.options.PlanSeconds) * time.Second)}
-	return sqltable.Shards(ctx, b, r.sel.Key, of, after, sqltable.Sizing{RowBytes: r.table.rowBytes, Hint: hint, WalkRows: r.walkRows})
+	return sqltable.Shards(ctx, b, r.sel.Key, of, after, sqltable.Sizing{
+		Rows: r.table.rows, RowBytes: r.table.rowBytes, Hint: hint, WalkRows: r.walkRows})
 }
 
 // Read implements connector.Reader.

@@ -33,6 +33,7 @@ type Source interface {
 
 // Sizing says how large shards shall be.
 type Sizing struct {
+	Rows     int64 // the source's estimate of the whole table; 0: none
 	RowBytes int64 // average; 0: 256
 	Hint     connector.Hint
 	// WalkRows is the number of rows up to which borders are found by walking the index; 0: a million. Beyond it, keys of one
@@ -81,11 +82,30 @@ func Shards(ctx context.Context, src Source, k Key, of connector.Shard, after co
 		}
 		cuts = append(cuts, Piece{Range{Part: Nulls}, rows})
 	}
+	if of.Range == nil {
+		scaleDown(cuts, size)
+	}
 	shards := make([]connector.Shard, len(cuts))
 	for i, c := range cuts {
 		shards[i] = shard(of, c.Range, c.Rows, size)
 	}
 	return shards, nil
+}
+
+// scaleDown brings the estimates of a table's pieces down to the estimate of the table: sources estimate ranges on the safe side,
+// InnoDB doubles them. Counts are left alone, and a table's estimate that is far lower is not believed: it can be of before a load.
+func scaleDown(cuts []Piece, size Sizing) {
+	var sum int64
+	for _, c := range cuts {
+		sum += c.Rows
+	}
+	if sum <= size.WalkRows || sum <= size.Rows || sum/4 > size.Rows {
+		return
+	}
+	ratio := float64(size.Rows) / float64(sum)
+	for i := range cuts {
+		cuts[i].Rows = int64(float64(cuts[i].Rows) * ratio)
+	}
 }
 
 func shard(of connector.Shard, r Range, rows int64, size Sizing) connector.Shard {

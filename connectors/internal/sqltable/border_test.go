@@ -283,3 +283,47 @@ func TestShardsOfNullableKeyAndFarPart(t *testing.T) {
 		t.Errorf("without a key: got %+v, %v, want one shard that replays None", whole, err)
 	}
 }
+
+// doubled estimates as InnoDB does.
+type doubled struct{ table }
+
+func (d doubled) Rows(ctx context.Context, r sqltable.Range, upTo int64) (int64, error) {
+	n, err := d.table.Rows(ctx, r, upTo)
+	if n > upTo {
+		n = 2 * int64(len(d.within(r)))
+	}
+	return n, err
+}
+
+func TestEstimatesAddUpToTheTables(t *testing.T) {
+	t.Parallel()
+	values := make([]int64, 20_000)
+	for i := range values {
+		values[i] = int64(i) * 10
+	}
+	for _, c := range []struct {
+		name        string
+		rows, walk  int64 // of the sizing
+		least, most int64 // in all shards
+	}{
+		{"the table's estimate is lower", 19_000, 100, 18_900, 19_000},
+		{"the table's estimate is of before a load", 300, 100, 30_000, 60_000},
+		{"no estimate of the table", 0, 100, 30_000, 60_000},
+		{"counted", 15_000, 100_000, 20_000, 20_000},
+	} {
+		src := doubled{signed(values...)}
+		size := sqltable.Sizing{Rows: c.rows, RowBytes: 100, WalkRows: c.walk, Hint: connector.Hint{Shards: 8}}
+		shards, err := sqltable.Shards(t.Context(), src, src.key(), connector.Shard{}, nil, size)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var sum, bytes int64
+		for _, s := range shards {
+			sum += s.Rows
+			bytes += s.Bytes
+		}
+		if sum < c.least || sum > c.most || bytes != 100*sum {
+			t.Errorf("%s: %d rows and %d bytes in %d shards, want %d to %d rows", c.name, sum, bytes, len(shards), c.least, c.most)
+		}
+	}
+}
