@@ -68,6 +68,14 @@ func span(d time.Duration) string {
 	return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
 }
 
+// lasted is span, with tenths below ten seconds.
+func lasted(d time.Duration) string {
+	if d < 10*time.Second {
+		return fmt.Sprintf("%.1fs", d.Seconds())
+	}
+	return span(d)
+}
+
 // when writes a time of the control database for people.
 func when(ms int64) string {
 	if ms == 0 {

@@ -183,7 +183,7 @@ func (s *session) summary(run store.Run, total connector.Counts, took time.Durat
 	case store.Succeeded:
 		s.printf("succeeded run %s: %s", run.Key, rowsWritten(total))
 		if took > 0 {
-			s.printf(", in %s", span(took))
+			s.printf(", in %s", lasted(took))
 		}
 		s.printf("\n")
 		if total.Dirty > 0 {

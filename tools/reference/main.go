@@ -1,5 +1,5 @@
-// Command reference writes docs/reference from the code: the error codes with their texts and hints, and the options of all
-// connectors. It reads source files and option descriptions; it knows no connector by name.
+// Command reference writes docs/reference from the code: the commands, the keys of jobs, the error codes with their texts and
+// hints, and each connector's guide and options. It knows no connector by name.
 package main
 
 //go:generate go run . ../..
@@ -23,17 +23,42 @@ func main() {
 	}
 }
 
-func write(root string) error {
+// pages are the pages by their paths below docs/reference.
+func pages(root string) (map[string]string, error) {
 	codes, err := readCodes(root)
+	if err != nil {
+		return nil, err
+	}
+	commands, err := cliPage()
+	if err != nil {
+		return nil, err
+	}
+	documents, err := jobPage()
+	if err != nil {
+		return nil, err
+	}
+	all := connectorPages(all.Connectors())
+	all["errors.md"], all["cli.md"], all["job.md"] = errorsPage(codes), commands, documents
+	return all, nil
+}
+
+func write(root string) error {
+	all, err := pages(root)
 	if err != nil {
 		return err
 	}
 	folder := filepath.Join(root, "docs", "reference")
-	if err := os.MkdirAll(folder, 0o755); err != nil {
+	if err := os.RemoveAll(filepath.Join(folder, "connectors")); err != nil { // of connectors that are no more
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(folder, "errors.md"), []byte(errorsPage(codes)), 0o644); err != nil {
-		return err
+	for name, text := range all {
+		path := filepath.Join(folder, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			return err
+		}
 	}
-	return os.WriteFile(filepath.Join(folder, "options.md"), []byte(optionsPage(all.Connectors())), 0o644)
+	return nil
 }

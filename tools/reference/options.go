@@ -7,23 +7,19 @@ import (
 	"github.com/towpath/towpath/connector"
 )
 
-// optionsPage lists the options of a connection, of reading and of writing, for each connector.
-func optionsPage(set connector.Set) string {
+// optionTables lists the options of a connector's connection, of reading and of writing.
+func optionTables(c connector.Connector) string {
 	var b strings.Builder
-	b.WriteString("# Options of the connectors\n\nWritten by `make generate` from the option structs; not edited by hand.\n")
-	for _, c := range set.All() {
-		fmt.Fprintf(&b, "\n## %s\n", c.Name)
-		for _, part := range []struct {
-			title   string
-			options *connector.Options
-		}{{"A connection", c.Connection}, {"Reading", c.Reading}, {"Writing", c.Writing}} {
-			if part.options == nil || len(part.options.Fields()) == 0 {
-				continue
-			}
-			fmt.Fprintf(&b, "\n### %s\n\n| option | type | default | meaning |\n|---|---|---|---|\n", part.title)
-			for _, f := range part.options.Fields() {
-				fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", f.Name, f.Type, code(f.Default), cell(meaning(f.Doc, f.Enum, f.Min, f.Max, f.Secret, f.Required)))
-			}
+	for _, part := range []struct {
+		title   string
+		options *connector.Options
+	}{{"A connection", c.Connection}, {"Reading: `source_options`", c.Reading}, {"Writing: `target_options`", c.Writing}} {
+		if part.options == nil || len(part.options.Fields()) == 0 {
+			continue
+		}
+		fmt.Fprintf(&b, "\n### %s\n\n| option | type | default | meaning |\n|---|---|---|---|\n", part.title)
+		for _, f := range part.options.Fields() {
+			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", f.Name, f.Type, code(f.Default), cell(meaning(f.Doc, f.Enum, f.Min, f.Max, f.Secret, f.Required)))
 		}
 	}
 	return b.String()

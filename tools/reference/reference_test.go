@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/towpath/towpath/connector"
-	"github.com/towpath/towpath/connectors/all"
 	"github.com/towpath/towpath/record"
 )
 
@@ -38,16 +37,16 @@ func TestErrorsPage(t *testing.T) {
 	}
 }
 
-func TestOptionsPage(t *testing.T) {
+func TestConnectorPage(t *testing.T) {
 	t.Parallel()
 	type options struct {
 		Mode string `json:"mode" doc:"How a|b." enum:"fast,slow"`
 		Rows int    `json:"rows" doc:"Rows at a time." minimum:"1"`
 	}
-	set := connector.NewSet(connector.Connector{Name: "planted", Connection: connector.Describe(options{Mode: "fast", Rows: 7})})
-	got := optionsPage(set)
+	set := connector.NewSet(connector.Connector{Name: "planted", Docs: "# Planted\n\nGrows.\n", Connection: connector.Describe(options{Mode: "fast", Rows: 7})})
+	got := connectorPages(set)["connectors/planted.md"]
 	for _, want := range []string{
-		"## planted", "### A connection",
+		"# Planted\n\nGrows.\n\n## Options\n\n### A connection",
 		"| `mode` | text | `\"fast\"` | How a\\|b. One of `fast`, `slow`. |",
 		"| `rows` | integer | `7` | Rows at a time. At least 1. |",
 	} {
@@ -57,20 +56,63 @@ func TestOptionsPage(t *testing.T) {
 	}
 }
 
-// TestFresh is what `make check-generated` checks, for those who run the tests alone.
-func TestFresh(t *testing.T) {
+func TestCommandPage(t *testing.T) {
 	t.Parallel()
-	codes, err := readCodes("../..")
+	got, err := cliPage()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]string{"errors.md": errorsPage(codes), "options.md": optionsPage(all.Connectors())} {
+	for _, want := range []string{
+		"## towpath job check\n\nCheck a job file without connecting.\n\n    towpath job check <file> [flags]\n",
+		"| `--state=DIR` | Folder of the control database", "`TOWPATH_STATE` stands for it. |", "| `<run>` | The run's key. |",
+		"| `TOWPATH_SOURCE_PASSWORD` |", "| 3 | the plan refuses; nothing was changed |", "The first Ctrl-C pauses the run",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in:\n%s", want, got)
+		}
+	}
+	if strings.Contains(got, "--lease") {
+		t.Error("a hidden flag is on the page")
+	}
+}
+
+func TestJobPage(t *testing.T) {
+	t.Parallel()
+	got, err := jobPage()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"## The document", "| `mode` |", "## `source`", "| `connector` |", "## `streams[]`", "| `where` |",
+		"## `streams[].columns[]`", "| `expr` |", "## `settings`", "## `settings.rate`", "| `parallel` | integer from "} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in:\n%s", want, got)
+		}
+	}
+}
+
+// TestFresh is what `make check-generated` checks, for those who run the tests alone.
+func TestFresh(t *testing.T) {
+	t.Parallel()
+	want, err := pages("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range want {
 		page, err := os.ReadFile(filepath.Join("../../docs/reference", name))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if string(page) != want {
+		if string(page) != text {
 			t.Errorf("docs/reference/%s is stale: make generate", name)
+		}
+	}
+	there, err := filepath.Glob("../../docs/reference/connectors/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range there {
+		if _, made := want["connectors/"+filepath.Base(path)]; !made {
+			t.Errorf("%s belongs to no connector: make generate", path)
 		}
 	}
 }
