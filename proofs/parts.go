@@ -23,6 +23,12 @@ func parts() []part {
 		{"zombie-sqlite", "60 frozen processes that wake up after another took over, SQLite to SQLite", func(ctx context.Context, w *work) (any, error) {
 			return killing(ctx, w, files, []goal{{kill.Append, 30}, {kill.Replace, 30}}, (*bout).freeze)
 		}},
+		{"kill-search", "300 kills with resume, MariaDB to Elasticsearch: by key into an index, and swapped in", func(ctx context.Context, w *work) (any, error) {
+			return killing(ctx, w, search, []goal{{kill.Upsert, 150}, {kill.Swap, 150}}, (*bout).kill)
+		}},
+		{"zombie-search", "60 frozen processes that wake up after another took over, MariaDB to Elasticsearch", func(ctx context.Context, w *work) (any, error) {
+			return killing(ctx, w, search, []goal{{kill.Upsert, 30}, {kill.Swap, 30}}, (*bout).freeze)
+		}},
 		{"documents", "3,000,000 rows of 20 columns from MariaDB into Elasticsearch 7, 8 and OpenSearch, every document compared with its row", proveDocuments},
 	}
 }
@@ -66,7 +72,7 @@ func (b *bout) freeze(ctx context.Context) error {
 }
 
 // killing takes each goal's scene through fight, and adds up.
-func killing(ctx context.Context, w *work, make stage, goals []goal, fight func(*bout, context.Context) error) (any, error) {
+func killing(ctx context.Context, w *work, make stage, goals []goal, fight func(*bout, context.Context) error) (figures any, err error) {
 	f := &fights{Scenes: map[string]*kill.Tally{}}
 	if w.state.Figures != nil {
 		if err := json.Unmarshal(w.state.Figures, f); err != nil {
@@ -79,6 +85,13 @@ func killing(ctx context.Context, w *work, make stage, goals []goal, fight func(
 	}
 	began := time.Now()
 	var scenes []kill.Scene
+	defer func() {
+		for _, scene := range scenes {
+			if s, ok := scene.(*kill.Search); ok {
+				err = errors.Join(err, s.Drop(context.WithoutCancel(ctx)))
+			}
+		}
+	}()
 	for _, g := range goals {
 		scene, err := make(ctx, w, g.scene)
 		if err != nil {
@@ -133,4 +146,14 @@ func files(ctx context.Context, w *work, name string) (kill.Scene, error) {
 		return nil, err
 	}
 	return kill.NewFile(ctx, name, dir, fileRows, 1)
+}
+
+// search makes scenes of a table and an index, on the shared test servers.
+func search(ctx context.Context, w *work, name string) (kill.Scene, error) {
+	c, err := kill.TestServers(ctx, w.root, "elasticsearch8")
+	if err != nil {
+		return nil, err
+	}
+	c.Rows, c.Prefix = fileRows, "towpath_"+strings.ReplaceAll(w.name, "-", "_")
+	return kill.NewSearch(ctx, name, c)
 }

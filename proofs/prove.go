@@ -25,6 +25,7 @@ type part struct {
 
 // work is a part at work.
 type work struct {
+	name   string // of the part
 	root   string // of the tree
 	dir    string // of the part, within tmp
 	commit string // of the tree
@@ -92,7 +93,7 @@ func begin(ctx context.Context, p part, seed uint64) (w *work, changed []string,
 	if err != nil {
 		return nil, nil, err
 	}
-	w = &work{root: root, dir: filepath.Join(root, "tmp", "proofs", p.name), seed: seed}
+	w = &work{name: p.name, root: root, dir: filepath.Join(root, "tmp", "proofs", p.name), seed: seed}
 	w.log = func(format string, args ...any) {
 		fmt.Fprintf(os.Stderr, time.Now().Format("15:04:05 ")+format+"\n", args...)
 	}

@@ -60,7 +60,7 @@ func (z *trial) run(ctx context.Context) (err error) {
 	if err := z.begin(ctx); err != nil {
 		return err
 	}
-	if err := z.hold(z.first, z.aboutToWrite); err != nil {
+	if err := z.hold(); err != nil {
 		return err
 	}
 	if z.wants.Change != nil {
@@ -95,23 +95,24 @@ func (z *trial) run(ctx context.Context) (err error) {
 	return nil
 }
 
-// wake wakes the first process. Early, the second one mostly stands aside for a moment, or the woken one would wait for locks until it
-// has learnt that the run is not its own any more.
+// wake wakes the first process. Mostly the control database is locked by somebody for a moment: until the woken process hears from
+// there that the run is not its own any more, nothing but the target can keep it from writing.
 func (z *trial) wake() error {
-	aside := !z.late && z.Rand.IntN(4) > 0
-	if aside {
-		switch err := z.hold(z.second, func(locked map[string]bool) bool { return !locked[z.wants.File] }); {
-		case errors.Is(err, errEnded):
-			aside = false
-		case err != nil:
-			return err
-		}
+	if z.Rand.IntN(4) == 0 {
+		return z.first.wake()
 	}
-	if err := z.first.wake(); err != nil || !aside {
+	db, err := openFile(filepath.Join(z.dir, ledgerFile), "rw")
+	if err != nil {
 		return err
 	}
-	z.first.wait(time.Duration(z.Rand.Int64N(int64(300 * time.Millisecond))))
-	return z.second.wake()
+	defer db.Close() // ends the transaction
+	db.SetMaxOpenConns(1)
+	if _, err := db.Exec("BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	err = z.first.wake()
+	z.first.wait(100*time.Millisecond + time.Duration(z.Rand.Int64N(int64(200*time.Millisecond))))
+	return err
 }
 
 // begin starts the first process and waits until it is in the middle.
@@ -129,45 +130,36 @@ func (z *trial) begin(ctx context.Context) (err error) {
 	return nil
 }
 
-// hold freezes a process in a state that is fit. Frozen within a transaction it would keep everyone else from going on; so it is let
-// alone for some moments and tried again.
-func (z *trial) hold(p *process, fit func(locked map[string]bool) bool) error {
+// hold freezes the first process before a write of one of its shards. Frozen within a transaction it would keep everyone else from
+// going on; so it is let alone for some moments and tried again. Early, one that is open at the target is to be tried as well.
+func (z *trial) hold() error {
 	for range 2000 {
-		if err := p.freeze(); err != nil {
+		if err := z.first.freeze(); err != nil {
 			return err
 		}
-		locked := map[string]bool{}
-		for _, file := range []string{ledgerFile, z.wants.File} {
-			busy, err := isLocked(z.dir, file)
-			if err != nil {
-				return err
-			}
-			locked[file] = busy
+		ledger, err := isLocked(z.dir, ledgerFile)
+		if err != nil {
+			return err
 		}
-		if !locked[ledgerFile] && fit(locked) {
+		target, err := isLocked(z.dir, z.wants.File)
+		if err != nil {
+			return err
+		}
+		if !ledger && (!target && slices.Contains(z.first.stands(), crashpoint.Writing) || target && !z.late && z.Rand.IntN(20) == 0) {
 			return nil
 		}
-		if err := p.wake(); err != nil {
+		if err := z.first.wake(); err != nil {
 			return err
 		}
-		if p.wait(time.Duration(z.Rand.Int64N(int64(3 * time.Millisecond)))) {
+		if z.first.wait(time.Duration(z.Rand.Int64N(int64(3 * time.Millisecond)))) {
 			return errEnded
 		}
 	}
 	return errors.New("freeze a process outside of transactions: it is always in one")
 }
 
-// aboutToWrite: a shard stands before a write and, as a rule, no transaction is open. Early, one that is open at the target across the
-// freeze is to be tried as well.
-func (z *trial) aboutToWrite(locked map[string]bool) bool {
-	if locked[z.wants.File] {
-		return !z.late && z.Rand.IntN(20) == 0
-	}
-	return slices.Contains(z.first.stands(), crashpoint.Writing)
-}
-
 // ledgerFile is the control database.
-var ledgerFile = filepath.Join("state", "towpath.db")
+const ledgerFile = "state/towpath.db"
 
 // isLocked reports whether somebody has a transaction open that writes the file.
 func isLocked(dir, file string) (bool, error) {
