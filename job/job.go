@@ -123,8 +123,8 @@ type Rate struct {
 
 // Dirty is how many dirty rows a run bears; nil: any number. Zero is a limit: the first dirty row passes it.
 type Dirty struct {
-	Rows  *int64   `json:"rows,omitempty" minimum:"0" doc:"Dirty rows of the run."`
-	Ratio *float64 `json:"ratio,omitempty" minimum:"0" maximum:"1" doc:"Share of the rows read, from 0 to 1."`
+	Rows  *int64   `json:"rows,omitempty" minimum:"0" doc:"Dirty rows since the run was started or last resumed."`
+	Ratio *float64 `json:"ratio,omitempty" minimum:"0" maximum:"1" doc:"Share of the rows read since the run was started or last resumed, from 0 to 1; judged from 10,000 rows on."`
 }
 
 // Policies returns the policies of a column: the column's own over those of the settings.

@@ -85,7 +85,7 @@ func (b *Batch) Settle() {
 	var charge int64
 	for i, v := range b.Cols {
 		if !b.lent[i] {
-			charge += v.memory()
+			charge += v.size()
 		}
 	}
 	b.pool.mu.Lock()
@@ -149,7 +149,7 @@ func (p *Pool) ownVector(b *Batch, form Form) *Vector {
 }
 
 // keepBytes is the largest storage of a vector that goes back to the pool; one huge cell shall not stay for good.
-const keepBytes = 4 << 20
+const keepBytes = 2 << 20
 
 func (p *Pool) put(b *Batch) {
 	p.mu.Lock()

@@ -190,6 +190,12 @@ func (v *Vector) Truncate(n int) {
 	v.cut(n)
 }
 
+// size returns the bytes that the vector's cells take, with the slack that growing storage has.
+func (v *Vector) size() int64 {
+	cells := int64(len(v.Int64)+len(v.Uint64)+len(v.Float64))*8 + int64(len(v.Int128)+len(v.Fixed16))*16 + int64(len(v.Offsets))*4 + int64(len(v.Data))
+	return int64(cap(v.Valid)+cap(v.Bits)) + cells + cells/4
+}
+
 // memory returns the bytes that the vector's storage holds.
 func (v *Vector) memory() int64 {
 	return int64(cap(v.Valid) + cap(v.Bits) + 8*cap(v.Int64) + 8*cap(v.Uint64) + 8*cap(v.Float64) + 16*cap(v.Int128) +

@@ -16,7 +16,7 @@ const tellEvery = 250 * time.Millisecond
 func (c *copier) begin() {
 	c.sofar = c.at
 	c.sofar.Seq++
-	c.dirty, c.told = nil, connector.Counts{}
+	c.dirty, c.ordinal, c.told = nil, 0, connector.Counts{}
 	if c.Shard.Replay == connector.None { // committed once, at its end: what an earlier attempt counted is not part of it
 		c.sofar.Counts, c.sofar.Sum = connector.Counts{}, record.Sum{}
 	}
@@ -31,7 +31,7 @@ func (c *copier) send(ctx context.Context, group []*item) error {
 		c.sofar.Counts.Bytes += int64(it.bytes)
 		c.sofar.Read += int64(it.rows)
 		c.sofar.Dirty += int64(len(it.dirty))
-		c.dirty = append(c.dirty, it.dirty...)
+		c.keep(it.dirty...)
 		if it.after != nil {
 			c.sofar.At = it.after
 		}
@@ -41,7 +41,7 @@ func (c *copier) send(ctx context.Context, group []*item) error {
 		}
 	}
 	if rows == 0 {
-		return nil
+		return c.flush(ctx)
 	}
 	if positionFirst {
 		if err := c.disorder(ctx, sent); err != nil {
@@ -63,16 +63,38 @@ func (c *copier) send(ctx context.Context, group []*item) error {
 	}
 	for _, r := range outcome.Rejected {
 		c.sofar.Sum.Sub(sent[r.Batch].hashes[r.Row])
-		c.dirty = append(c.dirty, DirtyRow{Code: string(r.Code), Column: r.Column, Reason: r.Reason,
+		c.keep(DirtyRow{Code: string(r.Code), Column: r.Column, Reason: r.Reason,
 			Row: record.AppendRowJSON(nil, sent[r.Batch].read, r.Row, maxRowBytes)})
 	}
 	c.sofar.Written += int64(rows - len(outcome.Rejected))
 	c.sofar.Superseded += int64(len(outcome.Superseded))
 	c.sofar.Dirty += int64(len(outcome.Rejected))
-	if c.Shard.Replay == connector.None {
-		c.report(false)
+	return c.flush(ctx)
+}
+
+// keep takes dirty rows into the commit in the making.
+func (c *copier) keep(rows ...DirtyRow) {
+	for i := range rows {
+		rows[i].Ordinal = c.ordinal
+		c.ordinal++
 	}
-	return nil
+	c.dirty = append(c.dirty, rows...)
+}
+
+// flush stores the dirty rows so far of a shard that is committed once, at its end, and tells the gate of its rows.
+//
+// Invariant 9: dirty rows are not kept in memory until the end of a shard.
+func (c *copier) flush(ctx context.Context) error {
+	if c.Shard.Replay != connector.None {
+		return nil
+	}
+	c.report(false)
+	if len(c.dirty) == 0 {
+		return nil
+	}
+	err := c.Ledger.Dirty(ctx, c.sofar.Seq, c.dirty)
+	c.dirty = nil
+	return err
 }
 
 // report tells the gate what came since it was told last.
@@ -126,18 +148,17 @@ func (c *copier) commit(ctx context.Context, end bool) error {
 		crashpoint.At(c.Shard.ID, crashpoint.Committed)
 	}
 	next.State = state
-	c.report(true)
-	dirty := c.dirty
-	c.at = next
-	c.begin()
-	if !remembers {
-		if err := c.Ledger.Checkpoint(ctx, next, dirty); err != nil {
+	if !remembers { // only this makes the position durable
+		if err := c.Ledger.Checkpoint(ctx, next, c.dirty); err != nil {
 			return err
 		}
 		c.heard = time.Now()
-		return nil
 	}
-	return c.tell(ctx, end || len(dirty) > 0)
+	c.report(true)
+	atOnce := end || len(c.dirty) > 0
+	c.at = next
+	c.begin()
+	return c.tell(ctx, atOnce)
 }
 
 // tell copies the newest checkpoint into the control database, at once or when it has not heard for a while.

@@ -11,16 +11,17 @@ import (
 
 // DirtyRow is a row that could not be converted or written, kept whole as read.
 type DirtyRow struct {
-	Code   string `json:"code"`
-	Column string `json:"column,omitempty"`
-	Reason string `json:"reason"`
-	Row    []byte `json:"row"` // a JSON object, as read
+	Ordinal int64  `json:"ordinal"` // within its commit
+	Code    string `json:"code"`
+	Column  string `json:"column,omitempty"`
+	Reason  string `json:"reason"`
+	Row     []byte `json:"row"` // a JSON object, as read
 }
 
 // Ledger is where a shard's progress is kept, bound to one lease. Its methods return an error of class Fenced once a newer
 // lease exists.
 type Ledger interface {
-	// Dirty stores the dirty rows of the commit seq, replacing what an earlier attempt stored under it.
+	// Dirty stores dirty rows of the commit seq, in place of those stored under it from the first one's ordinal on.
 	Dirty(ctx context.Context, seq int64, rows []DirtyRow) error
 	// Checkpoint stores c; with it, in one transaction, the dirty rows of c.Seq where rows is not nil.
 	Checkpoint(ctx context.Context, c connector.Checkpoint, rows []DirtyRow) error

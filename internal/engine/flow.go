@@ -22,6 +22,7 @@ type Flow struct {
 	passed      func(reason error) // called once, when a limit of dirty rows is passed
 
 	mu        sync.Mutex
+	before    connector.Counts            // of earlier parts of the run: a person saw them and resumed
 	committed map[string]connector.Counts // by stream
 	sent      map[string]connector.Counts // not yet committed
 	tripped   bool
@@ -33,6 +34,7 @@ func NewFlow(limits job.Dirty, before map[string]connector.Counts, passed func(r
 		committed: map[string]connector.Counts{}, sent: map[string]connector.Counts{}}
 	for stream, c := range before {
 		f.committed[stream] = c
+		f.before.Add(c)
 	}
 	return f
 }
@@ -102,6 +104,7 @@ func add(m map[string]connector.Counts, stream string, delta connector.Counts) {
 // judge returns why the run must pause, or nil.
 func (f *Flow) judge() error {
 	all := f.total()
+	all.Sub(f.before)
 	if most := f.limits.Rows; most != nil && all.Dirty > *most {
 		return connector.Errorf(connector.Full, "TOW-130", "%d dirty rows, the limit is %d", all.Dirty, *most).
 			WithHint("Look at them with: towpath dirty. Raise settings.dirty.rows, name a policy, or mend the source.")

@@ -43,7 +43,7 @@ func (p *Pipe) groupLimit(memory int64) *groupLimit {
 func (g *groupLimit) took(d time.Duration) {
 	switch {
 	case d > g.answer:
-		g.rows, g.bytes = max(g.rows/2, 64), max(g.bytes/2, 64<<10)
+		g.rows, g.bytes = min(max(g.rows/2, 64), g.mostRows), min(max(g.bytes/2, 64<<10), g.mostBytes)
 	case d < g.answer/4:
 		g.rows, g.bytes = min(g.rows*2, g.mostRows), min(g.bytes*2, g.mostBytes)
 	}

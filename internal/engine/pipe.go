@@ -77,7 +77,7 @@ type Work struct {
 // Invariant 3: the writer's Take makes the lease's epoch the only one that can write.
 func (p *Pipe) Copy(ctx, halt context.Context, w Work) (connector.Checkpoint, error) {
 	at, err := p.copy(ctx, halt, w)
-	if ctx.Err() != nil { // what was cut short failed for this: its cause decides what becomes of the shard
+	if ctx.Err() != nil && !(err == nil && at.Done) { // what was cut short failed for this: its cause decides what becomes of the shard
 		err = errors.Join(context.Cause(ctx), err)
 	}
 	return at, err
@@ -122,9 +122,10 @@ type copier struct {
 	batches []*record.Batch // theirs
 
 	// of the commit in the making
-	sofar connector.Checkpoint
-	dirty []DirtyRow
-	told  connector.Counts // what the gate knows of it
+	sofar   connector.Checkpoint
+	dirty   []DirtyRow
+	ordinal int64            // of the next dirty row
+	told    connector.Counts // what the gate knows of it
 }
 
 func (c *copier) run(ctx, halt context.Context) (connector.Checkpoint, error) {

@@ -144,7 +144,7 @@ func TestUnknownColumnIsMissing(t *testing.T) {
 	p, _ := planner(t, memory.Options{}, memory.Options{})
 	j := parse(t, "{mode: batch, source: {connector: from}, target: {connector: to}, streams: [{source: orders, target: x, columns: [id, sum]}]}")
 	_, _, err := p.Make(context.Background(), "k3f9x", j)
-	if want := `plan stream orders: open source orders: no column "sum"`; err == nil || err.Error() != want || connector.ClassOf(err) != connector.Missing {
+	if want := `streams[0]: open source orders: no column "sum"`; err == nil || err.Error() != want || connector.ClassOf(err) != connector.Missing {
 		t.Errorf("got %v, want %q", err, want)
 	}
 }

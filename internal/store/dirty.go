@@ -31,7 +31,8 @@ type DirtyAt struct {
 	At     int64
 }
 
-// AddDirty stores the dirty rows of a group before the target's commit, in place of those stored for the same Seq. An epoch that is not the
+// AddDirty stores dirty rows of a commit before the target's, in place of those stored for the same Seq from the first one's ordinal
+// on; of none, in place of all. An epoch that is not the
 // shard's newest: class Fenced, TOW-215.
 func (s *Store) AddDirty(ctx context.Context, run, shard string, epoch, seq int64, rows []DirtyRow) error {
 	return s.change(ctx, "store dirty rows of shard "+shard, func(t *tx) error {
@@ -43,7 +44,12 @@ func (s *Store) AddDirty(ctx context.Context, run, shard string, epoch, seq int6
 }
 
 func (t *tx) putDirty(ctx context.Context, run, shard string, seq int64, rows []DirtyRow) error {
-	if _, err := t.exec(ctx, "DELETE FROM dirty WHERE run = $1 AND shard = $2 AND seq = $3", run, shard, seq); err != nil || len(rows) == 0 {
+	var first int64
+	if len(rows) > 0 {
+		first = rows[0].Ordinal
+	}
+	_, err := t.exec(ctx, "DELETE FROM dirty WHERE run = $1 AND shard = $2 AND seq = $3 AND ordinal >= $4", run, shard, seq, first)
+	if err != nil || len(rows) == 0 {
 		return err
 	}
 	insert, err := t.conn.PrepareContext(ctx, `INSERT INTO dirty (run, shard, seq, ordinal, code, column_name, reason, row_key, row_json, at)
@@ -79,7 +85,7 @@ func (t *tx) dropDirty(ctx context.Context, run, shard string, beyond int64) err
 // dirtyPage bounds what a page of dirty rows holds in memory: rows have up to 64 kB.
 const dirtyPage = 100
 
-// Dirty yields up to limit (0: all) dirty rows of a run behind a cursor, by shard, Seq and ordinal, read in pages.
+// Dirty yields up to limit (0: all) committed dirty rows of a run behind a cursor, by shard, Seq and ordinal, read in pages.
 func (s *Store) Dirty(ctx context.Context, run string, after DirtyCursor, limit int) iter.Seq2[DirtyAt, error] {
 	return func(yield func(DirtyAt, error) bool) {
 		for left := limit; limit == 0 || left > 0; left -= dirtyPage {
@@ -107,7 +113,9 @@ func (s *Store) Dirty(ctx context.Context, run string, after DirtyCursor, limit 
 
 func (s *Store) dirtyAfter(ctx context.Context, run string, after DirtyCursor, limit int) ([]DirtyAt, error) {
 	rows, err := s.read.QueryContext(ctx, `SELECT shard, seq, ordinal, code, column_name, reason, row_key, row_json, at FROM dirty
-		WHERE run = $1 AND (shard, seq, ordinal) > ($2, $3, $4) ORDER BY shard, seq, ordinal LIMIT $5`,
+		WHERE run = $1 AND (shard, seq, ordinal) > ($2, $3, $4)
+		AND seq <= (SELECT sh.seq FROM shard sh WHERE sh.run = dirty.run AND sh.id = dirty.shard)
+		ORDER BY shard, seq, ordinal LIMIT $5`,
 		run, after.Shard, after.Seq, after.Ordinal, limit)
 	if err != nil {
 		return nil, err

@@ -118,6 +118,14 @@ func testDirty(t *testing.T, f *fixture) {
 		}
 		return got
 	}
+	if early := list(store.DirtyCursor{}, 0); len(early) != 0 {
+		t.Errorf("%d dirty rows listed of commits that are not made", len(early))
+	}
+	for l, seq := range map[*store.Leased]int64{&a: 2, &b: 1} {
+		must(t, f.SaveCheckpoint(f.ctx, "k1", l.Lease.Epoch, connector.Checkpoint{Shard: l.Shard.ID, Seq: seq, Range: l.Shard.Range}))
+	}
+	// From an ordinal on: what a shard without order adds to its one commit.
+	must(t, f.AddDirty(f.ctx, "k1", a.Shard.ID, a.Lease.Epoch, 2, rows(250)[200:]))
 	all := list(store.DirtyCursor{}, 0)
 	if n, err := f.DirtyCount(f.ctx, "k1"); err != nil || n != 255 || len(all) != 255 {
 		t.Fatalf("%d rows counted, %d listed, %v; want 255", n, len(all), err)

@@ -205,12 +205,12 @@ func testRenew(t *testing.T, f *fixture) {
 func testFailure(t *testing.T, f *fixture) {
 	f.running(t, "k1", []store.Stream{stream("s")}, shardsOf("s", 1)...)
 	a := f.take(t, "a")
-	must(t, f.ReleaseShard(f.ctx, epochOf(a), store.Failure{Text: "source away", Code: "TOW-400", After: 20 * time.Millisecond}))
+	must(t, f.ReleaseShard(f.ctx, epochOf(a), store.Failure{Text: "source away", Code: "TOW-400", After: 400 * time.Millisecond}))
 	f.none(t, "it rests")
 	row, err := f.Shard(f.ctx, "k1", a.Shard.ID)
 	must(t, err)
 	want := store.Failing{Attempts: 1, Since: row.Failing.Since, Text: "source away", Code: "TOW-400"}
-	if row.Failing != want || row.Failing.Since == 0 || row.NotBefore < row.Failing.Since+20 || row.State != store.ShardPending {
+	if row.Failing != want || row.Failing.Since == 0 || row.NotBefore < row.Failing.Since+400 || row.State != store.ShardPending {
 		t.Errorf("failed shard: %+v", row)
 	}
 	f.past(t, row.NotBefore)
