@@ -91,6 +91,23 @@ func TestAnswerCut(t *testing.T) {
 	}
 }
 
+// The same when a run ends: what seals, counts and publishes is done again, with the same result.
+func TestLastAnswersCut(t *testing.T) {
+	t.Parallel()
+	for _, request := range []string{"/_settings", "/_refresh", "/_count", "/_aliases"} {
+		t.Run(request, func(t *testing.T) {
+			l := newLine(t, 6000)
+			w := l.begin(l.String())
+			w.reach(1000)
+			l.far.set(func() { l.far.dropping, l.far.drops = []byte(request), 2 })
+			l.complete(w)
+			if n := l.far.broke("drop"); n != 2 {
+				t.Errorf("%d answers were dropped, want 2", n)
+			}
+		})
+	}
+}
+
 func TestSourceStalls(t *testing.T) {
 	t.Parallel()
 	l := newLine(t, 20000)

@@ -1,6 +1,10 @@
 package faults
 
 import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/towpath/towpath/internal/store"
@@ -50,38 +54,71 @@ func TestSourceKilled(t *testing.T) {
 	})
 }
 
-// The same for the target.
-func TestTargetKilled(t *testing.T) {
+// The same for the target, with three runs at once because such a server starts slowly: one goes on by itself, one that bears
+// less pauses and is resumed, and one finds its index put back to what it was in the middle: the same index, with fewer of the
+// writes it had acknowledged.
+func TestTargetKilledAndRestored(t *testing.T) {
 	t.Parallel()
 	server := servers.Private(t, "elasticsearch8")
-	from := origin{servers.Need(t, "mariadb"), t}
+	from, to := origin{servers.Need(t, "mariadb"), t}, search{server.URL, t}
 	table := from.table(20000)
 	from.drop(table)
 	want := from.rows(table)
+	begin := func(index, settings string) *running {
+		t.Helper()
+		w := newRig(t).begin(jobText{source: from, table: table, target: to, index: index, settings: settings}.String())
+		w.reach(4000)
+		return w
+	}
+	restored := begin("restored", slow).pause()
+	patient, hasty := begin("patient", "group_rows: 500, shards: 4, rate: {rows: 3000}"), begin("hasty", slow+", outage: 2s")
+	server.Kill(t)
+	hasty.rest(store.Paused)
+	hasty.says("TOW-132", "away for longer than 2s: ")
+	hasty.resume(hasty.key).refuses(store.Paused, "TOW-500", "reach cluster: ")
+	data, backup := dataOf(t, server.Name), filepath.Join(t.TempDir(), "backup")
+	copyFolder(t, data, backup)
+	server.Start(t)
+	hasty = hasty.resume(hasty.key).rest(store.Succeeded)
+	hasty.balance(20000, 0)
+	same(t, want, to.rows("hasty"))
+	patient.rest(store.Succeeded)
+	patient.undisturbed()
+	patient.balance(20000, 0)
+	same(t, want, to.rows("patient"))
 
-	t.Run("goes on", func(t *testing.T) {
-		from, to := origin{from.Server, t}, search{server.URL, t}
-		w := newRig(t).begin(jobText{source: from, table: table, target: to, index: "people", settings: slow}.String())
-		w.reach(4000)
-		server.Kill(t)
-		server.Start(t)
-		w.rest(store.Succeeded)
-		w.undisturbed()
-		w.balance(20000, 0)
-		same(t, want, to.rows("people"))
-	})
-	t.Run("away for too long", func(t *testing.T) {
-		from, to := origin{from.Server, t}, search{server.URL, t}
-		r := newRig(t)
-		w := r.begin(jobText{source: from, table: table, target: to, index: "others", settings: slow + ", outage: 2s"}.String())
-		w.reach(4000)
-		server.Kill(t)
-		w.rest(store.Paused)
-		w.says("TOW-132", "away for longer than 2s: ")
-		r.resume(w.key).refuses(store.Paused, "TOW-500", "reach cluster: ")
-		server.Start(t)
-		w = r.resume(w.key).rest(store.Succeeded)
-		w.balance(20000, 0)
-		same(t, want, to.rows("others"))
-	})
+	restored = restored.resume(restored.key)
+	restored.reach(10000)
+	restored.pause()
+	server.Kill(t)
+	if err := os.RemoveAll(data); err != nil {
+		t.Fatal(err)
+	}
+	copyFolder(t, backup, data)
+	server.Start(t)
+	restored = restored.resume(restored.key)
+	<-restored.ended
+	if restored.run.State == store.Succeeded || !strings.HasPrefix(restored.said(), "TOW-508 ") || !strings.Contains(restored.said(), "acknowledged before") {
+		t.Errorf("run is %s and says %q, want TOW-508", restored.run.State, restored.said())
+	}
+	if status, _ := to.ask("GET", "/restored", ""); status != 404 {
+		t.Errorf("the restored index was published: status %d", status)
+	}
+}
+
+// dataOf finds the data folder of a private server: it lies in a folder of the test's own.
+func dataOf(t *testing.T, name string) string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(filepath.Dir(t.TempDir()), "*", name, "data"))
+	if err != nil || len(found) != 1 {
+		t.Fatalf("data folders of %s: %q, %v", name, found, err)
+	}
+	return found[0]
+}
+
+func copyFolder(t *testing.T, from, to string) {
+	t.Helper()
+	if out, err := exec.CommandContext(t.Context(), "cp", "-a", from, to).CombinedOutput(); err != nil {
+		t.Fatalf("copy %s: %v: %s", from, err, out)
+	}
 }

@@ -1,10 +1,6 @@
 package faults
 
 import (
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/towpath/towpath/internal/store"
@@ -58,61 +54,6 @@ func TestIndexReplacedWhilePaused(t *testing.T) {
 				t.Errorf("the index was made again: status %d", status)
 			}
 		})
-	}
-}
-
-// The target's disk is put back to a state from the middle of the run: the same index, with fewer of the writes it had
-// acknowledged.
-func TestIndexRestoredToAnOlderState(t *testing.T) {
-	t.Parallel()
-	from := origin{servers.Need(t, "mariadb"), t}
-	table := from.table(20000)
-	from.drop(table)
-	server := servers.Private(t, "elasticsearch8")
-	to := search{server.URL, t}
-	data := dataOf(t, server.Name)
-	r := newRig(t)
-	w := r.begin(jobText{source: from, table: table, target: to, index: "people", settings: slow}.String())
-	w.reach(4000)
-	w.pause()
-	server.Stop(t)
-	backup := filepath.Join(t.TempDir(), "backup")
-	copyFolder(t, data, backup)
-	server.Start(t)
-	w = r.resume(w.key)
-	w.reach(10000)
-	w.pause()
-	server.Stop(t)
-	if err := os.RemoveAll(data); err != nil {
-		t.Fatal(err)
-	}
-	copyFolder(t, backup, data)
-	server.Start(t)
-	to.must("GET", "/_cluster/health/people__tw_"+w.key+"?wait_for_status=yellow&timeout=60s", "")
-	w = r.resume(w.key)
-	<-w.ended
-	if w.run.State == store.Succeeded || !strings.HasPrefix(w.said(), "TOW-508 ") || !strings.Contains(w.said(), "acknowledged before") {
-		t.Errorf("run is %s and says %q, want TOW-508", w.run.State, w.said())
-	}
-	if status, _ := to.ask("GET", "/people", ""); status != 404 {
-		t.Errorf("the restored index was published: status %d", status)
-	}
-}
-
-// dataOf finds the data folder of a private server: it lies in a folder of the test's own.
-func dataOf(t *testing.T, name string) string {
-	t.Helper()
-	found, err := filepath.Glob(filepath.Join(filepath.Dir(t.TempDir()), "*", name, "data"))
-	if err != nil || len(found) != 1 {
-		t.Fatalf("data folders of %s: %q, %v", name, found, err)
-	}
-	return found[0]
-}
-
-func copyFolder(t *testing.T, from, to string) {
-	t.Helper()
-	if out, err := exec.CommandContext(t.Context(), "cp", "-a", from, to).CombinedOutput(); err != nil {
-		t.Fatalf("copy %s: %v: %s", from, err, out)
 	}
 }
 
