@@ -24,7 +24,7 @@ const patience = time.Minute
 // registered as towpath by testscript.Main, and link a driver of database/sql called "sqlite". Scripts have these commands more:
 //
 //	code N towpath ARGS...     runs the program, which must exit with N
-//	sql FILE STATEMENT...      runs SQL in a database file; rows are the stdout of the next command
+//	sql FILE STATEMENT...      runs SQL, or @FILE with SQL, in a database file; rows are the stdout of the next command
 //	await STATE [ROWS]         waits for a run in that state that has read so many rows; its key is in $RUN
 //	lock FILE                  holds the exclusive lock of a database file until the script ends
 //	nowhere TEXT               fails when a file below $WORK, or what the last command wrote, has the text
@@ -64,6 +64,9 @@ func query(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	defer db.Close()
 	for _, statement := range args[1:] {
+		if file, is := strings.CutPrefix(statement, "@"); is {
+			statement = ts.ReadFile(file)
+		}
 		rows, err := db.Query(statement)
 		ts.Check(err)
 		columns, err := rows.Columns()

@@ -131,11 +131,10 @@ type resumeCmd struct {
 // Run resumes a run.
 func (c *resumeCmd) Run(s *session) error {
 	return s.steer(func(ctx context.Context, svc *control.Service, screen *screen, known func(key string)) (store.Run, error) {
-		known(c.Key)
 		if run, _, plan, err := svc.Status(ctx, c.Key); err == nil && !run.State.Final() {
 			screen.begin("resuming run", c.Key, plan)
 		}
-		return svc.Resume(ctx, c.Key, control.ResumeOptions{Moved: c.Moved, Waiting: screen.waiting}, screen)
+		return svc.Resume(ctx, c.Key, control.ResumeOptions{Moved: c.Moved, Waiting: screen.waiting, Taken: func() { known(c.Key) }}, screen)
 	})
 }
 
