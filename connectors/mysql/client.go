@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"sync"
 	"time"
 
@@ -98,20 +99,43 @@ func (c *Client) give(s *session) {
 // abandon ends a session in the middle of a result. The server would notice a closed connection only when it next sends a
 // row, so it is also told to stop, for as long as nobody has to wait for it.
 func (c *Client) abandon(s *session) {
-	id := s.id
 	s.close()
-	<-c.slots
 	ctx, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
 	defer cancel()
-	k, err := c.take(ctx)
-	if err != nil {
-		return
+	k := c.idleAt(s)
+	if k == nil {
+		var err error
+		if k, err = c.dialer.openAt(ctx, s.address); err != nil {
+			<-c.slots
+			return
+		}
 	}
 	release := k.until(ctx)
-	// "No such thread" is the usual answer: it was quicker.
-	_ = k.exec(fmt.Sprintf("KILL %d", id))
+	if sameServer(k, s) {
+		// "No such thread" is the usual answer: it was quicker.
+		_ = k.exec(fmt.Sprintf("KILL %d", s.id))
+	}
 	release()
 	c.give(k)
+}
+
+// idleAt takes an unused session with the server of s out of the pool; nil: there is none. The caller holds a slot for it.
+func (c *Client) idleAt(s *session) *session {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	i := slices.IndexFunc(c.idle, func(k *session) bool { return sameServer(k, s) })
+	if i < 0 {
+		return nil
+	}
+	k := c.idle[i]
+	c.idle = slices.Delete(c.idle, i, i+1)
+	return k
+}
+
+// sameServer tells whether both sessions are with one server: numbers of connections mean nothing elsewhere, and one name can
+// stand for several servers.
+func sameServer(a, b *session) bool {
+	return a.address == b.address && a.conn.RemoteAddr().String() == b.conn.RemoteAddr().String()
 }
 
 // with runs f on a session that ends with ctx.

@@ -26,6 +26,7 @@ import (
 type session struct {
 	*wire
 	id      uint32 // the server's number of the connection, for KILL
+	address string // host:port of the server, as the options name it
 	maria   bool
 	version string
 	results string // character_set_results as set
@@ -144,7 +145,8 @@ func (d *dialer) openAt(ctx context.Context, address string) (*session, error) {
 		return nil, d.loginError(ctx, address, err)
 	}
 	guard.done()
-	s := &session{wire: newWire(c.Conn.Conn, time.Duration(d.options.ReadSeconds)*time.Second), id: c.GetConnectionID(), results: "utf8mb4"}
+	s := &session{wire: newWire(c.Conn.Conn, time.Duration(d.options.ReadSeconds)*time.Second), id: c.GetConnectionID(), address: address,
+		results: "utf8mb4"}
 	s.version = c.GetServerVersion()
 	if i := strings.IndexByte(s.version, 0); i >= 0 {
 		s.version = s.version[:i]
@@ -319,15 +321,14 @@ func (s *session) queryColumns(text string, columns []string, params ...param) (
 	}
 	defs, err := s.execute(st, params)
 	if err != nil {
-		if !s.broken {
-			_ = s.closeStatement(st)
-		}
+		s.drop(st)
 		return nil, err
 	}
 	var rows [][]cell
 	for len(defs) > 0 {
 		p, err := s.answer()
 		if err != nil {
+			s.drop(st)
 			return nil, err
 		}
 		if isEOF(p) {
@@ -344,6 +345,13 @@ func (s *session) queryColumns(text string, columns []string, params ...param) (
 		rows = append(rows, row)
 	}
 	return rows, s.closeStatement(st)
+}
+
+// drop gives back a statement that ended in an error; a broken session ends with all it has.
+func (s *session) drop(st *statement) {
+	if !s.broken {
+		_ = s.closeStatement(st)
+	}
 }
 
 func (s *session) ping() error {

@@ -120,8 +120,12 @@ func (p *pager) open() error {
 	}
 	p.session = s
 	release := s.until(p.ctx)
-	defer release()
-	return s.charset(p.results)
+	err = s.charset(p.results)
+	release()
+	if err != nil {
+		p.close()
+	}
+	return err
 }
 
 // close gives the session back; in the middle of a result it is ended.
@@ -134,7 +138,7 @@ func (p *pager) close() {
 	} else {
 		p.client.give(p.session)
 	}
-	p.session = nil
+	p.session, p.amid = nil, false
 }
 
 // statement is the text of the next statement and its parameters.
@@ -165,6 +169,11 @@ func (p *pager) page(began time.Time) (whole bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	defer func() {
+		if err != nil && !p.amid {
+			p.session.drop(st)
+		}
+	}()
 	if len(st.columns) == 0 {
 		return false, notARead(p.name)
 	}

@@ -323,6 +323,7 @@ func (b *borders) oneKey(s *session, text string, params []param) ([]connector.P
 	}
 	defs, err := s.execute(st, params)
 	if err != nil {
+		s.drop(st)
 		return nil, err
 	}
 	d := &decoder{bitmap: (len(defs) + 9) / 8, keys: make([][]byte, len(defs)), batch: &record.Batch{}}
@@ -334,6 +335,7 @@ func (b *borders) oneKey(s *session, text string, params []param) ([]connector.P
 	for {
 		p, err := s.answer()
 		if err != nil {
+			s.drop(st)
 			return nil, err
 		}
 		if isEOF(p) {
