@@ -73,6 +73,14 @@ func (s Suite) cancel(tb TB) {
 		ctx, stop := context.WithCancel(tb.Context())
 		var held []*record.Batch
 		var last error
+		for hold && len(held) < record.MinBudget/record.MaxBytes-1 { // what is left of the pool is one batch
+			b, err := pool.Get(ctx, x.schema)
+			if err != nil {
+				tb.Fatalf("get a batch: %v", err)
+			}
+			held = append(held, b)
+		}
+		spent := len(held)
 		within(tb, "read after its context ended", func() {
 			for c, err := range x.reader.Read(ctx, connector.Query{Shard: shard, Schema: x.schema, Batches: pool}) {
 				last = err
@@ -85,7 +93,7 @@ func (s Suite) cancel(tb TB) {
 				}
 				if !hold {
 					stop()
-				} else if len(held) == 1 { // the reader goes on until the pool is spent
+				} else if len(held) == spent+1 { // the reader goes on until the pool is spent
 					timer := time.AfterFunc(soon/4, stop)
 					defer timer.Stop()
 				}

@@ -14,6 +14,8 @@ import (
 type ResumeOptions struct {
 	// Moved accepts that source or target now answer with another identity: a server that was moved.
 	Moved bool
+	// Taken is told, when not nil, that the run is this process's from here on.
+	Taken func()
 	// Waiting is told, about once a second, how long the lease of a process elsewhere still has to run.
 	Waiting func(holder store.Owner, left time.Duration)
 }
@@ -25,8 +27,7 @@ func (s *Service) Resume(ctx context.Context, key string, o ResumeOptions, obs O
 		return run, err
 	}
 	if run.State.Final() {
-		return run, connector.Errorf(connector.Config, "TOW-142", "run %s is %s and cannot be resumed", key, run.State).
-			WithHint("Start another with: towpath run.")
+		return run, notResumable(run)
 	}
 	if run.PlanFormat == 0 {
 		return run, connector.Errorf(connector.Config, "TOW-143", "run %s ended before it was planned", key).WithHint("Start another with: towpath run.")
@@ -35,25 +36,67 @@ func (s *Service) Resume(ctx context.Context, key string, o ResumeOptions, obs O
 	if err != nil {
 		return run, err
 	}
-	plan, err := s.load(ctx, key)
-	if err == nil {
-		err = s.calm(ctx, key, obs)
-	}
-	if err != nil {
+	// What was wished of the run before is over; what is wished from here on holds.
+	if err := s.Store.SetWish(ctx, key, store.Wish{Kind: store.WishNone, Who: s.Who}); err != nil {
 		return s.rest(ctx, lease, err)
+	}
+	if o.Taken != nil {
+		o.Taken()
+	}
+	ctx, letGo := s.keep(ctx, lease)
+	defer letGo()
+	if run, err = s.calm(ctx, lease, obs); err != nil {
+		return s.rest(ctx, lease, err)
+	}
+	if run.State == store.Stopping { // its process died while it stopped
+		run, err = s.stopHere(ctx, lease, run, "")
+		return run, errors.Join(err, notResumable(run))
+	}
+	if run.State.Final() { // it ended while its lease was waited for
+		return s.rest(ctx, lease, notResumable(run))
+	}
+	plan, e, err := s.reopen(ctx, key, o.Moved)
+	if err != nil {
+		return s.rest(ctx, lease, errors.Join(err, s.lieDown(ctx, lease, run, err, obs)))
+	}
+	defer e.close()
+	return s.steer(ctx, lease, plan, e, obs)
+}
+
+func notResumable(run store.Run) error {
+	return connector.Errorf(connector.Config, "TOW-142", "run %s is %s and cannot be resumed", run.Key, run.State).
+		WithHint("Start another with: towpath run.")
+}
+
+// reopen loads a run's plan, opens both its sides, makes sure that they are the planned ones and claims the targets.
+func (s *Service) reopen(ctx context.Context, key string, moved bool) (*engine.Plan, ends, error) {
+	plan, err := s.load(ctx, key)
+	if err != nil {
+		return nil, ends{}, err
 	}
 	e, err := s.openBoth(ctx, plan.Job)
 	if err != nil {
-		return s.rest(ctx, lease, err)
+		return nil, e, err
 	}
-	defer e.close()
-	if err := sameServers(plan, e, o.Moved); err != nil {
-		return s.rest(ctx, lease, err)
+	if err = sameServers(plan, e, moved); err == nil {
+		err = s.claim(ctx, plan, e.target)
 	}
-	if err := errors.Join(s.claim(ctx, plan), s.Store.SetWish(ctx, key, store.Wish{Kind: store.WishNone, Who: s.Who})); err != nil {
-		return s.rest(ctx, lease, err)
+	if err != nil {
+		e.close()
 	}
-	return s.steer(ctx, lease, plan, e, obs)
+	return plan, e, err
+}
+
+// lieDown pauses a run that was running when its process died and that could not be taken up again.
+func (s *Service) lieDown(ctx context.Context, lease store.RunLease, run store.Run, cause error, obs Observer) error {
+	if run.State != store.Running {
+		return nil
+	}
+	c := store.Change{Why: cause.Error(), Code: codeOf(cause), Epoch: lease.Epoch}
+	if err := s.move(ctx, run.Key, store.Running, store.Pausing, c, obs); err != nil {
+		return err
+	}
+	return s.move(ctx, run.Key, store.Pausing, store.Paused, c, obs)
 }
 
 // takeLease takes the run lease: at once when its holder was a process of this machine that is gone, else when it has run out.
@@ -81,32 +124,26 @@ func (s *Service) takeLease(ctx context.Context, run store.Run, waiting func(sto
 	}
 }
 
-// calm brings a run that its process left in the middle to a state from which it can run again.
-func (s *Service) calm(ctx context.Context, key string, obs Observer) error {
-	run, err := s.Store.Run(ctx, key)
+// calm brings a run that its process left in the middle to a state from which it can run again, or be stopped; it returns the
+// run as it then is.
+func (s *Service) calm(ctx context.Context, lease store.RunLease, obs Observer) (store.Run, error) {
+	run, err := s.Store.Run(ctx, lease.Run)
 	if err != nil {
-		return err
+		return run, err
 	}
-	why := store.Change{Why: "its process is gone"}
 	path := map[store.State][]store.State{
 		store.Planning:  {store.Failed},
 		store.Verifying: {store.Pausing, store.Paused},
 		store.Finishing: {store.Pausing, store.Paused},
 		store.Pausing:   {store.Paused},
-		store.Stopping:  {store.Stopped},
 	}
-	for from := run.State; ; {
-		next := path[from]
-		if len(next) == 0 {
-			return nil
+	for _, to := range path[run.State] {
+		if err := s.move(ctx, run.Key, run.State, to, store.Change{Why: "its process is gone", Epoch: lease.Epoch}, obs); err != nil {
+			return run, err
 		}
-		for _, to := range next {
-			if err := s.move(ctx, key, from, to, why, obs); err != nil {
-				return err
-			}
-			from = to
-		}
+		run.State = to
 	}
+	return run, nil
 }
 
 // sameServers compares the servers' own ids with those of the plan.
@@ -119,121 +156,6 @@ func sameServers(plan *engine.Plan, e ends, moved bool) error {
 			return connector.Errorf(connector.Changed, "TOW-144", "the %s is another server: planned was %s, this is %s", side.name,
 				side.planned.Identity, side.found.Identity).
 				WithHint("If the same data was moved to this server, say so with: towpath resume %s --moved.", plan.Run)
-		}
-	}
-	return nil
-}
-
-// Pause asks whoever steers a run to pause it; when nobody does, it is done here and now.
-func (s *Service) Pause(ctx context.Context, key, why string) (store.Run, error) {
-	return s.wish(ctx, key, store.WishPause, why)
-}
-
-// Stop is Pause for a stop, which is final.
-func (s *Service) Stop(ctx context.Context, key, why string) (store.Run, error) {
-	return s.wish(ctx, key, store.WishStop, why)
-}
-
-// wish asks whoever steers a run to pause or stop it. When nobody does, it is done here and now.
-func (s *Service) wish(ctx context.Context, key string, kind store.Kind, why string) (store.Run, error) {
-	run, err := s.Store.Run(ctx, key)
-	if err != nil {
-		return run, err
-	}
-	switch {
-	case kind == store.WishPause && run.State == store.Paused, kind == store.WishStop && run.State == store.Stopped:
-		return run, nil
-	case run.State.Final():
-		return run, connector.Errorf(connector.Config, "TOW-145", "run %s is %s", key, run.State)
-	}
-	now, err := s.Store.Now(ctx)
-	if err != nil {
-		return run, err
-	}
-	if run.Owner.ID != "" && run.Until > now && !gone(run.Owner, s.Owner) {
-		err := s.Store.SetWish(ctx, key, store.Wish{Kind: kind, Who: s.Who, Why: why})
-		return run, err
-	}
-	if kind == store.WishPause {
-		if run.State == store.Failed {
-			return run, connector.Errorf(connector.Config, "TOW-145", "run %s is %s", key, run.State)
-		}
-		return s.settle(ctx, run)
-	}
-	return s.end(ctx, run, why)
-}
-
-// settle pauses a run whose process is gone.
-func (s *Service) settle(ctx context.Context, run store.Run) (store.Run, error) {
-	lease, err := s.takeLease(ctx, run, nil)
-	if err != nil {
-		return run, err
-	}
-	if err = s.calm(ctx, run.Key, nil); err == nil {
-		if run, err = s.Store.Run(ctx, run.Key); err == nil && run.State == store.Running {
-			err = s.move(ctx, run.Key, store.Running, store.Pausing, store.Change{}, nil)
-			if err == nil {
-				err = s.move(ctx, run.Key, store.Pausing, store.Paused, store.Change{}, nil)
-			}
-		}
-	}
-	return s.rest(ctx, lease, err)
-}
-
-// end stops a run that nobody steers and removes what it made.
-func (s *Service) end(ctx context.Context, run store.Run, why string) (store.Run, error) {
-	lease, err := s.takeLease(ctx, run, nil)
-	if err != nil {
-		return run, err
-	}
-	if err := s.calm(ctx, run.Key, nil); err != nil {
-		return s.rest(ctx, lease, err)
-	}
-	if run, err = s.Store.Run(ctx, run.Key); err != nil || run.State.Final() {
-		return s.rest(ctx, lease, err)
-	}
-	if run.PlanFormat == 0 {
-		return s.rest(ctx, lease, s.move(ctx, run.Key, run.State, store.Stopped, store.Change{Why: why}, nil))
-	}
-	plan, err := s.load(ctx, run.Key)
-	if err != nil {
-		return s.rest(ctx, lease, err)
-	}
-	e, err := s.openBoth(ctx, plan.Job)
-	if err != nil {
-		return s.rest(ctx, lease, err)
-	}
-	defer e.close()
-	h := &helm{Service: s, lease: lease, plan: plan, ends: e, state: run.State}
-	defer h.close()
-	if err := h.drop(ctx); err != nil {
-		return s.rest(ctx, lease, err)
-	}
-	return s.rest(ctx, lease, h.stop(ctx, store.Change{Why: why}))
-}
-
-// drop opens the writers of the streams that were prepared and not published, so that stop can remove what they made.
-func (h *helm) drop(ctx context.Context) error {
-	for i := range h.plan.Streams {
-		s := &stream{StreamPlan: &h.plan.Streams[i]}
-		prepared, err := h.step(ctx, "prepare "+s.ID, nil)
-		if err != nil {
-			return err
-		}
-		published, err := h.step(ctx, "publish "+s.ID, nil)
-		if err != nil {
-			return err
-		}
-		if prepared == store.StepNew || published == store.StepDone {
-			continue
-		}
-		h.streams = append(h.streams, s)
-		if s.writer, err = h.ends.target.Write(ctx, h.ends.target.Client, s.Sink); err != nil {
-			return err
-		}
-		err = s.writer.Prepare(ctx, s.Target, prepared != store.StepDone, func(connector.Checkpoint) error { return nil })
-		if err != nil && connector.ClassOf(err) != connector.Changed {
-			return err
 		}
 	}
 	return nil

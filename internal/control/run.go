@@ -31,6 +31,8 @@ func (s *Service) Run(ctx context.Context, j *job.Job, obs Observer, made func(k
 	if err != nil {
 		return store.Run{}, err
 	}
+	ctx, letGo := s.keep(ctx, lease)
+	defer letGo()
 	crashpoint.At("", crashpoint.Planned)
 	plan, shards, err := s.plan(ctx, lease.Run, j, e)
 	if err == nil {
@@ -38,12 +40,9 @@ func (s *Service) Run(ctx context.Context, j *job.Job, obs Observer, made func(k
 	}
 	crashpoint.At("", crashpoint.Elsewhere)
 	if err == nil {
-		err = s.claim(ctx, plan)
+		err = s.claim(ctx, plan, e.target)
 	}
 	if err != nil {
-		if refused, ok := errors.AsType[*engine.Refused](err); ok { // nothing was begun: the run leaves no trace but its history
-			return s.giveUp(lease, store.Planning, refused, obs)
-		}
 		return s.giveUp(lease, store.Planning, err, obs)
 	}
 	if made != nil {
@@ -72,9 +71,9 @@ func limitsOf(j *job.Job) store.Limits {
 }
 
 // claim makes the run the only one that writes its targets.
-func (s *Service) claim(ctx context.Context, plan *engine.Plan) error {
+func (s *Service) claim(ctx context.Context, plan *engine.Plan, target engine.End) error {
 	for _, st := range plan.Streams {
-		if err := s.Store.ClaimTarget(ctx, plan.Run, plan.Target.Identity, st.Sink.Dataset); err != nil {
+		if err := s.Store.ClaimTarget(ctx, plan.Run, plan.Target.Identity, target.Canonical(st.Sink.Dataset)); err != nil {
 			return err
 		}
 	}
@@ -86,7 +85,7 @@ func (s *Service) giveUp(lease store.RunLease, from store.State, cause error, ob
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	code := codeOf(cause)
-	err := s.move(ctx, lease.Run, from, store.Failed, store.Change{Why: cause.Error(), Code: code}, obs)
+	err := s.move(ctx, lease.Run, from, store.Failed, store.Change{Why: cause.Error(), Code: code, Epoch: lease.Epoch}, obs)
 	return s.rest(ctx, lease, errors.Join(cause, err))
 }
 
@@ -94,7 +93,12 @@ func (s *Service) giveUp(lease store.RunLease, from store.State, cause error, ob
 //
 // Invariant 8: a paused run holds no connection, no transaction, no worker and no timer.
 func (s *Service) rest(ctx context.Context, lease store.RunLease, cause error) (store.Run, error) {
-	err := errors.Join(s.Store.ReleaseTargets(ctx, lease.Run), s.Store.ReleaseRun(ctx, lease))
+	if ctx.Err() != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+	}
+	err := errors.Join(s.Store.ReleaseTargets(ctx, lease), s.Store.ReleaseRun(ctx, lease))
 	run, readErr := s.Store.Run(ctx, lease.Run)
 	return run, errors.Join(cause, err, readErr)
 }

@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/towpath/towpath/connector"
@@ -27,33 +28,25 @@ type helm struct {
 // stream is a stream of the plan, open.
 type stream struct {
 	*engine.StreamPlan
-	reader    connector.Reader
-	writer    connector.Writer
-	published bool // nothing is left to do
+	reader     connector.Reader
+	writer     connector.Writer
+	publishing bool // the swap was begun by an earlier attempt: all that comes before it is done
+	published  bool // nothing is left to do
 }
 
-// steer takes a run whose plan is stored, and whose lease and claims are held, to where it rests.
+// steer takes a run whose plan is stored to where it rests. Its lease and claims are held, and ctx ends when the lease is lost.
 func (s *Service) steer(ctx context.Context, lease store.RunLease, plan *engine.Plan, e ends, obs Observer) (store.Run, error) {
 	run, err := s.Store.Run(ctx, lease.Run)
 	if err != nil {
 		return run, err
 	}
 	h := &helm{Service: s, lease: lease, plan: plan, ends: e, obs: obs, state: run.State, brake: local.NewBrake()}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	kept := make(chan struct{})
-	go func() {
-		defer close(kept)
-		h.keep(ctx, cancel)
-	}()
 	err = h.work(ctx)
 	if cause := context.Cause(ctx); connector.ClassOf(cause) == connector.Fenced {
 		err = cause // another process has the run: it is not ours to move any more
 	} else {
 		err = h.end(ctx, err)
 	}
-	cancel(nil)
-	<-kept
 	h.close()
 	if connector.ClassOf(err) == connector.Fenced {
 		return run, err
@@ -63,28 +56,38 @@ func (s *Service) steer(ctx context.Context, lease store.RunLease, plan *engine.
 	return s.rest(restCtx, h.lease, err)
 }
 
-// keep renews the run lease until ctx ends; a lease that is lost ends ctx.
-func (h *helm) keep(ctx context.Context, cancel context.CancelCauseFunc) {
-	ticker := time.NewTicker(h.Lease / 3)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
+// keep renews a run lease until letGo is called. The context it returns ends with class Fenced when the lease is lost.
+func (s *Service) keep(ctx context.Context, lease store.RunLease) (kept context.Context, letGo func()) {
+	kept, cancel := context.WithCancelCause(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		ticker := time.NewTicker(s.Lease / 3)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-kept.Done():
+				return
+			case <-ticker.C:
+			}
+			_, err := s.Store.RenewRun(kept, lease, s.Lease)
+			if connector.ClassOf(err) == connector.Fenced {
+				cancel(err)
+				return
+			}
+			if err != nil && kept.Err() == nil {
+				s.Log.Warn("run lease not renewed", "run", lease.Run, "error", err)
+			}
 		}
-		_, err := h.Store.RenewRun(ctx, h.lease, h.Service.Lease)
-		if connector.ClassOf(err) == connector.Fenced {
-			cancel(err)
-			return
-		}
-		if err != nil && ctx.Err() == nil {
-			h.Log.Warn("run lease not renewed", "run", h.lease.Run, "error", err)
-		}
+	}()
+	return kept, func() {
+		cancel(nil)
+		<-done
 	}
 }
 
 func (h *helm) move(ctx context.Context, to store.State, c store.Change) error {
+	c.Epoch = h.lease.Epoch
 	err := h.Service.move(ctx, h.lease.Run, h.state, to, c, h.obs)
 	if err == nil {
 		h.state = to
@@ -95,10 +98,7 @@ func (h *helm) move(ctx context.Context, to store.State, c store.Change) error {
 // work prepares the targets, copies, verifies and finishes. It returns nil when the run succeeded, a *local.Halt when it was
 // halted, and else why it failed.
 func (h *helm) work(ctx context.Context) error {
-	if err := h.open(ctx); err != nil {
-		return err
-	}
-	if err := h.prepare(ctx); err != nil {
+	if err := h.ready(ctx); err != nil {
 		return err
 	}
 	if h.state != store.Running {
@@ -147,12 +147,16 @@ func (h *helm) end(worked context.Context, err error) error {
 		defer cancel()
 		h.finish(ctx, connector.Park)
 	}
+	if h.state == store.Stopping { // it is wished for good, whatever else went wrong
+		return errors.Join(ignoreHalt(err), h.stop(ctx, store.Change{}))
+	}
 	var halt *local.Halt
-	if !errors.As(err, &halt) {
+	if resting := h.state == store.Paused || h.state == store.Failed; resting && !(errors.As(err, &halt) && halt.Kind == store.WishStop) {
+		park() // it had not begun to run again
+		return ignoreWish(err)
+	}
+	if !errors.As(err, &halt) || h.state == store.Planning {
 		park()
-		if h.state == store.Paused || h.state == store.Failed { // it had not begun to run again
-			return err
-		}
 		return errors.Join(err, h.move(ctx, store.Failed, store.Change{Why: err.Error(), Code: codeOf(err)}))
 	}
 	change := h.changeOf(ctx, halt)
@@ -188,13 +192,35 @@ func (h *helm) stop(ctx context.Context, c store.Change) error {
 	}
 	dropCtx, cancel := context.WithTimeout(ctx, leaveTime)
 	defer cancel()
-	err := h.finish(dropCtx, connector.Drop)
+	if err := h.finish(dropCtx, connector.Drop); err != nil {
+		c.Why = join(c.Why, "what it staged may be left ("+err.Error()+"): towpath clean shows and removes it")
+	}
 	for _, s := range h.streams {
-		if c.Why == "" {
-			c.Why = s.Target.Remain
+		if s.published {
+			c.Why = join(c.Why, s.Sink.Dataset+" was replaced already.")
+		} else if !strings.Contains(c.Why, s.Target.Remain) {
+			c.Why = join(c.Why, s.Target.Remain)
 		}
 	}
-	return errors.Join(err, h.move(ctx, store.Stopped, c))
+	return h.move(ctx, store.Stopped, c)
+}
+
+func join(a, b string) string { return strings.TrimSpace(a + " " + b) }
+
+// ignoreHalt returns nil for what is only the way in which work is halted.
+func ignoreHalt(err error) error {
+	if _, ok := errors.AsType[*local.Halt](err); ok {
+		return nil
+	}
+	return err
+}
+
+// ignoreWish returns nil for a halt that a person wished for, and why the run had to halt for another.
+func ignoreWish(err error) error {
+	if halt, ok := errors.AsType[*local.Halt](err); ok {
+		return halt.Err
+	}
+	return err
 }
 
 // finish takes the streams that are not published through a phase. A parked or dropped run rests even where its target does

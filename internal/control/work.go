@@ -16,6 +16,22 @@ import (
 	"github.com/towpath/towpath/record"
 )
 
+// ready opens readers and writers and prepares the targets. A run that ran before waits for a server that is away.
+func (h *helm) ready(ctx context.Context) error {
+	do := func() error {
+		h.close()
+		h.streams = nil
+		if err := h.open(ctx); err != nil {
+			return err
+		}
+		return h.prepare(ctx)
+	}
+	if h.state == store.Planning {
+		return do()
+	}
+	return h.patiently(ctx, do)
+}
+
 // open makes readers and writers and compares declared schemas with the plan's.
 //
 // Invariant 2: a run goes on only by the schema it was planned with.
@@ -52,6 +68,7 @@ func (h *helm) prepare(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		s.publishing = published == store.StepBegun
 		if s.published = published == store.StepDone; s.published {
 			continue
 		}
@@ -65,7 +82,7 @@ func (h *helm) prepare(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if published == store.StepNew && s.Target.Remembers() {
+		if !s.publishing && s.Target.Remembers() {
 			if err := h.remember(ctx, s, remembered); err != nil {
 				return err
 			}
@@ -129,7 +146,7 @@ func (h *helm) copy(ctx context.Context) error {
 	}
 	settings := h.plan.Job.Settings
 	h.flow = engine.NewFlow(settings.Dirty, before, func(reason error) { h.brake.Pull(&local.Halt{Kind: store.WishPause, Err: reason}) })
-	work := local.Work{Run: h.lease.Run, Pipes: map[string]*engine.Pipe{}, Flow: h.flow, BatchRows: settings.GroupRows,
+	work := local.Work{Run: h.lease.Run, Epoch: h.lease.Epoch, Pipes: map[string]*engine.Pipe{}, Flow: h.flow, BatchRows: settings.GroupRows,
 		Memory: cmp.Or(int64(settings.Memory), defaultMemory), Outage: cmp.Or(time.Duration(settings.Outage), defaultOutage)}
 	for _, s := range h.streams {
 		if s.published {
@@ -145,7 +162,7 @@ func (h *helm) copy(ctx context.Context) error {
 	watched := make(chan error, 1)
 	watchCtx, stop := context.WithCancel(ctx)
 	go func() { watched <- h.watch(ctx, watchCtx.Done()) }()
-	executor := &local.Executor{Store: h.Store, Log: h.Log, Worker: h.Owner.ID, TTL: h.Service.Lease}
+	executor := &local.Executor{Store: h.Store, Log: h.Log, Worker: h.Owner.ID, TTL: h.Service.Lease, Clean: h.Clean}
 	halt, err := executor.Run(ctx, work, h.brake)
 	stop()
 	err = errors.Join(err, <-watched)
@@ -202,8 +219,11 @@ func (h *helm) verify(ctx context.Context) error {
 		counts[p.Stream] = p.Counts
 	}
 	for _, s := range h.streams {
-		if s.published {
+		if s.published || s.publishing {
 			continue
+		}
+		if err := h.wait(ctx, 0); err != nil {
+			return err
 		}
 		c := counts[s.ID]
 		if s.Sink.Mode == connector.Replace && c.Written == 0 && s.Target.Rows != 0 && s.Target.Exists && !h.plan.Job.Settings.AllowEmptyReplace {
@@ -251,6 +271,9 @@ func (h *helm) publish(ctx context.Context) error {
 	for _, s := range h.streams {
 		if s.published {
 			continue
+		}
+		if err := h.wait(ctx, 0); err != nil {
+			return err
 		}
 		err := h.patiently(ctx, func() error {
 			_, err := h.step(ctx, "publish "+s.ID, func(store.StepState) error {

@@ -26,6 +26,14 @@ type End struct {
 	Client connector.Client
 }
 
+// Canonical returns a dataset's name in the form in which two names of one dataset are alike.
+func (e End) Canonical(dataset string) string {
+	if e.Fold == nil {
+		return dataset
+	}
+	return e.Fold(dataset)
+}
+
 // Planner makes plans.
 type Planner struct {
 	Source, Target End
@@ -52,10 +60,10 @@ func (p *Planner) Make(ctx context.Context, run string, j *job.Job) (*Plan, []co
 		if s == nil {
 			continue
 		}
-		if before, taken := targets[s.Sink.Dataset]; taken {
+		if before, taken := targets[p.Target.Canonical(s.Sink.Dataset)]; taken {
 			refused.add(at+".target", "TOW-120", "streams[%d] writes %s as well", before, s.Sink.Dataset)
 		}
-		targets[s.Sink.Dataset] = i
+		targets[p.Target.Canonical(s.Sink.Dataset)] = i
 		plan.Streams = append(plan.Streams, *s)
 		shards = append(shards, cut...)
 	}
@@ -102,7 +110,7 @@ func (p *Planner) stream(ctx context.Context, run string, j *job.Job, i int, ref
 	if s.Sink.Dataset == "" {
 		s.Sink.Dataset = js.Source
 	}
-	if p.Source.Connector.Name == p.Target.Connector.Name && p.Source.Identity == p.Target.Identity && js.Source == s.Sink.Dataset {
+	if p.Source.Connector.Name == p.Target.Connector.Name && p.Source.Identity == p.Target.Identity && p.Target.Canonical(js.Source) == p.Target.Canonical(s.Sink.Dataset) {
 		refused.add(at, string(record.Self), "source and target are the same dataset %s of the same server", js.Source)
 		return nil, nil, nil
 	}

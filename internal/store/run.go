@@ -69,7 +69,10 @@ type Event struct {
 }
 
 // Change says who changes a state and why.
-type Change struct{ Who, Why, Code string }
+type Change struct {
+	Who, Why, Code string
+	Epoch          int64 // of the run lease, which must be the newest; 0: nobody's in particular
+}
 
 // Filter selects runs.
 type Filter struct {
@@ -163,7 +166,7 @@ func (s *Store) Runs(ctx context.Context, f Filter) ([]Run, error) {
 }
 
 // Transition moves a run from one state to another and returns the event that says so; both become durable together. A run
-// that is not in from is left alone: an error that wraps *StateError.
+// that is not in from is left alone: an error that wraps *StateError. A lease that is not the newest: class Fenced, TOW-213.
 func (s *Store) Transition(ctx context.Context, key string, from, to State, c Change) (Event, error) {
 	e := Event{Run: key, From: from, To: to, Who: c.Who, Why: c.Why, Code: c.Code}
 	err := s.change(ctx, fmt.Sprintf("move run %s to %s", key, to), func(t *tx) error {
@@ -171,8 +174,13 @@ func (s *Store) Transition(ctx context.Context, key string, from, to State, c Ch
 		err := t.row(ctx, `UPDATE run SET state = $3, reason = $4, code = $5, event = event + 1,
 			started = CASE WHEN started = 0 AND $3 = 'running' THEN $6 ELSE started END,
 			ended = CASE WHEN $3 IN ('succeeded', 'stopped', 'failed') THEN $6 ELSE 0 END
-			WHERE run_key = $1 AND state = $2 RETURNING event`, key, from, to, c.Why, c.Code, t.now).Scan(&e.Number)
+			WHERE run_key = $1 AND state = $2 AND ($7 = 0 OR epoch = $7) RETURNING event`, key, from, to, c.Why, c.Code, t.now, c.Epoch).Scan(&e.Number)
 		if errors.Is(err, sql.ErrNoRows) {
+			if c.Epoch != 0 {
+				if err := t.checkRun(ctx, key, c.Epoch); err != nil {
+					return err
+				}
+			}
 			return t.staleState(ctx, s, key, from, to)
 		}
 		if err != nil {

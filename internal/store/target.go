@@ -29,10 +29,10 @@ func (s *Store) ClaimTarget(ctx context.Context, run, identity, dataset string) 
 	})
 }
 
-// ReleaseTargets gives up all claims of a run.
-func (s *Store) ReleaseTargets(ctx context.Context, run string) error {
-	return s.change(ctx, "release targets of run "+run, func(t *tx) error {
-		_, err := t.exec(ctx, "UPDATE target SET claim = '' WHERE claim = $1", run)
+// ReleaseTargets gives up all claims of a run; a holder whose lease went to another gives up nothing.
+func (s *Store) ReleaseTargets(ctx context.Context, l RunLease) error {
+	return s.change(ctx, "release targets of run "+l.Run, func(t *tx) error {
+		_, err := t.exec(ctx, "UPDATE target SET claim = '' WHERE claim = $1 AND EXISTS (SELECT 1 FROM run WHERE run_key = $1 AND epoch = $2)", l.Run, l.Epoch)
 		return err
 	})
 }

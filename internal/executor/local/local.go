@@ -21,13 +21,15 @@ const tick = 250 * time.Millisecond
 type Executor struct {
 	Store  *store.Store
 	Log    *slog.Logger
-	Worker string        // this process's name in leases
-	TTL    time.Duration // of shard leases
+	Worker string                   // this process's name in leases
+	TTL    time.Duration            // of shard leases
+	Clean  func(text string) string // takes secrets out of what is kept
 }
 
 // Work is a run as the executor sees it.
 type Work struct {
 	Run       string
+	Epoch     int64                   // of the run lease
 	Pipes     map[string]*engine.Pipe // by stream
 	Flow      *engine.Flow
 	BatchRows int   // rows of a batch at most; 0: record.MaxRows
@@ -77,6 +79,7 @@ type runner struct {
 	revision int64          // of the wishes heeded
 	renewed  time.Time
 	failed   error
+	troubled time.Time // since when the control database refuses; zero: it does not
 }
 
 // attempt is a shard at work.
@@ -98,9 +101,7 @@ func (r *runner) loop(ctx context.Context) (*Halt, error) {
 	r.renewed = time.Now()
 	for {
 		done, err := r.staff(ctx)
-		if err != nil {
-			r.fail(err)
-		}
+		r.bear(err)
 		if len(r.attempts) == 0 && (done || r.failed != nil || r.brake.ctx.Err() != nil || ctx.Err() != nil) {
 			break
 		}
@@ -108,9 +109,7 @@ func (r *runner) loop(ctx context.Context) (*Halt, error) {
 		case res := <-r.results:
 			r.settle(ctx, res)
 		case <-ticker.C:
-			if err := r.tend(ctx); err != nil {
-				r.fail(err)
-			}
+			r.bear(r.tend(ctx))
 		}
 	}
 	switch halt := r.brake.Halt(); {
@@ -121,6 +120,29 @@ func (r *runner) loop(ctx context.Context) (*Halt, error) {
 	default:
 		return halt, nil
 	}
+}
+
+// bear takes an error of the control database: one that passes is borne as long as an outage may last, a full disk pauses the
+// run, and all others end its work.
+func (r *runner) bear(err error) {
+	if err == nil {
+		r.troubled = time.Time{}
+		return
+	}
+	switch connector.ClassOf(err) {
+	case connector.Retry, connector.Busy:
+		if r.troubled.IsZero() {
+			r.troubled = time.Now()
+		}
+		if time.Since(r.troubled) < r.Outage {
+			r.Log.Warn("control database", "run", r.Work.Run, "error", err)
+			return
+		}
+	case connector.Full:
+		r.brake.Pull(&Halt{Kind: store.WishPause, Err: err})
+		return
+	}
+	r.fail(err)
 }
 
 // fail ends the run's work: what is at work commits its group and stops.
@@ -191,11 +213,12 @@ func (r *runner) settle(ctx context.Context, res result) {
 	}
 	switch class {
 	case connector.Fenced:
+		r.release(ctx, res.leased, time.Second, nil) // does nothing, unless only the target knows of a newer epoch
 	case connector.Retry, connector.Busy, connector.Lost, connector.Unknown:
 		r.again(ctx, res)
 	case connector.Full:
-		r.release(ctx, res.leased, 0, res.err)
 		r.brake.Pull(&Halt{Kind: store.WishPause, Err: res.err})
+		r.release(ctx, res.leased, 0, res.err)
 	default:
 		r.release(ctx, res.leased, 0, res.err)
 		r.fail(res.err)
@@ -205,14 +228,14 @@ func (r *runner) settle(ctx context.Context, res result) {
 func (r *runner) release(ctx context.Context, leased store.Leased, after time.Duration, cause error) {
 	f := store.Failure{After: after}
 	if cause != nil {
-		f.Text = cause.Error()
+		f.Text = r.Clean(cause.Error())
 		if e, ok := errors.AsType[*connector.Error](cause); ok {
 			f.Code = e.Code
 		}
 	}
 	err := r.Store.ReleaseShard(ctx, store.ShardEpoch{Run: r.Work.Run, Shard: leased.Shard.ID, Epoch: leased.Lease.Epoch}, f)
-	if err != nil {
-		r.fail(errors.Join(cause, err))
+	if err != nil { // its lease runs out by itself
+		r.bear(err)
 	}
 }
 
@@ -223,6 +246,9 @@ func (r *runner) heed(ctx context.Context) error {
 		return err
 	}
 	w := wishes[r.Work.Run]
+	if w.Epoch != r.Epoch {
+		return connector.Errorf(connector.Fenced, "TOW-213", "another process steers run %s", r.Work.Run)
+	}
 	if w.Revision == r.revision {
 		return nil
 	}

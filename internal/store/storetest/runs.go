@@ -225,7 +225,7 @@ func testTakeOver(t *testing.T, f *fixture) {
 }
 
 func testClaims(t *testing.T, f *fixture) {
-	f.running(t, "k1", nil)
+	lease := f.running(t, "k1", nil)
 	f.running(t, "k2", nil)
 	claim := func(run, dataset string) error { return f.ClaimTarget(f.ctx, run, "server-1", dataset) }
 	must(t, claim("k1", "orders"))
@@ -237,8 +237,14 @@ func testClaims(t *testing.T, f *fixture) {
 	}
 	must(t, claim("k2", "items"))
 	must(t, f.ClaimTarget(f.ctx, "k2", "server-2", "orders"))
-	must(t, f.ReleaseTargets(f.ctx, "k1"))
+	former := lease
+	former.Epoch--
+	must(t, f.ReleaseTargets(f.ctx, former))
+	wantClass(t, claim("k2", "orders"), connector.Busy, "TOW-214") // who lost the run gives up nothing of it
+	must(t, f.ReleaseTargets(f.ctx, lease))
 	must(t, claim("k2", "orders"))
+	_, err = f.Transition(f.ctx, "k2", store.Running, store.Failed, store.Change{Epoch: 99})
+	wantClass(t, err, connector.Fenced, "TOW-213")
 	f.move(t, "k2", store.Running, store.Stopped)
 	must(t, claim("k1", "orders"))
 }
