@@ -26,6 +26,8 @@ type decodeColumn struct {
 	width  int  // bytes of a number
 	signed bool // of the number as the server sends it
 	key    int  // 1-based place in the key; 0: not part of it
+
+	foreign bool // text that foreignText selects: notText may be in front
 }
 
 // decoder decodes rows of one statement into batches of one schema.
@@ -91,11 +93,18 @@ func (d *decoder) mark(c *decodeColumn, code record.Code, raw []byte) {
 // markedBytes is how much of a value too large is kept.
 const markedBytes = 64 << 10
 
+// kept is the part of a value too large that its mark holds.
+func kept(b []byte) []byte {
+	n := min(len(b), markedBytes)
+	return b[:n:n]
+}
+
 // bind returns the function that decodes what the server sends as def into the field.
 func bind(f *record.Field, def columnDef) (decodeColumn, bool) {
 	c := decodeColumn{field: f, width: intWidth(def.Type), signed: def.Flags&flagUnsigned == 0}
 	isInt := c.width > 0 && def.Type != wireFloat && def.Type != wireDouble
 	text := c.width == 0 && !temporal(def.Type)
+	fits := def.Decimals > mostFraction || int(def.Decimals) <= f.Type.Precision
 	ok := false
 	switch f.Type.Kind {
 	case record.Int:
@@ -116,9 +125,9 @@ func bind(f *record.Field, def columnDef) (decodeColumn, bool) {
 	case record.Date:
 		c.decode, ok = decodeDate, def.Type == wireDate
 	case record.Datetime, record.Instant:
-		c.decode, ok = decodeDatetime, temporal(def.Type) && def.Type != wireTime && f.Type.Form() == record.FormInt64
+		c.decode, ok = decodeDatetime, temporal(def.Type) && def.Type != wireTime && f.Type.Form() == record.FormInt64 && fits
 	case record.Time:
-		c.decode, ok = decodeTime, def.Type == wireTime
+		c.decode, ok = decodeTime, def.Type == wireTime && fits
 	case record.UUID:
 		c.decode, ok = decodeUUID, text
 	case record.Geometry:
@@ -129,6 +138,15 @@ func bind(f *record.Field, def columnDef) (decodeColumn, bool) {
 		c.decode, ok = decodeText, text
 	}
 	return c, ok
+}
+
+// inCharset tells whether the bytes of a column are text in the charset that its definition names; JSON of its own type is always UTF-8.
+func inCharset(f *record.Field, def columnDef) bool {
+	switch f.Type.Kind {
+	case record.Text, record.Enum, record.Set, record.JSON:
+		return def.Type != wireJSON
+	}
+	return false
 }
 
 func temporal(typ byte) bool {
@@ -267,7 +285,7 @@ func decodeBytes(d *decoder, c *decodeColumn, p []byte, at int) int {
 		return -1
 	}
 	if len(b) > d.maxCell {
-		d.mark(c, record.TooBig, b[:markedBytes:markedBytes])
+		d.mark(c, record.TooBig, kept(b))
 		return next
 	}
 	c.vector.AppendBytes(b)
@@ -280,12 +298,12 @@ func decodeText(d *decoder, c *decodeColumn, p []byte, at int) int {
 		return -1
 	}
 	if len(b) > d.maxCell {
-		d.mark(c, record.TooBig, b[:markedBytes:markedBytes])
+		d.mark(c, record.TooBig, kept(b))
 		return next
 	}
 	if !ascii(b) && !utf8.Valid(b) {
 		// foreignText says so of a value in another charset: its own bytes follow.
-		if b[0] == notText {
+		if c.foreign && b[0] == notText {
 			b = b[1:]
 		}
 		d.mark(c, record.UTF8, b)
@@ -357,7 +375,7 @@ func decodeGeometry(d *decoder, c *decodeColumn, p []byte, at int) int {
 		return -1
 	}
 	if len(b) > d.maxCell {
-		d.mark(c, record.TooBig, b[:markedBytes:markedBytes])
+		d.mark(c, record.TooBig, kept(b))
 		return next
 	}
 	if len(b) < 9 {

@@ -1,6 +1,7 @@
 package mysql
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
@@ -57,7 +58,8 @@ func goldenCases() []goldenCase {
 		{"time(0)", columnDef{Type: wireTime}, "00", "00:00:00"},
 		{"text", text, "04f09fa680", "🦀"},
 		{"text", text, "0361ff62", "UTF8:a\xffb"},
-		{"text", text, "03ffd6d0", "UTF8:\xd6\xd0"},
+		{"text", text, "03ffd6d0", "UTF8:\xff\xd6\xd0"},
+		{"text(9)", text, "03ffd6d0", "UTF8:\xd6\xd0"}, // foreign, see TestGoldenRows
 		{"text", text, "00", ""},
 		{"text", text, "fc0300616263", "abc"},
 		{"text", text, "fd030000616263", "abc"},
@@ -92,7 +94,7 @@ func TestGoldenRows(t *testing.T) {
 		if !ok {
 			t.Fatalf("%s is not bound to %+v", g.typ, g.def)
 		}
-		c.index = i
+		c.index, c.foreign = i, g.typ == "text(9)"
 		d.columns = append(d.columns, c)
 	}
 	for i := range d.columns {
@@ -143,6 +145,10 @@ func TestBindRefusesOtherTypes(t *testing.T) {
 		{"decimal(10,2)", columnDef{Type: wireDouble}},
 		{"float64", columnDef{Type: wireDecimal}},
 		{"bool", columnDef{Type: wireTiny}},
+		{"datetime(0)", columnDef{Type: wireDatetime, Decimals: 6}},
+		{"datetime(3)", columnDef{Type: wireTimestamp, Decimals: 4}},
+		{"instant(0)", columnDef{Type: wireTimestamp, Decimals: 1}},
+		{"time(3)", columnDef{Type: wireTime, Decimals: 6}},
 	} {
 		typ, err := record.ParseType(c.typ)
 		if err != nil {
@@ -150,6 +156,40 @@ func TestBindRefusesOtherTypes(t *testing.T) {
 		}
 		if _, ok := bind(&record.Field{Type: typ}, c.def); ok {
 			t.Errorf("%s is bound to wire type %d", c.typ, c.def.Type)
+		}
+	}
+}
+
+// TestLargeCellsBelowTheKeptPart: of a value too large no more is kept than it has, whatever follows it in the row.
+func TestLargeCellsBelowTheKeptPart(t *testing.T) {
+	t.Parallel()
+	for _, typ := range []string{"text", "bytes", "geometry"} {
+		of, err := record.ParseType(typ)
+		if err != nil {
+			t.Fatal(err)
+		}
+		schema := &record.Schema{Fields: []record.Field{{Name: "a", Type: of}, {Name: "b", Type: record.Type{Kind: record.Bytes}}}}
+		for _, behind := range []int{0, 1000, markedBytes} {
+			d := &decoder{maxCell: 1024, bitmap: 1}
+			for i, def := range []columnDef{{Type: wireBlob}, {Type: wireBlob, Charset: charsetBinary}} {
+				c, ok := bind(&schema.Fields[i], def)
+				if !ok {
+					t.Fatalf("%s is not bound", typ)
+				}
+				c.index = i
+				d.columns = append(d.columns, c)
+			}
+			b := record.NewBatch(schema)
+			d.attach(b)
+			p := appendLenenc([]byte{0, 0}, 1025)
+			p = append(p, bytes.Repeat([]byte("a"), 1025)...)
+			p = append(appendLenenc(p, uint64(behind)), bytes.Repeat([]byte("b"), behind)...)
+			if err := d.row(slices.Clip(p)); err != nil {
+				t.Fatal(err)
+			}
+			if got := rowsOf(b)[0][0]; got != "TOOBIG:"+strings.Repeat("a", 1025) {
+				t.Errorf("%s before %d bytes: got %d bytes kept, want 1025", typ, behind, len(got)-len("TOOBIG:"))
+			}
 		}
 	}
 }
@@ -331,7 +371,8 @@ func TestParseType(t *testing.T) {
 		{columnDef{Type: wireVarString, Length: 80, Charset: 45}, "text(20)"},
 		{columnDef{Type: wireBlob, Length: 65535, Charset: 63}, "bytes(65535)"},
 		{columnDef{Type: wireDatetime, Decimals: 3}, "datetime(3)"},
-		{columnDef{Type: wireDatetime, Decimals: 39}, "datetime(0)"},
+		{columnDef{Type: wireDatetime, Decimals: 39}, "datetime(6)"},
+		{columnDef{Type: wireTime, Decimals: 31}, "time(6)"},
 	} {
 		if got := ofDefinition(c.def).String(); got != c.want {
 			t.Errorf("%+v: got %s, want %s", c.def, got, c.want)

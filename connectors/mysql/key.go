@@ -62,10 +62,15 @@ func readExpression(c *column) string {
 	switch {
 	case sentAsUTF8(c.Charset):
 		return q
-	case c.Charset == "latin1" || c.Type.Kind != record.Text:
+	case !marksForeign(c):
 		return "CONVERT(" + q + " USING utf8mb4)" // each byte of latin1 is a character
 	}
 	return foreignText(q, c.Charset)
+}
+
+// marksForeign tells whether readExpression is foreignText.
+func marksForeign(c *column) bool {
+	return c.Type.Kind == record.Text && !sentAsUTF8(c.Charset) && c.Charset != "latin1"
 }
 
 // foreignText converts, and where the conversion loses a character sends the stored bytes behind notText. A character that

@@ -305,6 +305,17 @@ func (p *pager) keyDefs() []columnDef {
 	return defs
 }
 
+// sent tells whether a column is foreignText, and refuses text that does not come as the UTF-8 that it was when the reader looked.
+func (p *pager) sent(f *record.Field, def columnDef) (foreign bool, err error) {
+	if c := p.column(f.Name); p.table != nil && c != nil && marksForeign(c) {
+		return true, nil
+	}
+	if inCharset(f, def) && !isUTF8(def.Charset) {
+		return false, changed("column %q of %s comes in another charset than when the read began", f.Name, p.name)
+	}
+	return false, nil
+}
+
 // bind makes the decoder for what the server sends.
 func (p *pager) bind(defs []columnDef) error {
 	fields := p.query.Schema.Fields
@@ -318,6 +329,7 @@ func (p *pager) bind(defs []columnDef) error {
 			}
 		}
 	}
+	var err error
 	d := decoder{bitmap: (len(defs) + 9) / 8, maxCell: int(p.options.MaxCellBytes), keys: make([][]byte, len(p.keyAt))}
 	for i, def := range defs {
 		c := skipper(def)
@@ -327,6 +339,9 @@ func (p *pager) bind(defs []columnDef) error {
 				return changed("column %q of %s comes as another type than the planned %s", fields[i].Name, p.name, fields[i].Type)
 			}
 			c.index = i
+			if c.foreign, err = p.sent(&fields[i], def); err != nil {
+				return err
+			}
 		}
 		if at := slices.Index(p.keyAt, i); at >= 0 && p.rng.Part == sqltable.Keyed {
 			c.key = at + 1

@@ -100,16 +100,24 @@ func (r *reader) queryColumns(s *session, text string) ([]columnDef, error) {
 // onlyUTF8 tells whether all text of a result is stored as UTF-8, by the numbers of its collations.
 func onlyUTF8(defs []columnDef) bool {
 	return !slices.ContainsFunc(defs, func(d columnDef) bool {
-		id := d.Charset & 1023 // MariaDB's collations without padding are 1024 above those with
-		switch {
-		case intWidth(d.Type) > 0 || temporal(d.Type) || d.Charset == charsetBinary:
-		case id == 11 || id == 65 || id == 33 || id == 83 || id == 76 || id == 45 || id == 46: // ascii, utf8mb3, utf8mb4
-		case d.Charset >= 192 && d.Charset <= 247 && d.Charset != 223: // utf8mb3 and utf8mb4 of MySQL 5.7
-		case !(d.Charset >= 255 && d.Charset <= 323): // utf8mb4 of MySQL 8
-			return true
-		}
-		return false
+		return intWidth(d.Type) == 0 && !temporal(d.Type) && d.Charset != charsetBinary && !isUTF8(d.Charset)
 	})
+}
+
+// isUTF8 tells whether a collation is of ascii, utf8mb3 or utf8mb4.
+func isUTF8(id uint16) bool {
+	switch {
+	case id >= 2048:
+		return id < 2560 // MariaDB's UCA 14: utf8mb3, from 2304 on utf8mb4; behind them UCS-2, UTF-16 and UTF-32
+	case id >= 1024:
+		id -= 1024 // MariaDB's collations without padding are 1024 above those with
+	}
+	switch id {
+	case 11, 65, 33, 45, 46, 76, 83:
+		return true
+	}
+	// The sorted ones of both servers, MySQL 8's utf8mb4 from 255 on, MariaDB's own from 576 on.
+	return id >= 192 && id <= 247 || id >= 255 && id <= 323 || id >= 576 && id <= 578 || id >= 608 && id <= 610
 }
 
 // rangeMarker stands in an own SELECT where the predicate of a shard goes.

@@ -244,6 +244,46 @@ func TestRowsWhileTheTableChanges(t *testing.T) {
 	}
 }
 
+// TestColumnsChangedDuringTheRun: what the planned schema would cut, or take for other characters, is refused.
+func TestColumnsChangedDuringTheRun(t *testing.T) {
+	t.Parallel()
+	j := newJudge(t)
+	c := j.client(nil)
+	for i, cc := range []struct{ before, after, value string }{
+		{"DATETIME", "DATETIME(6)", "'2026-01-02 03:04:05.678'"},
+		{"TIMESTAMP(2) NULL", "TIMESTAMP(3) NULL", "'2026-01-02 03:04:05.678'"},
+		{"TIME(3)", "TIME(6)", "'01:02:03.123456'"},
+		{"VARCHAR(20) CHARACTER SET utf8mb4", "VARCHAR(20) CHARACTER SET latin1", "CONCAT(CHAR(0xC3 USING latin1), CHAR(0xA9 USING latin1))"},
+		{"TEXT CHARACTER SET utf8mb3", "TEXT CHARACTER SET gbk", "'中'"},
+		{"ENUM('é') CHARACTER SET utf8mb4", "ENUM('é') CHARACTER SET latin1", "'é'"},
+		{"VARCHAR(20) CHARACTER SET utf8mb4", "VARBINARY(20)", "'é'"},
+	} {
+		name := fmt.Sprintf("t%d", i)
+		j.execf("CREATE TABLE %s (n INT PRIMARY KEY, v %s)", name, cc.before)
+		table := j.reader(c, connector.Source{Dataset: name})
+		query := j.reader(c, connector.Source{Query: "SELECT n, v FROM " + j.db + "." + name})
+		j.execf("ALTER TABLE %s MODIFY v %s", name, cc.after)
+		j.execf("INSERT INTO %s VALUES (1, %s)", name, cc.value)
+		for of, r := range map[string]connector.Reader{"table": table, "query": query} {
+			if rows, _, err := shardRows(t.Context(), r, connector.Shard{}, nil); connector.ClassOf(err) != connector.Changed {
+				t.Errorf("%s from %s to %s: got %q, %v, want class changed", of, cc.before, cc.after, rows, err)
+			}
+		}
+	}
+	// What loses nothing goes on.
+	for i, cc := range [][2]string{{"DATETIME(6)", "DATETIME(3)"}, {"VARCHAR(20) CHARACTER SET utf8mb3", "VARCHAR(20) CHARACTER SET utf8mb4 COLLATE utf8mb4_uca1400_nopad_as_cs"},
+		{"VARCHAR(20) CHARACTER SET latin1", "VARCHAR(20) CHARACTER SET utf8mb4"}, {"VARCHAR(20) CHARACTER SET gbk", "VARCHAR(20) CHARACTER SET utf16"}} {
+		name := fmt.Sprintf("s%d", i)
+		j.execf("CREATE TABLE %s (n INT PRIMARY KEY, v %s)", name, cc[0])
+		r := j.reader(c, connector.Source{Dataset: name})
+		j.execf("ALTER TABLE %s MODIFY v %s", name, cc[1])
+		j.execf("INSERT INTO %s VALUES (1, '2026-01-02')", name)
+		if rows, _, err := shardRows(t.Context(), r, connector.Shard{}, nil); err != nil || len(rows) != 1 || !strings.HasPrefix(rows[0][1], "2026-01-02") {
+			t.Errorf("from %s to %s: got %q, %v", cc[0], cc[1], rows, err)
+		}
+	}
+}
+
 // TestLargeRows: rows beyond the protocol's 16 MB packets are read, and one beyond a batch's size is a batch of its own.
 func TestLargeRows(t *testing.T) {
 	t.Parallel()

@@ -201,15 +201,15 @@ func unescape(c byte) byte {
 	return c
 }
 
+// mostFraction is how many digits a fraction of seconds has at most.
+const mostFraction = 6
+
 // ofDefinition returns the logical type of a result column of which only the protocol's metadata is known: that of an own
 // SELECT, sent in utf8mb4.
 func ofDefinition(d columnDef) record.Type {
 	unsigned := d.Flags&flagUnsigned != 0
 	bits := map[byte]int{wireTiny: 8, wireShort: 16, wireInt24: 24, wireLong: 32, wireLongLong: 64}[d.Type]
-	fraction := 0
-	if d.Decimals <= 6 {
-		fraction = int(d.Decimals)
-	}
+	fraction := min(int(d.Decimals), mostFraction) // 31 and 39 say that it is known with each value only
 	switch {
 	case bits > 0:
 		return integer(bits)(typeText{unsigned: unsigned})
