@@ -148,7 +148,7 @@ func (h *helm) end(worked context.Context, err error) error {
 		h.finish(ctx, connector.Park)
 	}
 	if h.state == store.Stopping { // it is wished for good, whatever else went wrong
-		return errors.Join(ignoreHalt(err), h.stop(ctx, store.Change{}))
+		return errors.Join(ignoreHalt(err), h.stop(ctx, h.changeOf(ctx, &local.Halt{Kind: store.WishStop})))
 	}
 	var halt *local.Halt
 	if resting := h.state == store.Paused || h.state == store.Failed; resting && !(errors.As(err, &halt) && halt.Kind == store.WishStop) {
