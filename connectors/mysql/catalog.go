@@ -167,7 +167,7 @@ var exactCharsets = []string{"utf8mb4", "utf8mb3", "utf8", "latin1", "latin2", "
 func orderable(c *column, first bool) bool {
 	switch c.Type.Kind {
 	case record.Text:
-		return slices.Contains(exactCharsets, c.Charset)
+		return slices.Contains(exactCharsets, c.Charset) && !(c.Type.Fixed && unpadded(c.Collation))
 	case record.Enum, record.Set:
 		return !first
 	case record.Geometry, record.JSON:
@@ -176,6 +176,12 @@ func orderable(c *column, first bool) bool {
 		return c.dataType == "inet4" || c.dataType == "inet6"
 	}
 	return true
+}
+
+// unpadded tells whether a collation compares trailing blanks. The index holds CHAR filled up with blanks and is in the order of
+// that, while comparisons take the value without them: 'a\x01' is before 'a' in the one and behind it in the other.
+func unpadded(collation string) bool {
+	return strings.Contains(collation, "_nopad_") || strings.Contains(collation, "_0900_")
 }
 
 // readIndex chooses the index by whose order the table is read: the primary key, else the unique index with the fewest

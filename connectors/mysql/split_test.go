@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/record"
 )
 
 // keyCase is a table by whose key shards are cut.
@@ -49,6 +50,9 @@ func keyCases() []keyCase {
 		{"utf8mb3", "k VARCHAR(20) CHARACTER SET utf8mb3 COLLATE utf8mb3_bin PRIMARY KEY", slices.DeleteFunc(slices.Clone(plain), func(s string) bool { return strings.Contains(s, "🦀") }), connector.Exact},
 		{"latin1 swedish_ci", "k VARCHAR(20) CHARACTER SET latin1 PRIMARY KEY", slices.DeleteFunc(slices.Clone(latin), func(s string) bool { return slices.Contains([]string{"('A ')", "('á')"}, s) }), connector.Exact},
 		{"latin1 bin, char", "k CHAR(10) CHARACTER SET latin1 COLLATE latin1_bin PRIMARY KEY", latin, connector.Exact},
+		{"char nopad is no key of ours", "k CHAR(5) COLLATE utf8mb4_general_nopad_ci PRIMARY KEY", []string{"('a')", "('b')", "('a\x01')", "('')", "('\x01')"}, connector.None},
+		{"char nopad behind", "a INT, k CHAR(5) CHARACTER SET latin1 COLLATE latin1_nopad_bin, PRIMARY KEY (a, k)", []string{"(1, 'a')", "(1, 'a\x01')", "(1, '')", "(1, '\x01')"}, connector.None},
+		{"char with padding", "k CHAR(5) COLLATE utf8mb4_general_ci PRIMARY KEY", []string{"('a')", "('b')", "('a\x01')", "('')", "('\x01')"}, connector.Exact},
 		{"utf16", "k VARCHAR(20) CHARACTER SET utf16 COLLATE utf16_bin PRIMARY KEY", plain, connector.Exact},
 		{"gbk is no key of ours", "k VARCHAR(20) CHARACTER SET gbk PRIMARY KEY", []string{"('a')", "('中')"}, connector.None},
 		{"varbinary", "k VARBINARY(8) PRIMARY KEY", []string{"(X'')", "(X'00')", "(X'0000')", "(X'FF')", "(X'FF00')", "(X'809F8041FE10')", "('a')", "('A')", "('a ')", "(X'5C27')"}, connector.Exact},
@@ -279,5 +283,28 @@ func TestPlanningEnds(t *testing.T) {
 	got, shards := j.everything(r, 7)
 	if diff := difference(got, j.sorted("t")); diff != "" || len(shards) != 1 {
 		t.Errorf("got %d shards: %s", len(shards), diff)
+	}
+}
+
+// TestCharWithoutPaddingIsNoKey: MySQL 8 has such collations under other names than MariaDB.
+func TestCharWithoutPaddingIsNoKey(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		fixed     bool
+		collation string
+		want      bool
+	}{
+		{true, "utf8mb4_0900_ai_ci", false},
+		{true, "utf8mb4_ja_0900_as_cs", false},
+		{true, "utf8mb4_uca1400_nopad_as_cs", false},
+		{true, "utf8mb4_nopad_bin", false},
+		{true, "utf8mb4_bin", true},
+		{false, "utf8mb4_0900_ai_ci", true},
+		{false, "utf8mb4_nopad_bin", true},
+	} {
+		col := &column{Field: record.Field{Type: record.Type{Kind: record.Text, Length: 5, Fixed: c.fixed}, Charset: "utf8mb4", Collation: c.collation}}
+		if got := orderable(col, true); got != c.want {
+			t.Errorf("%s, fixed %v: got %v, want %v", c.collation, c.fixed, got, c.want)
+		}
 	}
 }
