@@ -39,7 +39,7 @@ var (
 	sessionSettings = []string{
 		"SET NAMES utf8mb4",
 		"SET time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', autocommit = 1, " +
-			"sql_auto_is_null = 0, sql_big_selects = 1, net_write_timeout = 3600, lock_wait_timeout = 60",
+			"sql_auto_is_null = 0, sql_big_selects = 1, net_write_timeout = 3600, lock_wait_timeout = 60, max_error_count = 65535",
 		"SET sql_select_limit = 18446744073709551615",
 		"SET SESSION TRANSACTION READ ONLY",
 	}

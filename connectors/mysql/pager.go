@@ -249,14 +249,24 @@ func (p *pager) row(packet []byte) error {
 // distinct refuses a key of an own SELECT that two neighbours share: behind the first, the second could not be found again.
 func (p *pager) distinct() error {
 	p.previous, p.scratch = p.scratch, p.previous[:0]
-	for _, k := range p.decoder.keys {
-		p.scratch = append(p.scratch, k...)
+	for i, k := range p.decoder.keys {
+		p.scratch = append(p.scratch, p.compared(i, k)...)
 	}
 	if !bytes.Equal(p.previous, p.scratch) {
 		return nil
 	}
 	return connector.Errorf(connector.Config, "TOW-439", "read %s: two rows have the same key", p.name).At("key").
 		WithHint("A query with %s needs a key that tells its rows apart.", rangeMarker)
+}
+
+// compared is what the server tells values of key column i apart by: text that is padded ends before its trailing blanks.
+func (p *pager) compared(i int, raw []byte) []byte {
+	if d := p.defs[p.keyAt[i]]; p.key[i].Type.Kind != record.Text || !slices.Contains(paddedBinary, d.Charset) {
+		return raw
+	}
+	text, _ := lenencBytes(raw, 0)
+	text = bytes.TrimRight(text, " ")
+	return append(appendLenenc(nil, uint64(len(text))), text...)
 }
 
 // flush hands the batch on with the position behind its last row.
@@ -345,6 +355,9 @@ func (p *pager) bind(defs []columnDef) error {
 		}
 		if at := slices.Index(p.keyAt, i); at >= 0 && p.rng.Part == sqltable.Keyed {
 			c.key = at + 1
+			if p.table == nil && p.key[at].Type.Kind == record.Text && !keepsApart(def) {
+				return changed("key column %q of %s is compared by another collation than when the read began", def.Name, p.name)
+			}
 		}
 		d.columns = append(d.columns, c)
 	}

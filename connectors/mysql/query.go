@@ -2,6 +2,7 @@ package mysql
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -16,7 +17,8 @@ var cutShort = []string{"1260", "1301", "1300", "1366", "1977", "3854"}
 
 // warned looks at the warnings of a finished statement. Expressions of tables are ours and answer for themselves.
 func (p *pager) warned(eof []byte) error {
-	if warningsOf(eof) == 0 || (p.table != nil && !p.table.view) {
+	count := warningsOf(eof)
+	if count == 0 || (p.table != nil && !p.table.view) {
 		return nil
 	}
 	rows, err := p.session.query("SHOW WARNINGS")
@@ -28,6 +30,11 @@ func (p *pager) warned(eof []byte) error {
 			return connector.Errorf(connector.Config, "TOW-429", "read %s: the server changed values of the result: %s (%s)", p.name, r[2].text, r[1].text).
 				WithHint("Write the query so that no value is cut, or raise the server's limit that the text names.")
 		}
+	}
+	// The count ends at 65535, which is also the most that the server keeps.
+	if count > len(rows) || count == math.MaxUint16 {
+		return connector.Errorf(connector.Config, "TOW-429", "read %s: the server warned more often than it can list, perhaps of values that it changed", p.name).
+			WithHint("Write the query so that it gives no warnings: SHOW WARNINGS lists them.")
 	}
 	return nil
 }
@@ -76,7 +83,7 @@ func (r *reader) describeQuery(s *session) error {
 	if r.schema, err = schemaOf(r.columns, r.source.Key, true); err != nil || !strings.Contains(r.query, rangeMarker) {
 		return err
 	}
-	return r.queryKey()
+	return r.queryKey(st)
 }
 
 // queryColumns prepares a statement for the sake of its columns.
@@ -141,16 +148,36 @@ func (r *reader) queryStatement(rng sqltable.Range) (string, []connector.Part) {
 }
 
 // queryKey makes the key of an own SELECT with a range marker from the job's key.
-func (r *reader) queryKey() error {
+func (r *reader) queryKey(defs []columnDef) error {
 	for _, at := range r.schema.Key() {
 		c := r.columns[at]
-		if k := c.Type.Kind; (k == record.Text && r.results != "NULL") || k == record.JSON || k == record.Geometry {
+		switch k := c.Type.Kind; {
+		case k == record.Text && (r.results != "NULL" || !keepsApart(defs[at])):
+			return connector.Errorf(connector.Config, "TOW-434", "column %q cannot be the key of a query: its text is not compared byte by byte", c.Name).At("key").
+				WithHint("Take a key of numbers, bytes, or text whose collation is binary (_bin).")
+		case k == record.JSON || k == record.Geometry:
 			return connector.Errorf(connector.Config, "TOW-434", "column %q cannot be the key of a query: %s", c.Name, c.Type).At("key")
 		}
 		r.key = append(r.key, c)
 		r.sel.Key = append(r.sel.Key, sqltable.Column{Name: c.Name, Quoted: quote(c.Name), Tag: keyTag(&c)})
 	}
 	return nil
+}
+
+// Binary collations of UTF-8: ascii_bin, utf8mb4_bin and utf8mb3_bin take trailing blanks for padding; MariaDB's ascii_nopad_bin,
+// utf8mb4_nopad_bin and utf8mb3_nopad_bin and MySQL's utf8mb4_0900_bin do not.
+var (
+	paddedBinary = []uint16{65, 46, 83}
+	exactBinary  = []uint16{1089, 1070, 1107, 309}
+)
+
+// keepsApart tells whether the server compares and orders text of a result column byte by byte. CHAR without padding is ordered
+// as if padded where an index gives the order; ENUM and SET are ordered by their numbers.
+func keepsApart(d columnDef) bool {
+	if d.Flags&(flagEnum|flagSet) != 0 {
+		return false
+	}
+	return slices.Contains(paddedBinary, d.Charset) || (slices.Contains(exactBinary, d.Charset) && d.Type != wireString)
 }
 
 func (r *reader) queryKeyAt() []int {

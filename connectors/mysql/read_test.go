@@ -343,7 +343,7 @@ func TestSessionSettings(t *testing.T) {
 	c := j.client(nil)
 	err := c.with(t.Context(), func(s *session) error {
 		got, err := s.query("SELECT @@time_zone, @@sql_mode, @@character_set_client, @@character_set_results, CAST(@@sql_select_limit AS CHAR), " +
-			"@@sql_auto_is_null, @@tx_read_only, @@net_write_timeout, CAST(@@max_statement_time AS CHAR)")
+			"@@sql_auto_is_null, @@tx_read_only, @@net_write_timeout, CAST(@@max_statement_time AS CHAR), @@max_error_count")
 		if err != nil {
 			return err
 		}
@@ -351,7 +351,7 @@ func TestSessionSettings(t *testing.T) {
 		for _, c := range got[0] {
 			texts = append(texts, c.text)
 		}
-		want := "+00:00|STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION|utf8mb4|utf8mb4|18446744073709551615|0|1|3600|0.000000"
+		want := "+00:00|STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION|utf8mb4|utf8mb4|18446744073709551615|0|1|3600|0.000000|65535"
 		if text := strings.Join(texts, "|"); text != want {
 			t.Errorf("\n got %s\nwant %s", text, want)
 		}
