@@ -49,8 +49,8 @@ func copyEnd(side, spec string, aliases map[string]Connection, read ReadURL) (En
 				WithHint("Characters like @, / and # in user names and passwords are written as %%40, %%2F and %%23.")
 		}
 		name, options, dataset, err := read(u)
-		if unknown, ok := errors.AsType[*connector.Error](err); ok && u.Opaque != "" && unknown.Code == "TOW-002" {
-			return e, "", noAlias(side, scheme, aliases)
+		if known, ok := errors.AsType[*connector.Error](err); err != nil && u.Opaque != "" && (!ok || known.Code == "TOW-002") {
+			return e, "", noAlias(side, scheme, aliases) // alias:dataset is more likely than the URL of no connector
 		}
 		if err != nil {
 			return e, "", fmt.Errorf("read %s: %w", side, err)
