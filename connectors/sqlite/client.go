@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
@@ -191,9 +192,21 @@ func (c *Client) count(ctx context.Context, dataset, where string) (int64, error
 	return n, nil
 }
 
-// Close closes the file. It waits for statements that were cut off between two rows.
+// closeTime is how long Close waits for statements that were cut off between two rows. What takes longer closes its own
+// connection when its row has come, and ends with the process at the latest.
+const closeTime = 2 * time.Second
+
+// Close closes the file. It waits for statements that were cut off between two rows, for closeTime at most.
 func (c *Client) Close() error {
-	c.behind.Wait()
+	settled := make(chan struct{})
+	go func() {
+		c.behind.Wait()
+		close(settled)
+	}()
+	select {
+	case <-settled:
+	case <-time.After(closeTime):
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var errs []error
