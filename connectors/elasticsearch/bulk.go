@@ -92,6 +92,9 @@ func newShardWriter(w *writer, s connector.Shard, l connector.Lease, st state) *
 		sw.opener = []byte(`{"index":{"_id":`)
 		sw.closer = []byte(`,"version":` + strconv.FormatInt(l.Stamp, 10) + `,"version_type":"external_gte"}}` + "\n")
 	}
+	if unfenced {
+		sw.closer = []byte("}}\n")
+	}
 	if !w.plan.Keyed {
 		sum := sha256.Sum256([]byte(l.Run + "\x00" + s.Stream + "\x00" + s.ID))
 		sw.prefix = append(base64.RawURLEncoding.AppendEncode(nil, sum[:15]), '.')
