@@ -38,11 +38,16 @@ type Wants struct {
 	Kills   int                // most of them a run; 0: 24
 	Points  []crashpoint.Point // that a run passes
 
-	// For zombie trials.
-	File    string                                                         // the target, when it is a file of dir that one process locks at a time
-	Change  func(ctx context.Context) error                                // changes rows of the source, so that what a frozen process holds is old; nil: nothing to change
-	Settled func(ctx context.Context, dir string) error                    // from here on the target may not change in any way; nil: Judge notices without
-	Refused func(ctx context.Context, dir string) (count int64, err error) // writes that the target has refused so far; nil: the process says so itself
+	// For zombie trials. Freeze is the point at which a shard stands that writes when it goes on. File is the target, when it is a file of
+	// the run's folder that one process locks at a time. Change changes rows of the source, so that what a frozen process holds is old.
+	// After Settled the target may not change in any way. Refusal is what a process says whose write the target refused; Refused counts
+	// such writes as the target does, nil: it does not.
+	Freeze  crashpoint.Point
+	File    string
+	Change  func(ctx context.Context) error
+	Settled func(ctx context.Context, dir string) error
+	Refusal string
+	Refused func(ctx context.Context, dir string) (int64, error)
 }
 
 // Tally is what kills or trials came to. It can be added up and stored.

@@ -53,7 +53,7 @@ func TestRunsSurvive(t *testing.T) {
 				t.Fatal(err)
 			}
 			for i := range c.trials {
-				tally, err := h.Trial(t.Context(), scene, i%2 == 1)
+				tally, err := h.Trial(t.Context(), scene, kill.Moment(2*i))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -86,7 +86,7 @@ func TestBrokenFenceIsFound(t *testing.T) {
 	scene := file(t, kill.Append)
 	var so kill.Tally
 	for so.Good() && so.Trials < most {
-		tally, err := h.Trial(t.Context(), scene, true)
+		tally, err := h.Trial(t.Context(), scene, kill.After)
 		if err != nil {
 			t.Fatal(err)
 		}

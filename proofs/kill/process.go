@@ -147,7 +147,13 @@ func (p *process) freeze() error {
 
 var errEnded = errors.New("the process has ended")
 
-func (p *process) wake() error { return p.cmd.Process.Signal(syscall.SIGCONT) }
+// wake lets a frozen process go on; one that has ended stays so.
+func (p *process) wake() error {
+	if err := p.cmd.Process.Signal(syscall.SIGCONT); !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	return nil
+}
 
 // stopped reports whether all threads of the process are stopped. Without /proc it believes the signal.
 func stopped(pid int) bool {

@@ -77,7 +77,8 @@ func (s *Search) Name() string { return "search-" + s.kind }
 
 // Wants is the same for every run.
 func (s *Search) Wants() Wants {
-	return Wants{Read: int64(s.rows), Dirty: s.dirty, Shards: 4, Commits: 100, Change: s.change, Settled: s.settle,
+	return Wants{Read: int64(s.rows), Dirty: s.dirty, Shards: 4, Commits: 100, Freeze: crashpoint.Reading, Change: s.change,
+		Refusal: "[require_alias] request flag", // the name under which the run wrote has gone Settled: s.settle,
 		Refused: func(ctx context.Context, _ string) (int64, error) { return s.index.refused(ctx) },
 		Points: []crashpoint.Point{crashpoint.Planned, crashpoint.Leased, crashpoint.Reading, crashpoint.Writing, crashpoint.Written,
 			crashpoint.Committing, crashpoint.Committed, crashpoint.Ended, crashpoint.Swapping}}

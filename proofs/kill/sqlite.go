@@ -104,7 +104,7 @@ func (f *File) Name() string { return "sqlite-" + f.kind }
 
 // Wants is the same for every run.
 func (f *File) Wants() Wants {
-	w := Wants{Read: int64(f.rows), Dirty: f.dirty, File: "target.db", Shards: 4, Commits: 100, Points: []crashpoint.Point{crashpoint.Planned, crashpoint.Leased,
+	w := Wants{Read: int64(f.rows), Dirty: f.dirty, Freeze: crashpoint.Writing, File: "target.db", Refusal: "has a newer owner than epoch", Shards: 4, Commits: 100, Points: []crashpoint.Point{crashpoint.Planned, crashpoint.Leased,
 		crashpoint.Reading, crashpoint.Writing, crashpoint.Stored, crashpoint.Written, crashpoint.Committing, crashpoint.Committed,
 		crashpoint.Ended, crashpoint.Swapping}}
 	if f.kind == Keyless { // one shard and one commit, which has dirty rows

@@ -12,21 +12,29 @@ import (
 	"github.com/towpath/towpath/internal/crashpoint"
 )
 
-// refusal is what a process says whose write was refused for a newer owner.
-const refusal = "has a newer owner than epoch"
-
 // shortLease makes others take over from a frozen process soon.
 const shortLease = "TOWPATH_LEASE=1s"
 
-// Trial freezes a process in the middle of a run, has another one take the run over, and wakes the first: while the second works,
-// or, late, when it has ended. It counts as tried when the woken process was seen to have a write refused.
-func (h *Harness) Trial(ctx context.Context, scene Scene, late bool) (Tally, error) {
+// Moment is when a frozen process is woken.
+type Moment int
+
+// The moments.
+const (
+	During Moment = iota // the second process copies
+	Before               // it has written all rows and is about to publish them
+	After                // it has ended
+	moments
+)
+
+// Trial freezes a process in the middle of a run, has another one take the run over, and wakes the first at the moment. It counts as
+// tried when the woken process was seen to have a write refused.
+func (h *Harness) Trial(ctx context.Context, scene Scene, when Moment) (Tally, error) {
 	t := Tally{Runs: 1, Trials: 1}
 	dir, err := h.folder(ctx, scene)
 	if err != nil {
 		return t, err
 	}
-	z := &trial{Harness: h, scene: scene, wants: scene.Wants(), dir: dir, late: late, tally: &t}
+	z := &trial{Harness: h, scene: scene, wants: scene.Wants(), dir: dir, when: when, tally: &t}
 	err = z.run(ctx)
 	for _, p := range []*process{z.first, z.second} {
 		if p != nil {
@@ -50,7 +58,7 @@ type trial struct {
 	scene         Scene
 	wants         Wants
 	dir, key      string
-	late          bool
+	when          Moment
 	tally         *Tally
 	first, second *process
 	refused       int64 // before the first process was woken
@@ -95,10 +103,23 @@ func (z *trial) run(ctx context.Context) (err error) {
 	return nil
 }
 
-// wake wakes the first process. Mostly the control database is locked by somebody for a moment: until the woken process hears from
-// there that the run is not its own any more, nothing but the target can keep it from writing.
+// wake wakes the first process and, once it had time to write, the second where that is frozen.
 func (z *trial) wake() error {
-	if z.Rand.IntN(4) == 0 {
+	err := z.wakeFirst()
+	if z.when == Before {
+		err = errors.Join(err, z.second.wake())
+	}
+	return err
+}
+
+// wakeFirst mostly keeps the control database locked for a moment: until the woken process hears from there that the run is not its own
+// any more, nothing but the target can keep it from writing.
+func (z *trial) wakeFirst() error {
+	held, err := isLocked(z.dir, ledgerFile)
+	if err != nil {
+		return err
+	}
+	if held && z.when == Before || z.when == During && z.Rand.IntN(4) == 0 {
 		return z.first.wake()
 	}
 	db, err := openFile(filepath.Join(z.dir, ledgerFile), "rw")
@@ -117,10 +138,10 @@ func (z *trial) wake() error {
 
 // begin starts the first process and waits until it is in the middle.
 func (z *trial) begin(ctx context.Context) (err error) {
-	if z.first, err = z.start(z.dir, crashpoint.Writing, []string{shortLease}, "run", "job.yaml"); err != nil {
+	if z.first, err = z.start(z.dir, z.wants.Freeze, []string{shortLease}, "run", "job.yaml"); err != nil {
 		return err
 	}
-	if !z.first.reach(patience, crashpoint.Writing) {
+	if !z.first.reach(patience, z.wants.Freeze) {
 		return errEnded
 	}
 	if z.key, err = z.newest(ctx, z.dir); err != nil {
@@ -131,7 +152,7 @@ func (z *trial) begin(ctx context.Context) (err error) {
 }
 
 // hold freezes the first process before a write of one of its shards. Frozen within a transaction it would keep everyone else from
-// going on; so it is let alone for some moments and tried again. Early, one that is open at the target is to be tried as well.
+// going on; so it is let alone for some moments and tried again. One that is open at the target is to be tried as well.
 func (z *trial) hold() error {
 	for range 2000 {
 		if err := z.first.freeze(); err != nil {
@@ -145,7 +166,7 @@ func (z *trial) hold() error {
 		if err != nil {
 			return err
 		}
-		if !ledger && (!target && slices.Contains(z.first.stands(), crashpoint.Writing) || target && !z.late && z.Rand.IntN(20) == 0) {
+		if !ledger && (!target && slices.Contains(z.first.stands(), z.wants.Freeze) || target && z.when == During && z.Rand.IntN(20) == 0) {
 			return nil
 		}
 		if err := z.first.wake(); err != nil {
@@ -187,32 +208,45 @@ func isLocked(dir, file string) (bool, error) {
 
 // takeOver has another process resume the run, and returns when the first one is to be woken.
 func (z *trial) takeOver(ctx context.Context) (err error) {
-	dwell := crashpoint.Elsewhere
-	if !z.late {
-		dwell = crashpoint.Writing // makes it last
-	}
+	dwell := [...]crashpoint.Point{During: crashpoint.Writing, Before: crashpoint.Swapping, After: crashpoint.Elsewhere}[z.when]
 	if z.second, err = z.start(z.dir, dwell, []string{shortLease}, "resume", z.key); err != nil {
 		return err
 	}
-	if !z.late {
+	switch z.when {
+	case During:
 		if err := z.taken(ctx); err != nil {
 			return err
 		}
 		z.second.wait(time.Duration(z.Rand.Int64N(int64(600 * time.Millisecond))))
 		return nil
+	case Before:
+		if !z.second.reach(patience, crashpoint.Swapping) {
+			return nil // it was too quick, and has ended
+		}
+		if err := z.second.freeze(); err != nil && !errors.Is(err, errEnded) {
+			return err
+		}
+	case After:
+		if !z.second.wait(patience) {
+			z.tally.fault("run %s is stuck while its former process is frozen", z.key)
+			return nil
+		}
 	}
-	if !z.second.wait(patience) {
-		z.tally.fault("run %s is stuck while its former process is frozen", z.key)
-		return nil
-	}
+	return z.settle(ctx)
+}
+
+// settle judges what stands at the target before the first process is woken: from here on nothing may change.
+func (z *trial) settle(ctx context.Context) error {
 	if z.wants.Settled == nil {
 		return nil
 	}
-	v, err := z.scene.Judge(ctx, z.dir)
-	if err != nil {
-		return err
+	if z.when == After {
+		v, err := z.scene.Judge(ctx, z.dir)
+		if err != nil {
+			return err
+		}
+		z.tally.Verdict.Add(v)
 	}
-	z.tally.Verdict.Add(v)
 	return z.wants.Settled(ctx, z.dir)
 }
 
@@ -232,21 +266,24 @@ func (z *trial) taken(ctx context.Context) error {
 
 // seen reports whether the woken process had a write refused.
 func (z *trial) seen(ctx context.Context) bool {
+	if strings.Contains(z.first.stderr.String(), z.wants.Refusal) {
+		return true
+	}
 	if z.wants.Refused == nil {
-		return strings.Contains(z.first.stderr.String(), refusal)
+		return false
 	}
 	n, err := z.wants.Refused(ctx, z.dir)
 	return err == nil && n > z.refused
 }
 
-// Trials makes trials, early and late in turn, until so holds tried of them that count, or most in all.
+// Trials makes trials, of all moments in turn, until so holds tried of them that count, or most in all.
 func (h *Harness) Trials(ctx context.Context, scene Scene, tried, most int, so *Tally, brake bool, save func() error) error {
 	for so.Tried < tried {
 		if so.Trials >= most {
 			so.fault("in only %d of %d trials the woken process tried a write", so.Tried, so.Trials)
 			return save()
 		}
-		t, err := h.Trial(ctx, scene, so.Trials%2 == 1)
+		t, err := h.Trial(ctx, scene, Moment(so.Trials)%moments)
 		so.Add(t)
 		if err := errors.Join(err, save()); err != nil {
 			return fmt.Errorf("%s: %w", scene.Name(), err)

@@ -205,8 +205,12 @@ func (r *runner) settle(ctx context.Context, res result) {
 		return
 	}
 	class := connector.ClassOf(res.err)
-	if class == connector.Fenced { // also when the run has gone to another process: what was refused is told
+	switch class { // also when the run has gone to another process: what was refused is told
+	case connector.Fenced:
 		r.Log.Warn("shard fenced: a newer owner has it", "run", r.Work.Run, "shard", id, "epoch", res.leased.Lease.Epoch, "error", res.err)
+	case connector.Retry, connector.Busy, connector.Lost, connector.Unknown: // told when it is tried again
+	default:
+		r.Log.Warn("shard failed", "run", r.Work.Run, "shard", id, "epoch", res.leased.Lease.Epoch, "error", res.err)
 	}
 	if ctx.Err() != nil {
 		return
