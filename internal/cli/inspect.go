@@ -35,9 +35,7 @@ type dirtyJSON struct {
 
 // Run lists or exports dirty rows.
 func (c *dirtyCmd) Run(s *session) error {
-	ctx, cancel := background()
-	defer cancel()
-	svc, done, err := s.service(ctx)
+	ctx, svc, done, err := s.begin()
 	if err != nil {
 		return err
 	}
@@ -140,13 +138,11 @@ type checkCmd struct {
 
 // Run checks a connection.
 func (c *checkCmd) Run(s *session) error {
-	ctx, cancel := background()
-	defer cancel()
 	e, _, err := s.endpoint(c.Connection)
 	if err != nil {
 		return err
 	}
-	svc, done, err := s.service(ctx)
+	ctx, svc, done, err := s.begin()
 	if err != nil {
 		return err
 	}
@@ -168,13 +164,11 @@ type discoverCmd struct {
 
 // Run lists datasets or shows a schema.
 func (c *discoverCmd) Run(s *session) error {
-	ctx, cancel := background()
-	defer cancel()
 	e, dataset, err := s.endpoint(c.Connection)
 	if err != nil {
 		return err
 	}
-	svc, done, err := s.service(ctx)
+	ctx, svc, done, err := s.begin()
 	if err != nil {
 		return err
 	}
@@ -297,13 +291,11 @@ type cleanCmd struct {
 
 // Run lists or removes leftovers.
 func (c *cleanCmd) Run(s *session) error {
-	ctx, cancel := background()
-	defer cancel()
 	e, _, err := s.endpoint(c.Connection)
 	if err != nil {
 		return err
 	}
-	svc, done, err := s.service(ctx)
+	ctx, svc, done, err := s.begin()
 	if err != nil {
 		return err
 	}

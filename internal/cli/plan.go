@@ -27,9 +27,7 @@ func (c *planCmd) Run(s *session) error {
 
 // plan shows the plan of a job, also one that refuses, as far as it was made.
 func (s *session) plan(j *job.Job) error {
-	ctx, cancel := background()
-	defer cancel()
-	svc, done, err := s.service(ctx)
+	ctx, svc, done, err := s.begin()
 	if err != nil {
 		return err
 	}

@@ -62,9 +62,7 @@ type runsCmd struct {
 
 // Run lists runs.
 func (c *runsCmd) Run(s *session) error {
-	ctx, cancel := background()
-	defer cancel()
-	svc, done, err := s.service(ctx)
+	ctx, svc, done, err := s.begin()
 	if err != nil {
 		return err
 	}
@@ -94,9 +92,7 @@ type statusCmd struct {
 
 // Run shows a run.
 func (c *statusCmd) Run(s *session) error {
-	ctx, cancel := background()
-	defer cancel()
-	svc, done, err := s.service(ctx)
+	ctx, svc, done, err := s.begin()
 	if err != nil {
 		return err
 	}
@@ -155,9 +151,7 @@ func (c *stopCmd) Run(s *session) error { return s.wish(c.Key, store.Stopped, c.
 
 // wish asks for a pause or stop and waits until the run rests.
 func (s *session) wish(key string, goal store.State, why string) error {
-	ctx, cancel := background()
-	defer cancel()
-	svc, done, err := s.service(ctx)
+	ctx, svc, done, err := s.begin()
 	if err != nil {
 		return err
 	}
@@ -205,9 +199,7 @@ func (c *limitsCmd) Run(s *session) error {
 	if c.Rows != nil && *c.Rows < 0 || c.Parallel != nil && *c.Parallel < 1 {
 		return usage(connector.Errorf(connector.Config, "TOW-016", "limits are not negative, and parallel is at least 1"))
 	}
-	ctx, cancel := background()
-	defer cancel()
-	svc, done, err := s.service(ctx)
+	ctx, svc, done, err := s.begin()
 	if err != nil {
 		return err
 	}

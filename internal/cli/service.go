@@ -21,6 +21,20 @@ import (
 	"github.com/towpath/towpath/job"
 )
 
+// begin opens the application for a short command; done ends it.
+func (s *session) begin() (ctx context.Context, svc *control.Service, done func(), err error) {
+	ctx, cancel := background()
+	svc, closeStore, err := s.service(ctx)
+	if err != nil {
+		cancel()
+		return nil, nil, nil, err
+	}
+	return ctx, svc, func() {
+		closeStore()
+		cancel()
+	}, nil
+}
+
 // service opens the control database and wires the application.
 func (s *session) service(ctx context.Context) (*control.Service, func(), error) {
 	folder, err := s.stateFolder()
