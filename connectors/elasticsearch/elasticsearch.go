@@ -3,6 +3,7 @@
 package elasticsearch
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"encoding/json"
@@ -71,10 +72,7 @@ func open(ctx context.Context, o Connection) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &client{nodes: n}
-	if o.TLS.Insecure {
-		c.notes = append(c.notes, "the connection is encrypted but takes any certificate (tls.insecure)")
-	}
+	c := &client{nodes: n, notes: n.notes(o)}
 	if err := c.greet(ctx); err != nil {
 		n.close()
 		return nil, err
@@ -146,32 +144,19 @@ func (c *client) count(ctx context.Context, dataset, where string) (int64, error
 	return answer.Count, nil
 }
 
-// fromURL reads elasticsearch://user@es1:9200,es2:9200/orders?tls; every other option of a connection by its name.
+// fromURL reads elasticsearch://user@es1:9200,es2:9200/orders; every other option of a connection by its name. Without tls= it is
+// https, and http to this machine itself.
 func fromURL(u *url.URL) (map[string]any, string, error) {
-	options := map[string]any{}
-	scheme := "http"
-	secure := map[string]any{}
-	for name, values := range u.Query() {
-		value := values[len(values)-1]
-		switch name {
-		case "tls":
-			if value == "" || value == "true" || value == "1" {
-				scheme = "https"
-			}
-		case "fingerprint", "ca":
-			scheme, secure[name] = "https", value
-		case "insecure":
-			scheme, secure[name] = "https", value == "" || value == "true" || value == "1"
-		default:
-			options[name] = value
-		}
+	options, secure, scheme, err := readQuery(u.Query())
+	if err != nil {
+		return nil, "", err
 	}
 	if u.Host == "" {
 		return nil, "", errNoHost()
 	}
 	var urls []any
 	for host := range strings.SplitSeq(u.Host, ",") {
-		urls = append(urls, scheme+"://"+host)
+		urls = append(urls, cmp.Or(scheme, usualScheme(host))+"://"+host)
 	}
 	options["urls"] = urls
 	if len(secure) > 0 {
@@ -184,6 +169,49 @@ func fromURL(u *url.URL) (map[string]any, string, error) {
 		}
 	}
 	return options, strings.Trim(u.Path, "/"), nil
+}
+
+// readQuery reads what follows the question mark: options, those under tls, and the scheme, "" when nothing asks for one.
+func readQuery(query url.Values) (options, secure map[string]any, scheme string, err error) {
+	options, secure = map[string]any{}, map[string]any{}
+	for name, values := range query {
+		value := values[len(values)-1]
+		on := value == "" || value == "true" || value == "1"
+		wanted := "https"
+		switch name {
+		case "tls":
+			if !on {
+				wanted = "http"
+			}
+		case "fingerprint", "ca":
+			secure[name] = value
+		case "insecure", "plain":
+			if !on {
+				continue
+			}
+			secure[name] = true
+			if name == "plain" {
+				wanted = "http"
+			}
+		default:
+			options[name] = value
+			continue
+		}
+		if scheme != "" && scheme != wanted {
+			return nil, nil, "", connector.Errorf(connector.Config, "TOW-501", "read address: it asks for https and for http").
+				WithHint("Leave out tls=false and plain, or what says how the server is trusted.")
+		}
+		scheme = wanted
+	}
+	return options, secure, scheme, nil
+}
+
+// usualScheme returns the scheme of an address that names none.
+func usualScheme(host string) string {
+	if isLoopback((&url.URL{Host: host}).Hostname()) {
+		return "http"
+	}
+	return "https"
 }
 
 func errNoHost() error {

@@ -29,9 +29,9 @@ const maxAnswer = 256 << 20
 
 // nodes are the addresses of one cluster: asked in turn, those that do not answer left out for a while.
 type nodes struct {
-	http   *http.Client
-	auth   string // value of the Authorization header; "" for none
-	answer time.Duration
+	auth    string // value of the Authorization header; "" for none
+	answer  time.Duration
+	exposed bool // auth goes unencrypted to another machine
 
 	mu   sync.Mutex
 	list []node
@@ -39,7 +39,8 @@ type nodes struct {
 }
 
 type node struct {
-	base string // scheme, host and path prefix, without a slash at its end
+	base string       // scheme, host and path prefix, without a slash at its end
+	http *http.Client // of its own: trust may depend on the host
 	dead time.Time
 }
 
@@ -52,24 +53,6 @@ type reply struct {
 
 func newNodes(o Connection) (*nodes, error) {
 	n := &nodes{answer: time.Duration(o.AnswerSeconds) * time.Second}
-	dial := time.Duration(o.ConnectSeconds) * time.Second
-	for _, text := range o.URLs {
-		u, err := url.Parse(text)
-		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-			return nil, connector.Errorf(connector.Config, "TOW-501", "read address: it is not of the form http://host:9200 or https://host:9200").At("urls")
-		}
-		if u.User != nil {
-			return nil, connector.Errorf(connector.Config, "TOW-501", "read address: it holds a user").At("urls").
-				WithHint("Give user and password as options of their own.")
-		}
-		if u.Port() == "" {
-			u.Host += ":9200"
-		}
-		n.list = append(n.list, node{base: u.Scheme + "://" + u.Host + strings.TrimSuffix(u.EscapedPath(), "/")})
-	}
-	if len(n.list) == 0 {
-		return nil, connector.Errorf(connector.Config, "TOW-501", "read addresses: there are none").At("urls")
-	}
 	switch {
 	case o.APIKey != "" && (o.User != "" || o.Password != ""):
 		return nil, connector.Errorf(connector.Config, "TOW-501", "choose authentication: both an API key and a user are given").At("api_key")
@@ -78,11 +61,67 @@ func newNodes(o Connection) (*nodes, error) {
 	case o.User != "":
 		n.auth = "Basic " + base64.StdEncoding.EncodeToString([]byte(o.User+":"+o.Password))
 	}
-	trust, err := o.TLS.config()
-	if err != nil {
-		return nil, err
+	for _, text := range o.URLs {
+		u, err := readAddress(text)
+		if err != nil {
+			return nil, err
+		}
+		if n.auth != "" && u.Scheme == "http" && !isLoopback(u.Hostname()) {
+			if !o.TLS.Plain {
+				return nil, connector.Errorf(connector.Config, "TOW-501", "read address: user or API key would go to %s unencrypted", u.Host).At("urls").
+					WithHint("Write https://, or accept that whoever sits between can read them: tls: {plain: true}.")
+			}
+			n.exposed = true
+		}
+		trust, err := o.TLS.config(u.Hostname())
+		if err != nil {
+			return nil, err
+		}
+		n.list = append(n.list, node{base: u.Scheme + "://" + u.Host + strings.TrimSuffix(u.EscapedPath(), "/"), http: newHTTP(o, trust)})
 	}
-	n.http = &http.Client{
+	if len(n.list) == 0 {
+		return nil, connector.Errorf(connector.Config, "TOW-501", "read addresses: there are none").At("urls")
+	}
+	return n, nil
+}
+
+// notes returns what every plan made over the connection says of it.
+func (n *nodes) notes(o Connection) []string {
+	var out []string
+	if o.TLS.Insecure {
+		out = append(out, "the connection is encrypted but takes any certificate (tls.insecure)")
+	}
+	if n.exposed {
+		out = append(out, "user or API key and all rows go over the network unencrypted (tls.plain)")
+	}
+	return out
+}
+
+// readAddress reads the address of a node.
+func readAddress(text string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, connector.Errorf(connector.Config, "TOW-501", "read address: it is not of the form http://host:9200 or https://host:9200").At("urls")
+	}
+	if u.User != nil {
+		return nil, connector.Errorf(connector.Config, "TOW-501", "read address: it holds a user").At("urls").
+			WithHint("Give user and password as options of their own.")
+	}
+	if u.Port() == "" {
+		u.Host += ":9200"
+	}
+	return u, nil
+}
+
+// isLoopback reports whether what is sent to the host stays on this machine.
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+func newHTTP(o Connection, trust *tls.Config) *http.Client {
+	dial := time.Duration(o.ConnectSeconds) * time.Second
+	return &http.Client{
 		Transport: &http.Transport{
 			Proxy:                 http.ProxyFromEnvironment,
 			DialContext:           (&net.Dialer{Timeout: dial, KeepAlive: 30 * time.Second}).DialContext,
@@ -98,11 +137,10 @@ func newNodes(o Connection) (*nodes, error) {
 		// A redirect would carry rows and credentials to an address that nobody named.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	return n, nil
 }
 
-// config makes the trust of https addresses.
-func (t TLS) config() (*tls.Config, error) {
+// config makes the trust of an https address.
+func (t TLS) config(host string) (*tls.Config, error) {
 	c := &tls.Config{MinVersion: tls.VersionTLS12}
 	if t.CA != "" {
 		c.RootCAs = x509.NewCertPool()
@@ -118,7 +156,7 @@ func (t TLS) config() (*tls.Config, error) {
 		}
 		// The fingerprint replaces the system's authorities, as in Elastic's own clients.
 		c.InsecureSkipVerify = true
-		c.VerifyConnection = func(s tls.ConnectionState) error { return verifyFingerprint(s, want) }
+		c.VerifyConnection = func(s tls.ConnectionState) error { return verifyFingerprint(s, want, host) }
 	} else if t.Insecure {
 		c.InsecureSkipVerify = true
 	}
@@ -126,8 +164,8 @@ func (t TLS) config() (*tls.Config, error) {
 }
 
 // verifyFingerprint takes a server whose own certificate has the fingerprint, or whose certificate is signed by the one that
-// has it: a foreign certificate that is merely shown along proves nothing.
-func verifyFingerprint(s tls.ConnectionState, want []byte) error {
+// has it and is made out to the host, a name or an IP address: a foreign certificate that is merely shown along proves nothing.
+func verifyFingerprint(s tls.ConnectionState, want []byte, host string) error {
 	for i, cert := range s.PeerCertificates {
 		got := sha256.Sum256(cert.Raw)
 		if subtle.ConstantTimeCompare(got[:], want) != 1 {
@@ -141,7 +179,7 @@ func verifyFingerprint(s tls.ConnectionState, want []byte) error {
 		for _, c := range s.PeerCertificates[1:] {
 			between.AddCert(c)
 		}
-		if _, err := s.PeerCertificates[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, DNSName: s.ServerName}); err == nil {
+		if _, err := s.PeerCertificates[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, DNSName: host}); err == nil {
 			return nil
 		}
 	}
@@ -213,7 +251,7 @@ func (n *nodes) ask(ctx context.Context, at int, method, path, kind string, body
 	if n.auth != "" {
 		req.Header.Set("Authorization", n.auth)
 	}
-	resp, err := n.http.Do(req)
+	resp, err := n.list[at].http.Do(req)
 	if err != nil {
 		return reply{}, timeoutCause(ctx, err)
 	}
@@ -236,4 +274,8 @@ func timeoutCause(ctx context.Context, err error) error {
 	return err
 }
 
-func (n *nodes) close() { n.http.CloseIdleConnections() }
+func (n *nodes) close() {
+	for i := range n.list {
+		n.list[i].http.CloseIdleConnections()
+	}
+}

@@ -2,12 +2,20 @@ package elasticsearch
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"math/big"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -15,6 +23,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/towpath/towpath/connector"
 	"github.com/towpath/towpath/tools/testservers/servers"
@@ -182,20 +191,116 @@ func TestGreeting(t *testing.T) {
 
 func TestURL(t *testing.T) {
 	t.Parallel()
-	u, err := url.Parse("opensearch://u:p@es1,es2:9201/orders?tls&insecure")
-	if err != nil {
-		t.Fatal(err)
-	}
-	options, dataset, err := fromURL(u)
-	if err != nil || dataset != "orders" {
-		t.Fatalf("dataset %q, %v", dataset, err)
-	}
-	got, _ := json.Marshal(options)
-	want := `{"password":"p","tls":{"insecure":true},"urls":["https://es1","https://es2:9201"],"user":"u"}`
-	if string(got) != want {
-		t.Errorf("options %s, want %s", got, want)
+	for text, want := range map[string]string{
+		"opensearch://u:p@es1,es2:9201/orders?tls&insecure": `{"password":"p","tls":{"insecure":true},"urls":["https://es1","https://es2:9201"],"user":"u"}`,
+		"elasticsearch://u:p@es1:9200/orders":               `{"password":"p","urls":["https://es1:9200"],"user":"u"}`,
+		"elasticsearch://es1/orders?fingerprint=ab":         `{"tls":{"fingerprint":"ab"},"urls":["https://es1"]}`,
+		"elasticsearch://es1/orders?tls=false":              `{"urls":["http://es1"]}`,
+		"elasticsearch://u@es1/orders?plain":                `{"tls":{"plain":true},"urls":["http://es1"],"user":"u"}`,
+		"elasticsearch://127.0.0.1:9200/orders":             `{"urls":["http://127.0.0.1:9200"]}`,
+		"elasticsearch://localhost/orders?tls":              `{"urls":["https://localhost"]}`,
+		"elasticsearch://[::1]:9200/orders":                 `{"urls":["http://[::1]:9200"]}`,
+	} {
+		u, err := url.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		options, dataset, err := fromURL(u)
+		if err != nil || dataset != "orders" {
+			t.Fatalf("%s: dataset %q, %v", text, dataset, err)
+		}
+		if got, _ := json.Marshal(options); string(got) != want {
+			t.Errorf("%s: options %s, want %s", text, got, want)
+		}
 	}
 	if _, _, err := fromURL(&url.URL{Path: "/x"}); connector.ClassOf(err) != connector.Config {
 		t.Errorf("no host: %v", err)
+	}
+	u, err := url.Parse("elasticsearch://es1/x?plain&tls")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := fromURL(u); connector.ClassOf(err) != connector.Config {
+		t.Errorf("plain and tls: %v, want class config", err)
+	}
+}
+
+// A secret goes over http to this machine only, unless the job says that it may.
+func TestPlainSecrets(t *testing.T) {
+	t.Parallel()
+	for what, c := range map[string]struct {
+		o     Connection
+		code  string
+		noted bool
+	}{
+		"user":           {Connection{URLs: []string{"https://es1:9200", "http://es2:9200"}, User: "u", Password: "s3cret-x"}, "TOW-501", false},
+		"key":            {Connection{URLs: []string{"http://10.1.2.3"}, APIKey: "s3cret-x"}, "TOW-501", false},
+		"allowed":        {Connection{URLs: []string{"http://es1:9200"}, User: "u", Password: "s3cret-x", TLS: TLS{Plain: true}}, "", true},
+		"nothing secret": {Connection{URLs: []string{"http://es1:9200"}}, "", false},
+		"this machine":   {Connection{URLs: []string{"http://127.0.0.1:9200", "http://localhost", "http://[::1]:9200"}, User: "u"}, "", false},
+		"encrypted":      {Connection{URLs: []string{"https://es1:9200"}, User: "u", TLS: TLS{Plain: true}}, "", false},
+	} {
+		n, err := newNodes(c.o)
+		if e, ok := err.(*connector.Error); (err == nil) != (c.code == "") || ok && e.Code != c.code {
+			t.Errorf("%s: %v, want %q", what, err, c.code)
+			continue
+		}
+		if err != nil {
+			if strings.Contains(err.Error(), "s3cret-x") {
+				t.Errorf("%s: the error shows the secret: %v", what, err)
+			}
+			continue
+		}
+		if got := len(n.notes(c.o)) > 0; got != c.noted {
+			t.Errorf("%s: noted %t, want %t", what, got, c.noted)
+		}
+	}
+}
+
+// authority signs a server's certificate for the names and addresses; it returns both, the server's first, and the server's key.
+func authority(t *testing.T, names []string, addresses []net.IP) tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "authority"}, NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
+	leaf := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "node"}, NotAfter: time.Now().Add(time.Hour), DNSNames: names, IPAddresses: addresses}
+	var chain tls.Certificate
+	for _, c := range []*x509.Certificate{leaf, root} {
+		der, err := x509.CreateCertificate(rand.Reader, c, root, &key.PublicKey, key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		chain.Certificate = append(chain.Certificate, der)
+	}
+	chain.PrivateKey = key
+	return chain
+}
+
+// The fingerprint of an authority does not stand in for the host's name, also where the host is an address.
+func TestFingerprintChecksHost(t *testing.T) {
+	for what, c := range map[string]struct {
+		names     []string
+		addresses []net.IP
+		of        int // place in the chain
+		ok        bool
+	}{
+		"authority, another host": {[]string{"es.example.org"}, nil, 1, false},
+		"authority, this address": {nil, []net.IP{net.IPv4(127, 0, 0, 1)}, 1, true},
+		"the server's own":        {[]string{"es.example.org"}, nil, 0, true},
+	} {
+		t.Run(what, func(t *testing.T) {
+			chain := authority(t, c.names, c.addresses)
+			server := httptest.NewUnstartedServer(&script{})
+			server.TLS = &tls.Config{Certificates: []tls.Certificate{chain}}
+			server.StartTLS()
+			defer server.Close()
+			sum := sha256.Sum256(chain.Certificate[c.of])
+			err := tryOpen(t, map[string]any{"urls": []string{server.URL}, "tls": map[string]any{"fingerprint": hex.EncodeToString(sum[:])}})
+			if (err == nil) != c.ok {
+				t.Errorf("open: %v, want ok %t", err, c.ok)
+			}
+		})
 	}
 }

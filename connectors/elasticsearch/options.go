@@ -18,6 +18,7 @@ type TLS struct {
 	CA          string `json:"ca" doc:"Certificates (PEM) of the authorities to trust instead of the system's." example:"${file:/etc/elasticsearch/ca.pem}"`
 	Fingerprint string `json:"fingerprint" doc:"SHA-256 of a certificate that the server must show, in hex with or without colons; trusts that certificate alone."`
 	Insecure    bool   `json:"insecure" doc:"Take any certificate. Whoever sits between can read and change everything; shown in every plan."`
+	Plain       bool   `json:"plain" doc:"Send user or API key over http to other machines too. Whoever sits between can read them and every row; shown in every plan."`
 }
 
 func defaultConnection() Connection {
