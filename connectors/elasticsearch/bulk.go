@@ -60,6 +60,7 @@ type shardWriter struct {
 	sends  []int32
 	bodies chan *bulkBody
 	out    connector.Outcome
+	holes  []int64 // places of rows rejected since the last commit, where ids are made of places
 
 	mu       sync.Mutex
 	failures []failure
@@ -131,6 +132,7 @@ func (s *shardWriter) Write(ctx context.Context, group []*record.Batch) (connect
 	} else {
 		s.width = min(s.w.options.Concurrency, s.width+1)
 	}
+	s.noteHoles()
 	s.state.Next += int64(len(s.rows))
 	return s.out, nil
 }
@@ -359,6 +361,9 @@ func (s *shardWriter) conclude() {
 // Commit has nothing left to make durable: the server answered for each row after writing its log. It returns the state that
 // a later Take compares the index with.
 func (s *shardWriter) Commit(ctx context.Context, c connector.Checkpoint) ([]byte, error) {
+	if err := s.fillHoles(ctx); err != nil {
+		return nil, err
+	}
 	if c.Done && s.prefix != nil {
 		if err := s.purge(ctx); err != nil {
 			return nil, err

@@ -3,6 +3,7 @@ package elasticsearch
 import (
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -21,11 +22,15 @@ import (
 type script struct {
 	mu     sync.Mutex
 	bodies [][]string // the ids of each bulk request
+	most   int64      // bytes of a longer bulk request are not read, and its connection is reset; 0: any length
+	gone   bool       // every connection is reset
 	answer func(request int, ids []string) (status int, header http.Header, body string)
 }
 
 func (s *script) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
+	case s.most > 0 && r.ContentLength > s.most, s.gone:
+		reset(w)
 	case r.URL.Path == "/":
 		fmt.Fprint(w, `{"cluster_uuid":"c","version":{"number":"8.19.0"}}`)
 	case r.URL.Path == "/_cluster/state/blocks":
@@ -53,6 +58,16 @@ func (s *script) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNotFound)
 		fmt.Fprint(w, `{"error":{"type":"resource_not_found_exception","reason":"not in the script"},"status":404}`)
 	}
+}
+
+// reset ends a connection as a proxy does that answers before it has read the request: what it wrote is lost on the way.
+func reset(w http.ResponseWriter) {
+	conn, _, err := w.(http.Hijacker).Hijack()
+	if err != nil {
+		return
+	}
+	_ = conn.(*net.TCPConn).SetLinger(0)
+	_ = conn.Close()
 }
 
 // scripted returns a shard writer whose bulk requests the script answers; its index is never made.
@@ -160,6 +175,40 @@ func TestTooLarge(t *testing.T) {
 	}
 }
 
+// A body whose connection is reset before an answer can be read is halved as well, while the node lives.
+func TestResetWhileSending(t *testing.T) {
+	t.Parallel()
+	good := func(_ int, ids []string) (int, http.Header, string) {
+		return 200, nil, items(ids, func(string) (int, string) { return 201, "" })
+	}
+	rows := [][]string{}
+	for i := range 8 {
+		rows = append(rows, []string{fmt.Sprint(i), strings.Repeat("n", 600_000)})
+	}
+	rows[5][1] = strings.Repeat("n", 3<<20)
+	b := batchOf(t, numbered(t), rows...)
+	s := &script{answer: good, most: 1300_000}
+	out, err := scripted(t, s, connector.Upsert, `{"bulk_bytes":67108864}`).Write(t.Context(), []*record.Batch{b})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(out.Rejected) != 1 || out.Rejected[0].Row != 5 || out.Rejected[0].Code != record.TooBig {
+		t.Errorf("rejected %+v, want row 5 as TOOBIG", out.Rejected)
+	}
+	got := slices.Concat(s.bodies...)
+	slices.Sort(got)
+	if want := []string{"0", "1", "2", "3", "4", "6", "7"}; !slices.Equal(got, want) {
+		t.Errorf("rows written %v, want %v", got, want)
+	}
+
+	dead := &script{answer: good}
+	sw := scripted(t, dead, connector.Upsert, `{"bulk_bytes":67108864}`)
+	dead.gone = true
+	if _, err := sw.Write(t.Context(), []*record.Batch{b}); connector.ClassOf(err) != connector.Retry {
+		t.Errorf("write to a node that is gone: %v, want class retry", err)
+	}
+}
+
 // Whole answers end the group in the class that makes the engine do the right thing.
 func TestRefusedRequests(t *testing.T) {
 	t.Parallel()
@@ -193,6 +242,8 @@ func TestRefusedRequests(t *testing.T) {
 		"remapped":        {item(400, `{"type":"strict_dynamic_mapping_exception","reason":"mapping set to strict"}`), connector.Changed, "TOW-507"},
 		"busy items":      {item(429, `{"type":"es_rejected_execution_exception","reason":"queue full"}`), connector.Busy, "TOW-505"},
 		"too few answers": {whole(200, `{"errors":false,"items":[{"index":{"_seq_no":1,"status":201}}]}`), connector.Retry, "TOW-509"},
+		"empty answer":    {whole(200, `{"errors":true,"items":[{"index":{"_seq_no":1,"status":201}},{},{"index":{"_seq_no":2,"status":201}}]}`), connector.Retry, "TOW-509"},
+		"no status":       {whole(200, `{"errors":true,"items":[{"index":{"_seq_no":1,"status":201}},{"index":{}},{"index":{"_seq_no":2,"status":201}}]}`), connector.Retry, "TOW-509"},
 		"no answer":       {whole(200, `garbage`), connector.Retry, "TOW-509"},
 		"bad request":     {whole(400, `{"error":{"type":"illegal_argument_exception","reason":"what"}}`), connector.Config, "TOW-516"},
 	} {

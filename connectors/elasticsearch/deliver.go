@@ -4,12 +4,16 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/towpath/towpath/connector"
@@ -62,10 +66,20 @@ const (
 func (s *shardWriter) deliver(ctx context.Context, v view) error {
 	patience := time.Duration(s.w.options.PatienceSeconds) * time.Second
 	give := time.Now().Add(patience)
+	cuts := 0
 	for wait := firstWait; ; wait = min(2*wait, longWait) {
 		r, err := s.w.client.nodes.send(ctx, http.MethodPost, s.path, "application/x-ndjson", v.body())
 		if err != nil {
-			return err
+			if cuts++; !s.tooLong(ctx, v, err) {
+				return err
+			}
+			if len(v.rows) > 1 || cuts == mostCuts {
+				return s.split(ctx, v)
+			}
+			if err := sleep(ctx, wait); err != nil {
+				return err
+			}
+			continue
 		}
 		var busy error
 		switch {
@@ -94,14 +108,37 @@ func (s *shardWriter) deliver(ctx context.Context, v view) error {
 		if time.Now().Add(pause).After(give) {
 			return busy
 		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return context.Cause(ctx)
+		if err := sleep(ctx, pause); err != nil {
+			return err
 		}
 	}
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// Bytes of a body that every server and proxy takes, and how often a longer one of a single row is offered to a node that lives.
+const (
+	sureBytes = 1 << 20
+	mostCuts  = 3
+)
+
+// tooLong reports whether a body's length may be why its connection was cut: a proxy that answers 413 before it has read the
+// body resets the connection, and its answer is lost.
+func (s *shardWriter) tooLong(ctx context.Context, v view, err error) bool {
+	cut := slices.ContainsFunc([]error{syscall.ECONNRESET, syscall.EPIPE, io.EOF, io.ErrUnexpectedEOF, net.ErrClosed}, func(e error) bool { return errors.Is(err, e) })
+	if !cut || len(v.body()) <= sureBytes {
+		return false
+	}
+	return len(v.rows) > 1 || s.w.client.get(ctx, "/", nil) == nil
 }
 
 // split sends the view in halves; a row that is too large alone has failed.
@@ -144,8 +181,9 @@ type item struct {
 // read goes through the answers for the rows of a view. It returns the places of rows to offer again, with the error to give
 // up with; err ends the group.
 func (s *shardWriter) read(ctx context.Context, v view, r reply) (again []int, busy, err error) {
-	if bytes.HasPrefix(r.body, []byte(`{"errors":false,`)) {
-		return nil, nil, s.readClean(v, r.body)
+	if bytes.HasPrefix(r.body, []byte(`{"errors":false,`)) && bytes.Count(r.body, []byte(`"status":2`)) == len(v.rows) {
+		s.readClean(r.body)
+		return nil, nil, nil
 	}
 	var answer struct{ Items []map[string]item }
 	if err := json.Unmarshal(r.body, &answer); err != nil {
@@ -156,8 +194,16 @@ func (s *shardWriter) read(ctx context.Context, v view, r reply) (again []int, b
 	}
 	var taken []int
 	for i, x := range answer.Items {
-		for _, it := range x {
+		if len(x) != 1 {
+			return nil, nil, s.miscounted(i, len(v.rows))
+		}
+		for kind, it := range x {
 			switch {
+			case it.Status == 0:
+				return nil, nil, s.miscounted(i, len(v.rows))
+			case kind == "delete" && it.Status == http.StatusNotFound && it.Error == nil: // gone already: its answer was lost
+				s.saw(it.Seq)
+				continue
 			case it.Status >= 200 && it.Status < 300:
 				s.saw(it.Seq)
 				continue
@@ -183,11 +229,8 @@ func (s *shardWriter) read(ctx context.Context, v view, r reply) (again []int, b
 	return again, busy, err
 }
 
-// readClean reads an answer without failures: as many good ones as there are rows.
-func (s *shardWriter) readClean(v view, body []byte) error {
-	if n := bytes.Count(body, []byte(`"status":2`)); n != len(v.rows) {
-		return s.miscounted(n, len(v.rows))
-	}
+// readClean reads an answer without failures.
+func (s *shardWriter) readClean(body []byte) {
 	label := []byte(`"_seq_no":`)
 	highest := int64(-1)
 	for {
@@ -206,7 +249,6 @@ func (s *shardWriter) readClean(v view, body []byte) error {
 		highest = max(highest, n)
 	}
 	s.saw(highest)
-	return nil
 }
 
 func (s *shardWriter) miscounted(got, want int) error {
@@ -264,6 +306,7 @@ func (s *shardWriter) compare(ctx context.Context, v view, places []int) error {
 		Docs []struct {
 			Found  bool
 			Source json.RawMessage `json:"_source"`
+			Error  *fault
 		}
 	}
 	if err := s.w.client.do(ctx, http.MethodPost, "/"+escapeName(s.w.plan.Index)+"/_mget", map[string]any{"ids": wanted}, &answer); err != nil {
@@ -274,12 +317,21 @@ func (s *shardWriter) compare(ctx context.Context, v view, places []int) error {
 	}
 	for i, at := range places {
 		_, doc, _ := bytes.Cut(v.lines(at), []byte("\n"))
-		if d := answer.Docs[i]; d.Found && bytes.Equal(bytes.TrimSpace(doc), d.Source) {
+		d := answer.Docs[i]
+		if d.Error != nil {
+			return s.unread(d.Error)
+		}
+		if d.Found && bytes.Equal(bytes.TrimSpace(doc), d.Source) {
 			continue
 		}
 		s.fail(failure{row: v.rows[at], code: record.Constraint, reason: "a document with this key is there already"})
 	}
 	return nil
+}
+
+// unread is the error of a document whose shard did not answer.
+func (s *shardWriter) unread(f *fault) error {
+	return connector.Errorf(connector.Retry, "TOW-500", "look at documents of %s: %s", s.w.plan.Index, f.text())
 }
 
 // idText returns the id of a row as text.
@@ -288,43 +340,4 @@ func (s *shardWriter) idText(row int32) string {
 		return string(strconv.AppendInt(slices.Clone(s.prefix), s.state.Next+int64(row), 10))
 	}
 	return string(s.id(int(row)))
-}
-
-// purge removes what a longer earlier attempt left behind the shard's last row. Attempts write groups in order, so behind a
-// stretch of a group's length without a document there is none.
-func (s *shardWriter) purge(ctx context.Context) error {
-	for from := s.state.Next; ; from += maxGroupRows {
-		wanted := make([]string, maxGroupRows)
-		for i := range wanted {
-			wanted[i] = string(strconv.AppendInt(slices.Clone(s.prefix), from+int64(i), 10))
-		}
-		var answer struct {
-			Docs []struct {
-				ID    string `json:"_id"`
-				Found bool
-			}
-		}
-		path := "/" + escapeName(s.w.plan.Index)
-		if err := s.w.client.do(ctx, http.MethodPost, path+"/_mget?_source=false&filter_path=docs._id,docs.found", map[string]any{"ids": wanted}, &answer); err != nil {
-			return err
-		}
-		var v view
-		for _, d := range answer.Docs {
-			if !d.Found {
-				continue
-			}
-			v.buf = append(append(append(v.buf, `{"delete":{"_id":`...), appendQuoted(nil, d.ID)...), s.closer...)
-			v.rows, v.ends = append(v.rows, 0), append(v.ends, int32(len(v.buf)))
-		}
-		if len(v.rows) == 0 {
-			return nil
-		}
-		s.failures = s.failures[:0]
-		if err := s.deliver(ctx, v); err != nil {
-			return err
-		}
-		if len(s.failures) > 0 {
-			return connector.Errorf(connector.Other, "TOW-516", "remove rows of an earlier attempt: %s", s.failures[0].reason)
-		}
-	}
 }
