@@ -3,7 +3,6 @@ package elasticsearch
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 
@@ -37,6 +36,15 @@ func (c *client) clean(ctx context.Context, runs []string, remove bool) ([]conne
 	return out, nil
 }
 
+// isLoading reports whether a staging index was never published, whatever aliases an index template gave it: it is hidden and
+// has its own run's marker.
+func (x *index) isLoading(markers []string) bool {
+	return x.setting("hidden") == "true" && slices.ContainsFunc(markers, func(alias string) bool {
+		run, _ := runOfMarker(alias)
+		return strings.EqualFold(run, x.mark().Run)
+	})
+}
+
 func (c *client) cleanIndex(ctx context.Context, x *index, runs []string, remove bool) ([]connector.Leftover, error) {
 	m := x.mark()
 	var markers []string
@@ -52,10 +60,10 @@ func (c *client) cleanIndex(ctx context.Context, x *index, runs []string, remove
 	mine := func(run string) bool {
 		return remove && slices.ContainsFunc(runs, func(r string) bool { return strings.EqualFold(r, run) })
 	}
-	if m.Staging && !named {
+	if m.Staging && (!named || x.isLoading(markers)) {
 		left := connector.Leftover{Run: m.Run, What: "staging index " + x.name, Removed: mine(m.Run)}
 		if left.Removed {
-			if err := c.do(ctx, http.MethodDelete, "/"+escapeName(x.name), nil, nil); err != nil && !isMissing(err) {
+			if err := c.remove(ctx, x.name); err != nil {
 				return nil, err
 			}
 		}
@@ -75,7 +83,7 @@ func (c *client) cleanIndex(ctx context.Context, x *index, runs []string, remove
 					return out, err
 				}
 			}
-			if err := c.aliases(ctx, action("remove", x.name, alias, nil)); err != nil {
+			if err := c.unalias(ctx, x.name, alias); err != nil {
 				return out, err
 			}
 		}

@@ -34,7 +34,9 @@ type mapping struct {
 // property is a field of a mapping.
 type property struct {
 	Type       string              `json:"type"`
-	Enabled    *bool               `json:"enabled"`
+	Malformed  any                 `json:"ignore_malformed"`
+	Coerce     any                 `json:"coerce"`
+	Format     string              `json:"format"`
 	Properties map[string]property `json:"properties"`
 }
 
@@ -72,7 +74,8 @@ func (c *client) resolve(ctx context.Context, name string) ([]index, error) {
 	return c.look(ctx, name)
 }
 
-// recovered returns an error of class Retry while the cluster is recovering its state. Who may not look takes it for recovered.
+// recovered returns an error that a later try may not meet while the cluster is recovering its state. Who may not look, or has
+// something in between that does not let the question through, takes it for recovered.
 func (c *client) recovered(ctx context.Context) error {
 	var state struct {
 		Blocks struct {
@@ -83,10 +86,10 @@ func (c *client) recovered(ctx context.Context) error {
 		}
 	}
 	if err := c.get(ctx, "/_cluster/state/blocks?filter_path=blocks.global", &state); err != nil {
-		if connector.ClassOf(err) == connector.Denied {
-			return nil
+		if c := connector.ClassOf(err); c == connector.Retry || c == connector.Busy || ctx.Err() != nil {
+			return err
 		}
-		return err
+		return nil
 	}
 	for _, b := range state.Blocks.Global {
 		if b.Retryable {
@@ -230,6 +233,22 @@ func (c *client) putSettings(ctx context.Context, name string, settings map[stri
 // aliases runs alias actions, all or none.
 func (c *client) aliases(ctx context.Context, actions ...map[string]any) error {
 	return c.do(ctx, http.MethodPost, "/_aliases", map[string]any{"actions": actions}, nil)
+}
+
+// unalias takes an alias off an index. One that is not there is off: a request whose answer was lost is repeated.
+func (c *client) unalias(ctx context.Context, name, alias string) error {
+	if err := c.aliases(ctx, action("remove", name, alias, nil)); err != nil && !isMissing(err) {
+		return err
+	}
+	return nil
+}
+
+// remove removes an index; one that is not there is gone.
+func (c *client) remove(ctx context.Context, name string) error {
+	if err := c.do(ctx, http.MethodDelete, "/"+escapeName(name), nil, nil); err != nil && !isMissing(err) {
+		return err
+	}
+	return nil
 }
 
 func action(kind, index, alias string, more map[string]any) map[string]any {

@@ -49,7 +49,7 @@ func (w *writer) designField(l *layout, col *record.Field, existing *mapping) er
 	}
 	var there string
 	if existing != nil {
-		there = existing.find(col.Name)
+		there = existing.find(col.Name).Type
 		if there != "" && esType != "" && there != esType {
 			return connector.Errorf(connector.Config, "TOW-513", "match column %s: the index has it as %s, the job wants %s", col.Name, there, esType).At(path).
 				WithHint("Leave the type out, or write into another index.")
@@ -85,10 +85,19 @@ func (w *writer) designField(l *layout, col *record.Field, existing *mapping) er
 	}
 	l.fields = append(l.fields, f)
 	l.losses = append(l.losses, f.lossList(col.Name, policy)...)
-	for _, note := range f.notes {
+	l.note(col, f)
+	return nil
+}
+
+// note says of a column what its field brings with it.
+func (l *layout) note(col *record.Field, f *field) {
+	notes := f.notes
+	if col.Type.Kind == record.JSON && col.Nullable && familyOf(f.esType) == tree {
+		notes = append(notes, "the JSON value null and SQL NULL are both null in _source; as keyword the column tells them apart")
+	}
+	for _, note := range notes {
 		l.notes = append(l.notes, "column "+col.Name+": "+note)
 	}
-	return nil
 }
 
 // checkExtras refuses what a job adds to a field that has no place for it.
@@ -104,19 +113,19 @@ func checkExtras(col *record.Field, option Column, esType string) error {
 	return nil
 }
 
-// find returns the type of a field by its path, "" when the mapping lacks it.
-func (m *mapping) find(name string) string {
+// find returns a field by its path; its type is "" when the mapping lacks it.
+func (m *mapping) find(name string) property {
 	properties := m.Properties
 	for {
 		if p, ok := properties[name]; ok {
 			if p.Type == "" {
-				return "object"
+				p.Type = "object"
 			}
-			return p.Type
+			return p
 		}
 		head, rest, dotted := strings.Cut(name, ".")
 		if !dotted {
-			return ""
+			return property{}
 		}
 		properties, name = properties[head].Properties, rest
 	}
@@ -203,6 +212,9 @@ func (w *writer) settings() (map[string]any, error) {
 			return nil, connector.Errorf(connector.Config, "TOW-514", "merge settings: %s is given as an option too", name).At("target_options.settings")
 		}
 		flat[name] = value
+	}
+	if n, ok := flat["index.number_of_shards"]; ok && flat["index.translog.durability"] == "async" && fmt.Sprint(n) != "1" {
+		return nil, connector.Errorf(connector.Config, "TOW-514", "merge settings: index.translog.durability: %s", asyncLoss).At("target_options.settings")
 	}
 	return flat, nil
 }

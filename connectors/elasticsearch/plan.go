@@ -164,37 +164,13 @@ func (w *writer) planDirect(t *connector.Target, p *scheme, there []index) error
 		t.Notes = append(t.Notes, fmt.Sprintf("the mapping of %s is not strict; the run only sends fields that it names", x.name))
 	}
 	if x.setting("translog.durability") == "async" {
-		t.Notes = append(t.Notes, fmt.Sprintf("index %s has translog.durability async: a crash of its server loses documents that it acknowledged; a resume notices and refuses", x.name))
+		t.Notes = append(t.Notes, fmt.Sprintf("index %s has translog.durability async: %s", x.name, asyncNote))
 	}
 	if x.setting("default_pipeline") != "" {
 		t.Notes = append(t.Notes, fmt.Sprintf("the default pipeline of %s is not applied", x.name))
 	}
 	w.fill(t, p, l)
 	return nil
-}
-
-// onlyIndex returns the one index that documents can be written to under the name, as they are.
-func onlyIndex(name string, there []index) (*index, error) {
-	refuse := func(why, hint string) (*index, error) {
-		return nil, connector.Errorf(connector.Config, "TOW-517", "write to %s: %s", name, why).WithHint("%s", hint)
-	}
-	if len(there) > 1 {
-		return refuse(fmt.Sprintf("the alias stands for %d indices", len(there)), "Name one of the indices, or write: replace.")
-	}
-	x := &there[0]
-	switch {
-	case strings.HasPrefix(x.name, ".ds-"):
-		return nil, errDataStream(name)
-	case len(x.mapping.Source) > 0:
-		return refuse("its mapping leaves out _source or parts of it, so rows would be lost", "Write into another index, or write: replace.")
-	case x.mapping.Routing["required"] == true:
-		return refuse("its mapping requires routing", "Write into another index, or write: replace.")
-	case x.setting("final_pipeline") != "" && x.setting("final_pipeline") != "_none":
-		return refuse("its final pipeline changes the rows", "Take index.final_pipeline off, or write into another index.")
-	case x.setting("mapping.source.mode") == "synthetic" || x.setting("mode") == "logsdb" || x.setting("mode") == "time_series":
-		return refuse("it makes up _source from the index, so digits would be lost", "Write into another index, or write: replace.")
-	}
-	return x, nil
 }
 
 func errDataStream(name string) error {
@@ -212,7 +188,7 @@ func (w *writer) planCreate(t *connector.Target, p *scheme, l *layout) error {
 	t.Steps = append(t.Steps, fmt.Sprintf("PUT /%s %s", p.Index, p.Create),
 		fmt.Sprintf(`PUT /%s/_settings {"refresh_interval":"-1","number_of_replicas":0} while it is filled; at the end, and at a pause, as it was before`, p.Index))
 	if settings := body["settings"].(map[string]any); settings["index.translog.durability"] == "async" {
-		t.Notes = append(t.Notes, "translog.durability async: a crash of the server loses documents that it acknowledged; a resume notices and refuses")
+		t.Notes = append(t.Notes, "translog.durability async: "+asyncNote)
 	}
 	w.fill(t, p, l)
 	return nil

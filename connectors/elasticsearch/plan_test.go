@@ -99,6 +99,9 @@ func TestPlanShowsBody(t *testing.T) {
 	if len(got.Losses) != 1 || got.Losses[0].Column != "price" || got.Losses[0].Policy == "" {
 		t.Errorf("losses %+v, want the added double", got.Losses)
 	}
+	if all := strings.Join(got.Notes, "\n"); !strings.Contains(all, "column doc: the JSON value null and SQL NULL are both null") {
+		t.Errorf("notes %q do not tell what becomes of a JSON null", got.Notes)
+	}
 	if got.Way != connector.WayB || got.Owned != "orders" || got.Exists || !slices.Equal(got.Key, []string{"id"}) {
 		t.Errorf("target %+v", got)
 	}
@@ -132,6 +135,7 @@ func TestPlanRefuses(t *testing.T) {
 		"synthetic":        {`{"settings":{"index":{"mapping":{"source":{"mode":"synthetic"}}}}}`, connector.Upsert, []string{"id int64"}, "TOW-514"},
 		"pipeline":         {`{"settings":{"default_pipeline":"p"}}`, connector.Upsert, []string{"id int64"}, "TOW-514"},
 		"shards twice":     {`{"shards":2,"settings":{"number_of_shards":3}}`, connector.Upsert, []string{"id int64"}, "TOW-514"},
+		"async shards":     {`{"shards":2,"settings":{"translog":{"durability":"async"}}}`, connector.Upsert, []string{"id int64"}, "TOW-514"},
 		"settings no json": {`{"settings":[1]}`, connector.Upsert, []string{"id int64"}, "TOW-514"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -170,6 +174,7 @@ func TestExistingIndex(t *testing.T) {
 			"another wish":    {`{"mappings":{"properties":{"id":{"type":"long"}}}}`, `{"columns":{"id":{"type":"keyword"}}}`, "TOW-513"},
 			"no source":       {`{"mappings":{"_source":{"enabled":false}}}`, `{}`, "TOW-517"},
 			"routing":         {`{"mappings":{"_routing":{"required":true}}}`, `{}`, "TOW-517"},
+			"async shards":    {`{"settings":{"index.translog.durability":"async","index.number_of_shards":2}}`, `{}`, "TOW-517"},
 			"durability note": {`{"settings":{"index.translog.durability":"async"}}`, `{}`, ""},
 		} {
 			t.Run(what, func(t *testing.T) {

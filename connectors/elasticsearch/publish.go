@@ -73,16 +73,37 @@ func (c *client) endLoading(ctx context.Context, x *index) error {
 	return c.putSettings(ctx, x.name, back)
 }
 
-// isPublished reports whether the target's name stands for the staging index.
-func (w *writer) isPublished(x *index) bool {
-	_, ok := x.aliases[w.sink.Dataset]
-	return w.plan.Staging && ok
+// isPublished reports whether the target's name stands for the staging index in place of those that it stood for. The alias
+// alone does not say so: an index template may have given it.
+func (w *writer) isPublished(ctx context.Context, x *index) (bool, error) {
+	if _, named := x.aliases[w.sink.Dataset]; !w.plan.Staging || !named || x.setting("hidden") == "true" {
+		return false, nil
+	}
+	there, err := w.client.resolve(ctx, w.sink.Dataset)
+	if err != nil {
+		return false, err
+	}
+	return !slices.ContainsFunc(there, func(o index) bool { return w.oldPlace(&o) >= 0 }), nil
+}
+
+// oldPlace returns the place in the plan of an index that the new one replaces, -1 for any other.
+func (w *writer) oldPlace(o *index) int {
+	return slices.IndexFunc(w.plan.Old, func(r replaced) bool { return r.Name == o.name && r.UUID == o.uuid() })
+}
+
+// unname takes the target's name off a staging index that is not published: an index template gave it.
+func (w *writer) unname(ctx context.Context, x *index) error {
+	if _, named := x.aliases[w.sink.Dataset]; !w.plan.Staging || !named {
+		return nil
+	}
+	return w.client.unalias(ctx, x.name, w.sink.Dataset)
 }
 
 // publish gives the target's name to the staging index in one call, which the server carries out as a whole or not at all.
 func (w *writer) publish(ctx context.Context, x *index) error {
-	if w.isPublished(x) {
-		return nil
+	published, err := w.isPublished(ctx, x)
+	if err != nil || published {
+		return err
 	}
 	old, err := w.client.resolve(ctx, w.sink.Dataset)
 	if err != nil {
@@ -94,7 +115,10 @@ func (w *writer) publish(ctx context.Context, x *index) error {
 	actions := []map[string]any{action("add", x.name, w.sink.Dataset, nil)}
 	for i := range old {
 		o := &old[i]
-		at := slices.IndexFunc(w.plan.Old, func(r replaced) bool { return r.Name == o.name && r.UUID == o.uuid() })
+		if o.name == x.name {
+			continue
+		}
+		at := w.oldPlace(o)
 		if at < 0 {
 			return connector.Errorf(connector.Changed, "TOW-507", "publish %s: the name stands for index %s, which the plan does not know", w.sink.Dataset, o.name).
 				WithHint("The name was given to another index while the run went on. Give it back, or stop this run and start it anew.")
@@ -109,7 +133,23 @@ func (w *writer) publish(ctx context.Context, x *index) error {
 		}
 		actions = append(append(actions, carried...), action("remove_index", o.name, "", nil))
 	}
-	return w.client.aliases(ctx, actions...)
+	if err := w.client.aliases(ctx, actions...); err != nil {
+		return w.unlessPublished(ctx, x.name, err)
+	}
+	return nil
+}
+
+// unlessPublished returns the error of a swap unless it was carried out: when an answer is lost, another node is asked the same
+// again and finds the old index gone.
+func (w *writer) unlessPublished(ctx context.Context, name string, failed error) error {
+	x, err := w.client.one(ctx, name)
+	if err != nil || x == nil {
+		return failed
+	}
+	if published, err := w.isPublished(ctx, x); err != nil || !published {
+		return failed
+	}
+	return nil
 }
 
 // carryOver returns actions that give the other aliases of an index that goes, with their filters and routing, to the new one.

@@ -63,7 +63,8 @@ func (w *writer) Prepare(ctx context.Context, t *connector.Target, fresh bool, _
 
 // prepareOwn makes the index, or checks that the one there is this run's; then sets it up for loading.
 func (w *writer) prepareOwn(ctx context.Context, x *index, fresh bool) (*index, error) {
-	if x == nil {
+	created := x == nil
+	if created {
 		if !fresh {
 			return nil, w.gone()
 		}
@@ -80,10 +81,19 @@ func (w *writer) prepareOwn(ctx context.Context, x *index, fresh bool) (*index, 
 			WithHint("Plan the run anew.")
 	}
 	if err := w.checkTypes(x); err != nil {
+		if created { // so that a later plan does not find it and take it as it is
+			if left := w.client.remove(ctx, x.name); left != nil {
+				err = errors.Join(err, left)
+			}
+		}
 		return nil, err
 	}
-	if w.isPublished(x) {
-		return x, nil
+	published, err := w.isPublished(ctx, x)
+	if err != nil || published {
+		return x, err
+	}
+	if err := w.unname(ctx, x); err != nil {
+		return nil, err
 	}
 	return x, w.startLoading(ctx, x)
 }
@@ -134,21 +144,6 @@ func (w *writer) missing(ctx context.Context, name string, gone error) error {
 func (w *writer) goneIf(gone bool) error {
 	if gone {
 		return w.gone()
-	}
-	return nil
-}
-
-// checkTypes compares the index's fields with the plan: an index template or another writer may have had its say.
-func (w *writer) checkTypes(x *index) error {
-	for i, want := range w.plan.Types {
-		name := w.target.Stored.Fields[i].Name
-		if got := x.mapping.find(name); got != want {
-			return connector.Errorf(connector.Changed, "TOW-513", "prepare index %s: field %s is %q, the plan has %q", x.name, name, got, want).
-				WithHint("An index template or another writer changed the mapping; plan the run anew.")
-		}
-	}
-	if len(x.mapping.Source) > 0 || x.setting("final_pipeline") != "" && x.setting("final_pipeline") != "_none" {
-		return connector.Errorf(connector.Config, "TOW-517", "prepare index %s: an index template leaves out _source or names a final pipeline", x.name)
 	}
 	return nil
 }
@@ -218,8 +213,12 @@ func (w *writer) Finish(ctx context.Context, phase connector.Phase) error {
 
 // drop removes the staging index; an index that holds rows under the target's name stays, without the run's marks.
 func (w *writer) drop(ctx context.Context, x *index) error {
-	if w.plan.Staging && !w.isPublished(x) && x.mark().Run == w.sink.Run {
-		return w.client.do(ctx, http.MethodDelete, "/"+escapeName(x.name), nil, nil)
+	published, err := w.isPublished(ctx, x)
+	if err != nil {
+		return err
+	}
+	if w.plan.Staging && !published && x.mark().Run == w.sink.Run {
+		return w.client.remove(ctx, x.name)
 	}
 	if err := w.endLoading(ctx, x); err != nil {
 		return err
@@ -231,7 +230,7 @@ func (w *writer) unmark(ctx context.Context, x *index) error {
 	if _, marked := x.aliases[w.plan.Marker]; !marked {
 		return nil
 	}
-	return w.client.aliases(ctx, action("remove", x.name, w.plan.Marker, nil))
+	return w.client.unalias(ctx, x.name, w.plan.Marker)
 }
 
 // Close takes the marker off an index that was published: until then a resume looks for it. What a crash leaves, Clean finds.
