@@ -37,7 +37,12 @@ func pages(root string) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	proofs, err := proofsPage(root)
+	if err != nil {
+		return nil, err
+	}
 	all := connectorPages(all.Connectors())
+	all["proofs.md"] = proofs
 	all["errors.md"], all["cli.md"], all["job.md"] = errorsPage(codes), commands, documents
 	return all, nil
 }
