@@ -8,8 +8,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/towpath/towpath/app"
-	"github.com/towpath/towpath/tools/apptest"
 	"github.com/towpath/towpath/connectors/all"
+	"github.com/towpath/towpath/tools/apptest"
 )
 
 func TestMain(m *testing.M) {

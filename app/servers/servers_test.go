@@ -14,8 +14,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/towpath/towpath/app"
-	"github.com/towpath/towpath/tools/apptest"
 	"github.com/towpath/towpath/connectors/all"
+	"github.com/towpath/towpath/tools/apptest"
 	"github.com/towpath/towpath/tools/testservers/servers"
 )
 
