@@ -19,5 +19,5 @@ func (c *copier) disorder(ctx context.Context, sent []*item) error {
 			early.Sum.Add(h)
 		}
 	}
-	return c.Ledger.Checkpoint(ctx, early, nil)
+	return c.Ledger.Checkpoint(ctx, early, c.dirty)
 }

@@ -78,7 +78,8 @@ func (s *Search) Name() string { return "search-" + s.kind }
 // Wants is the same for every run.
 func (s *Search) Wants() Wants {
 	return Wants{Read: int64(s.rows), Dirty: s.dirty, Shards: 4, Commits: 100, Freeze: crashpoint.Reading, Change: s.change,
-		Refusal: "[require_alias] request flag", // the name under which the run wrote has gone Settled: s.settle,
+		// the name under which the run wrote has gone
+		Refusal: "[require_alias] request flag", Settled: s.settle,
 		Refused: func(ctx context.Context, _ string) (int64, error) { return s.index.refused(ctx) },
 		Points: []crashpoint.Point{crashpoint.Planned, crashpoint.Leased, crashpoint.Reading, crashpoint.Writing, crashpoint.Written,
 			crashpoint.Committing, crashpoint.Committed, crashpoint.Ended, crashpoint.Swapping}}
@@ -125,10 +126,20 @@ func (s *Search) change(ctx context.Context) error {
 	return err
 }
 
-// settle notes what the target holds.
+// settle notes what the target holds, or what is about to be swapped in.
 func (s *Search) settle(ctx context.Context, _ string) error {
+	found, err := s.index.all(ctx)
+	if err != nil {
+		return err
+	}
+	x := s.index
+	for name := range found {
+		if strings.HasPrefix(name, x.name+"__tw_") {
+			x.name = name
+		}
+	}
 	j := new(Judge)
-	err := s.index.documents(ctx, j.Expect)
+	err = x.documents(ctx, j.Expect)
 	s.mu.Lock()
 	s.settled = j
 	s.mu.Unlock()
