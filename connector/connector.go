@@ -181,7 +181,7 @@ type Phase string
 
 // The phases of Finish.
 const (
-	Seal    Phase = "seal"    // all rows are there: indexes, refresh, settings put back
+	Seal    Phase = "seal"    // all rows are there: indexes, refresh, settings put back; again after a Publish that was cut off
 	Publish Phase = "publish" // swap; after it the run's own checkpoints may go, its marker stays
 	Park    Phase = "park"    // pause, failure: loading settings undone
 	Drop    Phase = "drop"    // stop: staging and checkpoints removed

@@ -219,14 +219,14 @@ func (h *helm) verify(ctx context.Context) error {
 		counts[p.Stream] = p.Counts
 	}
 	for _, s := range h.streams {
-		if s.published || s.publishing {
+		if s.published {
 			continue
 		}
 		if err := h.wait(ctx, 0); err != nil {
 			return err
 		}
 		c := counts[s.ID]
-		if s.Sink.Mode == connector.Replace && c.Written == 0 && s.Target.Rows != 0 && s.Target.Exists && !h.plan.Job.Settings.AllowEmptyReplace {
+		if !s.publishing && s.Sink.Mode == connector.Replace && c.Written == 0 && s.Target.Rows != 0 && s.Target.Exists && !h.plan.Job.Settings.AllowEmptyReplace {
 			return connector.Errorf(connector.Config, "TOW-141", "%s gave no rows, and %s holds %s", s.Source.Dataset, s.Sink.Dataset, rowsText(s.Target.Rows)).
 				WithHint("To replace it by nothing all the same: settings: {allow_empty_replace: true}.")
 		}
@@ -236,6 +236,9 @@ func (h *helm) verify(ctx context.Context) error {
 		})
 		if err != nil {
 			return err
+		}
+		if s.publishing { // counted before; the swap may have moved away what is counted
+			continue
 		}
 		if err := h.patiently(ctx, func() error { return h.count(ctx, s, c) }); err != nil {
 			return err
