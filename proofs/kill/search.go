@@ -66,9 +66,10 @@ func NewSearch(ctx context.Context, kind string, c SearchConfig) (*Search, error
 	return s, err
 }
 
-// Drop removes the source and the index.
+// Drop removes the database of the source, with what other scenes of the prefix keep there, and the index.
 func (s *Search) Drop(ctx context.Context) error {
-	_, err := s.sql.run(ctx, "DROP TABLE IF EXISTS "+s.table)
+	database, _, _ := strings.Cut(s.table, ".")
+	_, err := s.sql.run(ctx, "DROP DATABASE IF EXISTS "+database)
 	return errors.Join(err, s.index.drop(ctx))
 }
 
