@@ -85,7 +85,7 @@ func (b *Batch) Settle() {
 	var charge int64
 	for i, v := range b.Cols {
 		if !b.lent[i] {
-			charge += v.size()
+			charge += v.memory()
 		}
 	}
 	b.pool.mu.Lock()
@@ -148,8 +148,9 @@ func (p *Pool) ownVector(b *Batch, form Form) *Vector {
 	return p.takeVector(form)
 }
 
-// keepBytes is the largest storage of a vector that goes back to the pool; one huge cell shall not stay for good.
-const keepBytes = 2 << 20
+// kept reports whether a vector's storage goes back to the pool: not when it is far more than its cells took, so that one huge cell
+// does not stay for good.
+func kept(v *Vector) bool { return v.memory() <= max(256<<10, 2*v.size()) }
 
 func (p *Pool) put(b *Batch) {
 	p.mu.Lock()
@@ -157,7 +158,7 @@ func (p *Pool) put(b *Batch) {
 	p.used -= b.charged
 	b.charged = 0
 	for i, v := range b.Cols {
-		if !b.lent[i] && v.memory() <= keepBytes {
+		if !b.lent[i] && kept(v) {
 			p.vectors[v.Form] = append(p.vectors[v.Form], v)
 		}
 		b.Cols[i] = nil

@@ -190,10 +190,10 @@ func (v *Vector) Truncate(n int) {
 	v.cut(n)
 }
 
-// size returns the bytes that the vector's cells take, with the slack that growing storage has.
+// size returns the bytes that the vector's cells take.
 func (v *Vector) size() int64 {
 	cells := int64(len(v.Int64)+len(v.Uint64)+len(v.Float64))*8 + int64(len(v.Int128)+len(v.Fixed16))*16 + int64(len(v.Offsets))*4 + int64(len(v.Data))
-	return int64(cap(v.Valid)+cap(v.Bits)) + cells + cells/4
+	return int64(cap(v.Valid)+cap(v.Bits)) + cells
 }
 
 // memory returns the bytes that the vector's storage holds.
