@@ -49,7 +49,7 @@ func TestBadInput(t *testing.T) {
 		"CREATE TABLE "+name+".hidden (id INT PRIMARY KEY); CREATE TABLE "+name+".nullkey (code VARCHAR(10) UNIQUE, note TEXT);"+
 		"INSERT INTO "+name+".orders VALUES (1, 'a'), (2, NULL); INSERT INTO "+name+".nullkey VALUES (NULL, 'a'), ('x', 'b'), (NULL, 'c');"+
 		"GRANT SELECT ON "+name+".orders TO "+name+"; GRANT SELECT ON "+name+".nullkey TO "+name)
-	testscript.Run(t, apptest.Params("testdata", "HOST="+db.Host(), "PORT="+db.Port(), "NAME="+name))
+	testscript.Run(t, apptest.Params("testdata", "HOST="+db.Host(), "PORT="+db.Port(), "NAME="+name, "ADMIN="+db.User(), "ADMIN_PASSWORD="+db.Password()))
 }
 
 // TestExample does what the guide of examples/mysql-to-elasticsearch says, with names of its own at the servers of the tests.
