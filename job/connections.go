@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"github.com/towpath/towpath/internal/option"
 )
 
 // Connection is one entry of a connections file: how one cluster or server is reached.
@@ -58,7 +60,7 @@ func (d *decoder) connection(n *node, path string) Connection {
 	}
 	if _, there := n.member("connector"); !there {
 		hint := "Name the kind of system."
-		if i := slices.IndexFunc(n.keys, func(k key) bool { return nearest(k.name, []string{"connector"}) != "" }); i >= 0 {
+		if i := slices.IndexFunc(n.keys, func(k key) bool { return option.Nearest(k.name, []string{"connector"}) != "" }); i >= 0 {
 			hint = "Did you mean \"connector\" by " + strconv.Quote(n.keys[i].name) + "?"
 		}
 		d.add(n.at, join(path, "connector"), "TOW-605", hint, "is missing")

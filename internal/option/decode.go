@@ -156,7 +156,7 @@ func (n *node) check(v reflect.Value, at string, secret bool) *Problem {
 		p := &Problem{Path: at, Text: "is not one of the known values", Hint: "Known are: " + strings.Join(n.enum, ", ") + "."}
 		if !secret {
 			p.Text = fmt.Sprintf("%q is not one of the known values", v.String())
-			if near := nearest(v.String(), n.enum); near != "" {
+			if near := Nearest(v.String(), n.enum); near != "" {
 				p.Hint = fmt.Sprintf("Did you mean %q? ", near) + p.Hint
 			}
 		}

@@ -2,6 +2,7 @@ package option
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -10,7 +11,7 @@ func (n *node) hint(name string) string {
 	for i, f := range n.fields {
 		names[i] = f.name
 	}
-	if near := nearest(name, names); near != "" {
+	if near := Nearest(name, names); near != "" {
 		return fmt.Sprintf("Did you mean %q?", near)
 	}
 	if len(names) == 0 {
@@ -19,38 +20,44 @@ func (n *node) hint(name string) string {
 	return "Options are: " + strings.Join(names, ", ") + "."
 }
 
-// nearest returns the name that a misspelt one most likely means, or "".
-func nearest(name string, names []string) string {
+// Nearest returns the known name that a misspelt one most likely means, or "".
+func Nearest(name string, known []string) string {
 	best, least := "", max(1, len(name)/3)+1
-	for _, n := range names {
-		if d := distance(strings.ToLower(name), strings.ToLower(n)); d < least {
-			best, least = n, d
+	for _, k := range known {
+		d := distance(strings.ToLower(name), strings.ToLower(k))
+		// Of equally near names, the one of the same letters: int46 means int64 rather than int16.
+		if d < least || d == least && best != "" && letters(k) == letters(name) {
+			best, least = k, d
 		}
 	}
 	return best
 }
 
-// distance is the number of bytes to insert, drop, change or swap with their neighbour (optimal string alignment).
+// distance is the number of bytes to insert, drop or change, two swapped neighbours counting once.
 func distance(a, b string) int {
-	rows := make([][]int, len(a)+1)
-	for i := range rows {
-		rows[i] = make([]int, len(b)+1)
-		rows[i][0] = i
-	}
-	for j := range rows[0] {
-		rows[0][j] = j
+	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
 	}
 	for i := 1; i <= len(a); i++ {
+		row[0] = i
 		for j := 1; j <= len(b); j++ {
 			cost := 1
 			if a[i-1] == b[j-1] {
 				cost = 0
 			}
-			rows[i][j] = min(rows[i-1][j]+1, rows[i][j-1]+1, rows[i-1][j-1]+cost)
+			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+cost)
 			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
+				row[j] = min(row[j], before[j-2]+1)
 			}
 		}
+		before, last, row = last, row, before
 	}
-	return rows[len(a)][len(b)]
+	return last[len(b)]
+}
+
+func letters(name string) string {
+	all := []byte(strings.ToLower(name))
+	slices.Sort(all)
+	return string(all)
 }
