@@ -23,7 +23,7 @@ const searchIndex = "towpath-bench"
 // measureSearch copies a table into an index, and posts the same documents in the same requests, ready on disk, by curl: as
 // many at a time as the copy had, into an index of the same mapping and settings.
 func measureSearch(ctx context.Context, b *bench) ([]Figure, error) {
-	s, err := b.source(ctx, cmp.Or(b.rows, 200_000))
+	s, err := b.source(ctx, cmp.Or(b.rows, 500_000))
 	if err != nil {
 		return nil, err
 	}
