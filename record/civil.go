@@ -61,14 +61,6 @@ func floorDiv(a, b int64) int64 {
 	return q
 }
 
-func floorMod(a, b int64) int64 {
-	r := a % b
-	if r < 0 {
-		r += b
-	}
-	return r
-}
-
 // PutInterval makes the Fixed16 cell of an Interval.
 func PutInterval(months, days int32, micros int64) (x [16]byte) {
 	binary.LittleEndian.PutUint32(x[0:], uint32(months))

@@ -1,7 +1,6 @@
 package elasticsearch
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -285,12 +284,3 @@ func (r *run) finish(t *testing.T, phases ...connector.Phase) {
 }
 
 func newRun() string { return strings.ToLower(rand.Text()[:6]) }
-
-func compact(t *testing.T, raw []byte) string {
-	t.Helper()
-	var b bytes.Buffer
-	if err := json.Compact(&b, raw); err != nil {
-		t.Fatalf("compact %s: %v", raw, err)
-	}
-	return b.String()
-}

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
-	"slices"
 	"unicode/utf8"
 
 	"github.com/towpath/towpath/record"
@@ -472,13 +471,4 @@ func pow10(n int) uint64 {
 		x *= 10
 	}
 	return x
-}
-
-// keyRaw returns a copy of the last row's key cells.
-func (d *decoder) keyRaw() [][]byte {
-	out := make([][]byte, len(d.keys))
-	for i, k := range d.keys {
-		out[i] = slices.Clone(k)
-	}
-	return out
 }

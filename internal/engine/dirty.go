@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"unicode/utf8"
 
@@ -45,20 +46,11 @@ func dirtyMark(it *item, m record.Mark) DirtyRow {
 func quoteRaw(raw []byte) []byte {
 	var value any = string(raw)
 	if !utf8.Valid(raw) {
-		value = map[string]string{"hex": hexOf(raw)}
+		value = map[string]string{"hex": hex.EncodeToString(raw)}
 	}
 	b, err := json.Marshal(value)
 	if err != nil {
 		return []byte(`null`)
 	}
 	return b
-}
-
-func hexOf(raw []byte) string {
-	const digits = "0123456789abcdef"
-	b := make([]byte, 0, 2*len(raw))
-	for _, x := range raw {
-		b = append(b, digits[x>>4], digits[x&15])
-	}
-	return string(b)
 }
