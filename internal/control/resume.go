@@ -57,7 +57,7 @@ func (s *Service) Resume(ctx context.Context, key string, o ResumeOptions, obs O
 	}
 	plan, e, err := s.reopen(ctx, key, o.Moved)
 	if err != nil {
-		return s.rest(ctx, lease, errors.Join(err, s.lieDown(ctx, lease, run, err, obs)))
+		return s.rest(ctx, lease, errors.Join(err, s.lieDown(ctx, lease, run, store.Change{Why: err.Error(), Code: codeOf(err)}, obs)))
 	}
 	defer e.close()
 	return s.steer(ctx, lease, plan, e, obs)
@@ -87,12 +87,12 @@ func (s *Service) reopen(ctx context.Context, key string, moved bool) (*engine.P
 	return plan, e, err
 }
 
-// lieDown pauses a run that was running when its process died and that could not be taken up again.
-func (s *Service) lieDown(ctx context.Context, lease store.RunLease, run store.Run, cause error, obs Observer) error {
+// lieDown pauses a run that was running when its process died and that is not taken up again; in other states it rests already.
+func (s *Service) lieDown(ctx context.Context, lease store.RunLease, run store.Run, c store.Change, obs Observer) error {
 	if run.State != store.Running {
 		return nil
 	}
-	c := store.Change{Why: cause.Error(), Code: codeOf(cause), Epoch: lease.Epoch}
+	c.Epoch = lease.Epoch
 	if err := s.move(ctx, run.Key, store.Running, store.Pausing, c, obs); err != nil {
 		return err
 	}

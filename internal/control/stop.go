@@ -26,12 +26,8 @@ func (s *Service) Pause(ctx context.Context, key, why string) (store.Run, error)
 		return run, err
 	}
 	run, err = s.calm(ctx, lease, nil)
-	if err == nil && run.State == store.Running {
-		c := store.Change{Why: why, Epoch: lease.Epoch}
-		err = s.move(ctx, key, store.Running, store.Pausing, c, nil)
-		if err == nil {
-			err = s.move(ctx, key, store.Pausing, store.Paused, c, nil)
-		}
+	if err == nil {
+		err = s.lieDown(ctx, lease, run, store.Change{Why: why}, nil)
 	}
 	return s.rest(ctx, lease, err)
 }
