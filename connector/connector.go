@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"iter"
 	"net/url"
+	"time"
 
 	"github.com/towpath/towpath/record"
 )
@@ -28,8 +29,9 @@ type Connector struct {
 	Read func(ctx context.Context, c Client, s Source) (Reader, error)
 	// Write makes the one Writer of a target dataset and run.
 	Write func(ctx context.Context, c Client, s Sink) (Writer, error)
-	// Snapshot makes one instant for all shards of the datasets; it is held by the run lease's holder.
-	Snapshot func(ctx context.Context, c Client, datasets []string) (Snapshot, error)
+	// Snapshot makes one instant for all shards of the datasets, to be read by up to parallel shards at a time. It is held by the
+	// run lease's holder until Close, and gone with its process.
+	Snapshot func(ctx context.Context, c Client, datasets []string, parallel int) (Snapshot, error)
 	// Count counts the rows of the dataset that the predicate (in the system's own language, "" for all) selects.
 	Count   func(ctx context.Context, c Client, dataset, where string) (int64, error)
 	Schemes []string // of its URLs, beside its name
@@ -62,9 +64,19 @@ type Source struct {
 type Sink struct {
 	Dataset string          `json:"dataset"`
 	Mode    Mode            `json:"mode"`
-	Key     []string        `json:"key,omitempty"` // the job's key; nil: the schema's
-	Run     string          `json:"run"`           // the run's key; every object made for the run carries it
+	Key     []string        `json:"key,omitempty"`   // the job's key; nil: the schema's
+	Run     string          `json:"run"`             // the run's key; every object made for the run carries it
+	Create  Structure       `json:"create,omitzero"` // what a target that is made gets beside columns and primary key
 	Options json.RawMessage `json:"options,omitempty"`
+}
+
+// Structure is what a target that is made for a run gets beside its columns and its primary key, in its own dialect: what the
+// schema that was planned with names. Writers leave out what their system has no counterpart of, and say so in the plan's notes.
+type Structure struct {
+	Indexes    bool `json:"indexes,omitempty"`      // made by Finish(Seal), once all rows are there
+	References bool `json:"foreign_keys,omitempty"` // made by Finish(Link), once all targets of the run are published; Dataset is the target's
+	Defaults   bool `json:"defaults,omitempty"`
+	Comments   bool `json:"comments,omitempty"`
 }
 
 // Mode is how rows meet what the target holds.
@@ -91,6 +103,8 @@ type Client interface {
 type Snapshot interface {
 	// Token is what a reader joins the snapshot by; anywhere: other processes can, else only this Client.
 	Token() (token []byte, anywhere bool)
+	// Locked is how long other sessions of the source could not write while the instant was made.
+	Locked() time.Duration
 	Close() error
 }
 
@@ -117,6 +131,9 @@ type Query struct {
 	From    Position       // nil: from the shard's beginning
 	Schema  *record.Schema // frozen in the plan; batches are made for it
 	Batches *record.Pool   // where batches come from
+	// Snapshot is the token of the snapshot to read in; nil: each statement sees rows as they are when it reads them. A snapshot
+	// that is gone is an error of class Lost.
+	Snapshot []byte
 }
 
 // Hint says how a dataset should be cut.
@@ -183,6 +200,7 @@ type Phase string
 const (
 	Seal    Phase = "seal"    // all rows are there: indexes, refresh, settings put back; again after a Publish that was cut off
 	Publish Phase = "publish" // swap; after it the run's own checkpoints may go, its marker stays
+	Link    Phase = "link"    // all targets of the run are published: foreign keys between them
 	Park    Phase = "park"    // pause, failure: loading settings undone
 	Drop    Phase = "drop"    // stop: staging and checkpoints removed
 )
@@ -193,7 +211,7 @@ const (
 // no transaction idles. A shard that replays None is the exception: many Writes, one Commit at its end.
 type ShardWriter interface {
 	// Write sends a group, borrowed for the call, and knows all its row errors on return. Batches have the schema Target.Stored
-	// and no marks but those of codes in Target.Keeps. After any error nothing since the last Commit counts.
+	// and no marks but those of their field's Keeps. After any error nothing since the last Commit counts.
 	Write(ctx context.Context, group []*record.Batch) (Outcome, error)
 	// Commit: on return the rows and, where the target can, the checkpoint are durable together. Legal without Write (all rows
 	// filtered). It returns the writer's own state (file offset, parts, index uuid), handed back in the next Take's last.State.

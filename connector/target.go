@@ -31,7 +31,7 @@ type Target struct {
 	Steps   []string        `json:"steps,omitempty"`   // what Prepare and Finish will do, statement by statement
 	Removes []string        `json:"removes,omitempty"` // what a run takes away from the target, for people to see beforehand
 	Notes   []string        `json:"notes,omitempty"`
-	Keeps   []record.Code   `json:"keeps,omitempty"` // marks that the target can hold as they are
+	Folded  []string        `json:"folded,omitempty"` // key columns whose comparison at the target may take keys for equal that the source tells apart
 	Exists  bool            `json:"exists,omitempty"`
 	Rows    int64           `json:"rows,omitempty"`    // of an existing target; -1: unknown
 	Remain  string          `json:"remains,omitempty"` // what stays behind when the run is stopped: a sentence

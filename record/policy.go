@@ -70,11 +70,11 @@ func ValidPolicy(code Code, policy string) error {
 }
 
 // Resolve applies policies, one a column (nil: all dirty), to the marks of a batch: values take their cells, and the marks
-// that no policy settles are returned, in the order of b.Marks; their rows are dirty. Marks whose code is among keeps stay
-// in b.Marks unless a policy says otherwise; a zero date stays only when its policy is keep.
+// that no policy settles are returned, in the order of b.Marks; their rows are dirty. Marks whose code is among the Keeps of
+// their field stay in b.Marks unless a policy says otherwise; a zero date stays only when its policy is keep.
 //
 // Invariant 6: a value that does not fit is changed only by a policy that the job names.
-func Resolve(b *Batch, policies []Policies, keeps []Code) []Mark {
+func Resolve(b *Batch, policies []Policies) []Mark {
 	if len(b.Marks) == 0 {
 		return nil
 	}
@@ -86,7 +86,7 @@ func Resolve(b *Batch, policies []Policies, keeps []Code) []Mark {
 		if m.Col < len(policies) {
 			policy = policies[m.Col][m.Code]
 		}
-		stays := slices.Contains(keeps, m.Code) && (policy == keep || policy == "" && m.Code != ZeroDate)
+		stays := slices.Contains(b.Schema.Fields[m.Col].Keeps, m.Code) && (policy == keep || policy == "" && m.Code != ZeroDate)
 		switch {
 		case stays:
 			b.Marks[kept] = m

@@ -55,7 +55,7 @@ func TestPolicies(t *testing.T) {
 	} {
 		b := table(t, []record.Type{typed(t, tt.typ), typed(t, "int64")}, []string{null, "1"}, []string{null, "2"}, []string{null, "3"})
 		b.Marks = []record.Mark{{Row: 1, Col: 0, Code: tt.code, Raw: []byte(tt.raw)}}
-		dirty := record.Resolve(b, []record.Policies{{tt.code: tt.policy}}, nil)
+		dirty := record.Resolve(b, []record.Policies{{tt.code: tt.policy}})
 		want, wantDirty := tt.want, 0
 		if want == "" {
 			want, wantDirty = null, 1
@@ -76,7 +76,7 @@ func TestPoliciesOfLimitedTypes(t *testing.T) {
 	b := table(t, []record.Type{typ}, []string{null}, []string{null}, []string{null})
 	b.Marks = []record.Mark{{Row: 0, Code: record.ZeroDate, Raw: []byte("0000-00-00 00:00:00")},
 		{Row: 1, Code: record.Range, Raw: []byte("2039-01-01 00:00:00Z")}, {Row: 2, Code: record.Range, Raw: []byte("1969-12-31 00:00:00Z")}}
-	dirty := record.Resolve(b, []record.Policies{{record.ZeroDate: "epoch", record.Range: "clamp"}}, nil)
+	dirty := record.Resolve(b, []record.Policies{{record.ZeroDate: "epoch", record.Range: "clamp"}})
 	want := []string{"1970-01-01 00:00:01Z", "2038-01-19 03:14:07Z", "1970-01-01 00:00:01Z"}
 	if diff := cmp.Diff(want, texts(typ, b.Cols[0])); diff != "" || len(dirty) > 0 {
 		t.Errorf("%d dirty (-want +got):\n%s", len(dirty), diff)
@@ -89,7 +89,8 @@ func TestResolveRebuildsText(t *testing.T) {
 	b.Marks = []record.Mark{{Row: 5, Col: 0, Code: record.UTF8, Raw: []byte("5\xff")}, {Row: 1, Col: 0, Code: record.UTF8, Raw: []byte("one\xff")},
 		{Row: 4, Col: 1, Code: record.Range, Raw: []byte("7")}, {Row: 3, Col: 0, Code: record.InfTime, Raw: []byte("infinity")}}
 	policies := []record.Policies{{record.UTF8: "recode:latin1"}, {record.Range: "clamp"}}
-	if dirty := record.Resolve(b, policies, []record.Code{record.InfTime}); len(dirty) > 0 {
+	b.Schema.Fields[0].Keeps = []record.Code{record.InfTime}
+	if dirty := record.Resolve(b, policies); len(dirty) > 0 {
 		t.Errorf("dirty: %v", dirty)
 	}
 	if diff := cmp.Diff([]string{"zero", "oneÿ", "", null, "four", "5ÿ"}, texts(b.Schema.Fields[0].Type, b.Cols[0])); diff != "" {
@@ -116,7 +117,8 @@ func TestKeeps(t *testing.T) {
 	} {
 		b := table(t, []record.Type{typed(t, "date")}, []string{null})
 		b.Marks = []record.Mark{{Code: tt.code, Raw: []byte("x")}}
-		dirty := record.Resolve(b, []record.Policies{{tt.code: tt.policy}}, keeps)
+		b.Schema.Fields[0].Keeps = keeps
+		dirty := record.Resolve(b, []record.Policies{{tt.code: tt.policy}})
 		if stays := len(b.Marks) == 1 && len(dirty) == 0; stays != tt.stays || len(b.Marks)+len(dirty) != 1 {
 			t.Errorf("%s with policy %q: stays %v, want %v", tt.code, tt.policy, stays, tt.stays)
 		}
@@ -136,7 +138,7 @@ func TestResolveLeavesLentColumns(t *testing.T) {
 	owner.Len++
 	derived := pool.Derive(s, owner.Cols)
 	derived.Len, derived.Marks = 1, append(derived.Marks, owner.Marks...)
-	record.Resolve(derived, []record.Policies{{record.WrongType: "text"}}, nil)
+	record.Resolve(derived, []record.Policies{{record.WrongType: "text"}})
 	if got := string(derived.Cols[0].Bytes(0)); got != "x" || derived.Cols[0].Null(0) {
 		t.Errorf("derived column: %q", got)
 	}
@@ -178,7 +180,7 @@ func TestZoneOfMarksIsFound(t *testing.T) {
 	b := table(t, []record.Type{to})
 	b.Marks = c.Apply(b.Cols[0], column(t, from, "2026-03-29 02:30:00", "2026-10-25 02:30:00"), 0, nil)
 	b.Len = 2
-	dirty := record.Resolve(b, []record.Policies{{record.TZGap: "shift", record.TZAmbig: "later"}}, nil)
+	dirty := record.Resolve(b, []record.Policies{{record.TZGap: "shift", record.TZAmbig: "later"}})
 	if diff := cmp.Diff([]string{"2026-03-29 01:30:00Z", "2026-10-25 01:30:00Z"}, texts(to, b.Cols[0])); diff != "" || len(dirty) > 0 {
 		t.Errorf("%d dirty (-want +got):\n%s", len(dirty), diff)
 	}

@@ -59,6 +59,9 @@ type Type struct {
 	Labels    []string `json:"labels,omitempty"`
 	Elem      *Type    `json:"elem,omitempty"`
 	Name      string   `json:"name,omitempty"`
+	NoNUL     bool     `json:"no_nul,omitempty"`  // Text and JSON of a store that holds no U+0000
+	Finite    bool     `json:"finite,omitempty"`  // Float of a store without NaN and infinities
+	Charset   string   `json:"charset,omitempty"` // Text of a store that holds a part of Unicode only: "ascii", "latin1", "bmp"
 	// Limits are the least and the greatest value of a store that holds less than its logical type: days of a Date, ns of a
 	// Time, seconds of a Datetime or Instant. nil: none.
 	Limits *[2]int64 `json:"limits,omitempty"`

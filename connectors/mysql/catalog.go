@@ -86,7 +86,7 @@ func (s *session) describeColumns(t *table) error {
 			Charset: r[8].text, Collation: r[9].text, Generated: generated(r[10].text)}
 		// MariaDB writes the absent default of a nullable column as the word NULL.
 		if !r[6].null && !(s.maria && r[6].text == "NULL") {
-			c.Default = &rows[len(t.columns)][6].text
+			c.Default = &record.Default{Foreign: r[6].text}
 		}
 		t.columns = append(t.columns, c)
 	}

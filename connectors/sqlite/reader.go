@@ -70,7 +70,7 @@ func (r *reader) prepareTable(ctx context.Context) error {
 		}
 		f := record.Field{Name: c.name, Type: t, Native: c.decl, Generated: c.generated, Nullable: !c.notNull}
 		if c.fallback.Valid {
-			f.Default = &c.fallback.String
+			f.Default = &record.Default{Foreign: c.fallback.String}
 		}
 		r.columns = append(r.columns, c.name)
 		r.schema.Fields = append(r.schema.Fields, f)

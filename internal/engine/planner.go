@@ -292,8 +292,7 @@ func (s *StreamPlan) Stage() (*transform.Stage, error) {
 		}
 		columns[i].Cast.Zone = zone
 	}
-	return transform.New(s.Schema, s.Target.Stored, columns, transform.Options{Keeps: s.Target.Keeps, Key: s.Target.Key,
-		RowBytes: s.Target.Limits.RowBytes}), nil
+	return transform.New(s.Schema, s.Target.Stored, columns, transform.Options{Key: s.Target.Key, RowBytes: s.Target.Limits.RowBytes}), nil
 }
 
 // Same compares the declared schema of a source with the planned one; statistics, defaults and comments do not count.

@@ -27,7 +27,6 @@ type Stage struct {
 	read, stored *record.Schema
 	columns      []column
 	policies     []record.Policies
-	keeps        []record.Code
 	key          []int // places of the key in stored
 	rowBytes     int64
 	decisions    []Decision
@@ -42,14 +41,13 @@ type column struct {
 
 // Options are what a Stage needs to know of its target.
 type Options struct {
-	Keeps    []record.Code // marks the target holds as they are
-	Key      []string      // target columns that identify a row; NULL in them is KEYNULL
-	RowBytes int64         // a larger row is TOOBIG; 0: no limit
+	Key      []string // target columns that identify a row; NULL in them is KEYNULL
+	RowBytes int64    // a larger row is TOOBIG; 0: no limit
 }
 
 // New binds a transform once for a stream: one entry of columns for each field of stored.
 func New(read, stored *record.Schema, columns []Column, o Options) *Stage {
-	s := &Stage{read: read, stored: stored, keeps: o.Keeps, rowBytes: o.RowBytes}
+	s := &Stage{read: read, stored: stored, rowBytes: o.RowBytes}
 	for i, c := range columns {
 		from, to := read.Fields[c.From].Type, stored.Fields[i].Type
 		col := column{from: c.From}
@@ -108,7 +106,7 @@ func (s *Stage) Apply(pool *record.Pool, in *record.Batch) (out *record.Batch, d
 	if len(out.Marks) == 0 {
 		return out, nil
 	}
-	dirty = record.Resolve(out, s.policies, s.keeps)
+	dirty = record.Resolve(out, s.policies)
 	slices.SortStableFunc(dirty, func(a, b record.Mark) int { return a.Row - b.Row })
 	return out, dirty
 }

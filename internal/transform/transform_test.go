@@ -1,6 +1,7 @@
 package transform_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -45,6 +46,16 @@ func batch(t *testing.T, pool *record.Pool, s *record.Schema, rows ...[]string) 
 	return b
 }
 
+// keeping is the schema with every column keeping marks of a code.
+func keeping(s *record.Schema, code record.Code) *record.Schema {
+	out := *s
+	out.Fields = slices.Clone(s.Fields)
+	for i := range out.Fields {
+		out.Fields[i].Keeps = []record.Code{code}
+	}
+	return &out
+}
+
 func TestApply(t *testing.T) {
 	t.Parallel()
 	read := schema(field("id", int64Type), field("name", textType))
@@ -70,9 +81,8 @@ func TestApply(t *testing.T) {
 		"a mark that the job settles": {stored: read,
 			columns: []transform.Column{{From: 0, Want: int64Type}, {From: 1, Want: textType, Policies: record.Policies{record.UTF8: "null"}}},
 			rows:    [][]string{{"1", "mark UTF8 a\xff"}}, want: `("1", NULL)`},
-		"a mark that the target keeps": {stored: read, columns: []transform.Column{{From: 0, Want: int64Type}, {From: 1, Want: textType}},
-			options: transform.Options{Keeps: []record.Code{record.InfTime}},
-			rows:    [][]string{{"1", "mark INFTIME infinity"}}, want: `("1", "mark INFTIME infinity")`},
+		"a mark that the target keeps": {stored: keeping(read, record.InfTime), columns: []transform.Column{{From: 0, Want: int64Type}, {From: 1, Want: textType}},
+			rows: [][]string{{"1", "mark INFTIME infinity"}}, want: `("1", "mark INFTIME infinity")`},
 		"NULL in the key": {stored: read, columns: []transform.Column{{From: 0, Want: int64Type}, {From: 1, Want: textType}},
 			options: transform.Options{Key: []string{"id"}},
 			rows:    [][]string{{"NULL", "a"}, {"2", "b"}}, want: `("mark KEYNULL ", "a")("2", "b")`, dirty: "0.0 KEYNULL "},
