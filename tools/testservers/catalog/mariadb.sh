@@ -25,7 +25,8 @@ start() {
     --server-id=1 --log-bin="$HOME_OF/data/binlog" --binlog-format=ROW --binlog-row-image=FULL --binlog-row-metadata=FULL
 }
 
-ready() { mariadb_tools; mariadb-admin --no-defaults --protocol=tcp --host=127.0.0.1 --port="$MARIADB" --user=towpath --password=towpath ping; }
+# the core packages hold no mariadb-admin, and before prepare there is no user but root, who is let in by the socket
+ready() { mariadb_tools; listening "$MARIADB" && (cd "$HOME_OF/data" && mariadb --no-defaults --socket=server.socket -uroot -e 'SELECT 1'); }
 
 prepare() {
   (cd "$HOME_OF/data" && mariadb --no-defaults --socket=server.socket -uroot) <<'SQL' || fail "mariadb: cannot create the users"
