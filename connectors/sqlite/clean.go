@@ -4,9 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"slices"
-	"strings"
 
 	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/connectors/internal/sqltarget"
 )
 
 // clean finds staging tables and checkpoints, and removes those of the named runs.
@@ -48,11 +48,13 @@ func (c *Client) clean(ctx context.Context, runs []string, remove bool) ([]conne
 func cleanStaging(ctx context.Context, conn *sql.Conn, runs []string, remove bool) ([]connector.Leftover, error) {
 	var list []connector.Leftover
 	var tables []string
-	err := each(ctx, conn, "SELECT name FROM sqlite_schema WHERE type = 'table' AND instr(name, ?) > 0 ORDER BY name", stagingMark, func(r *sql.Rows) error {
+	err := each(ctx, conn, "SELECT name FROM sqlite_schema WHERE type = ? ORDER BY name", "table", func(r *sql.Rows) error {
 		var name string
 		err := r.Scan(&name)
-		tables = append(tables, name)
-		list = append(list, connector.Leftover{Run: name[strings.LastIndex(name, stagingMark)+len(stagingMark):], What: "staging table " + name})
+		if run := sqltarget.RunOf(name); run != "" {
+			tables = append(tables, name)
+			list = append(list, connector.Leftover{Run: run, What: "staging table " + name})
+		}
 		return err
 	})
 	for i := range list {
@@ -66,29 +68,14 @@ func cleanStaging(ctx context.Context, conn *sql.Conn, runs []string, remove boo
 }
 
 func cleanCheckpoints(ctx context.Context, conn *sql.Conn, runs []string, remove bool) ([]connector.Leftover, error) {
-	var list []connector.Leftover
-	var tables int
-	err := conn.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema WHERE name = ?", checkpointTable).Scan(&tables)
-	if err != nil || tables == 0 {
+	there, err := remembers(ctx, conn)
+	if err != nil || !there {
 		return nil, err
 	}
-	err = each(ctx, conn, "SELECT run_id, group_concat(DISTINCT dataset) FROM "+checkpointTable+" WHERE run_id <> ? GROUP BY run_id ORDER BY run_id", "", func(r *sql.Rows) error {
-		var run, datasets string
-		err := r.Scan(&run, &datasets)
-		list = append(list, connector.Leftover{Run: run, What: "checkpoints of " + datasets})
-		return err
-	})
+	m := &sqltarget.Memory{Table: sqltarget.Checkpoints}
+	list, err := m.Leftovers(ctx, session{conn}, runs, remove)
 	if err != nil || !remove {
 		return list, err
 	}
-	for i := range list {
-		if !slices.Contains(runs, list[i].Run) {
-			continue
-		}
-		if _, err := conn.ExecContext(ctx, "DELETE FROM "+checkpointTable+" WHERE run_id = ?", list[i].Run); err != nil {
-			return list, err
-		}
-		list[i].Removed = true
-	}
-	return list, dropIfEmpty(ctx, conn)
+	return list, dropIfEmpty(ctx, conn, m)
 }

@@ -17,6 +17,7 @@ import (
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
 	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/connectors/internal/sqltarget"
 )
 
 // Client is an open database file.
@@ -53,6 +54,9 @@ func (c *Client) exists() bool {
 	_, err := os.Stat(c.path)
 	return !errors.Is(err, fs.ErrNotExist)
 }
+
+// describe names the file in errors.
+func (c *Client) describe() string { return "file " + strconv.Quote(c.path) }
 
 func (c *Client) missing() error {
 	return connector.Errorf(connector.Missing, "TOW-302", "database file %q does not exist", c.path).WithHint("Check connection.path.")
@@ -142,7 +146,7 @@ func (c *Client) Datasets(ctx context.Context, pattern string) iter.Seq2[string,
 				yield("", classify(err, "list tables of %q", c.path))
 				return
 			}
-			if !own(name) && matches(pattern, name) && !yield(name, nil) {
+			if !sqltarget.Own(name) && matches(pattern, name) && !yield(name, nil) {
 				return
 			}
 		}

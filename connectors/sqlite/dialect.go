@@ -10,19 +10,6 @@ import (
 // quote quotes a name.
 func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
-// own reports whether a table is towpath's: its checkpoints, or a staging table.
-func own(name string) bool {
-	name = strings.ToLower(name)
-	return name == checkpointTable || strings.Contains(name, stagingMark)
-}
-
-// stagingMark stands between the name of a table and the run's key in the name of its staging table.
-const checkpointTable = "towpath_checkpoint"
-
-const stagingMark = "__tw_"
-
-func stagingName(table, run string) string { return table + stagingMark + run }
-
 // createTable returns the DDL of a table. A key of one int64 is the rowid; any other orders the table itself.
 func createTable(name string, s *record.Schema, key []int) string {
 	var b strings.Builder
@@ -53,10 +40,10 @@ func createTable(name string, s *record.Schema, key []int) string {
 
 // insertRows returns the INSERT of rows rows. OR ABORT overrides what the table's constraints say themselves, which may be to
 // ignore a row or to replace another in silence.
-func insertRows(table string, s *record.Schema, mode connector.Mode, rows int) string {
-	names, marks := make([]string, len(s.Fields)), make([]string, len(s.Fields))
-	for i, f := range s.Fields {
-		names[i], marks[i] = quote(f.Name), "?"
+func insertRows(table string, s *record.Schema, columns []int, mode connector.Mode, rows int) string {
+	names, marks := make([]string, len(columns)), make([]string, len(columns))
+	for i, at := range columns {
+		names[i], marks[i] = quote(s.Fields[at].Name), "?"
 	}
 	row := "(" + strings.Join(marks, ", ") + ")"
 	var b strings.Builder
@@ -68,20 +55,21 @@ func insertRows(table string, s *record.Schema, mode connector.Mode, rows int) s
 		b.WriteString(row)
 	}
 	if mode == connector.Upsert {
-		b.WriteString(upsertClause(s))
+		b.WriteString(upsertClause(s, columns))
 	}
 	return b.String()
 }
 
 // upsertClause replaces the whole row of the same key.
-func upsertClause(s *record.Schema) string {
+func upsertClause(s *record.Schema, columns []int) string {
 	var key, sets []string
 	for _, at := range s.Key() {
 		key = append(key, quote(s.Fields[at].Name))
 	}
-	for _, f := range s.Fields {
+	for _, at := range columns {
 		// Key columns too: under a collation that ignores case they may be equal and yet not the same.
-		sets = append(sets, quote(f.Name)+" = excluded."+quote(f.Name))
+		name := quote(s.Fields[at].Name)
+		sets = append(sets, name+" = excluded."+name)
 	}
 	return " ON CONFLICT (" + strings.Join(key, ", ") + ") DO UPDATE SET " + strings.Join(sets, ", ")
 }

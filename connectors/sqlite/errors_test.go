@@ -25,7 +25,7 @@ func TestClassOf(t *testing.T) {
 
 func TestClassifyKeepsWhatIsClassified(t *testing.T) {
 	t.Parallel()
-	own := connector.Errorf(connector.Fenced, "TOW-318", "x")
+	own := connector.Errorf(connector.Fenced, "TOW-165", "x")
 	if got := classify(own, "do it"); got != error(own) {
 		t.Errorf("got %v", got)
 	}

@@ -4,12 +4,13 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
-	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/connectors/internal/sqltarget"
 	"github.com/towpath/towpath/record"
 )
 
@@ -22,8 +23,9 @@ const (
 // inserter writes rows in one transaction: many a statement, and one by one where a statement was refused.
 type inserter struct {
 	schema  *record.Schema
-	layout  *layout
+	columns []int // places of those that are written
 	mode    connector.Mode
+	keys    *sqltarget.Keys
 	conn    *sql.Conn
 	many    driver.Stmt
 	one     driver.Stmt
@@ -34,19 +36,24 @@ type inserter struct {
 }
 
 func newInserter(ctx context.Context, conn *sql.Conn, w *writer) (*inserter, error) {
-	n := &inserter{schema: w.target.Stored, layout: &w.layout, mode: w.sink.Mode, conn: conn, guarded: map[int]bool{}}
+	n := &inserter{schema: w.target.Stored, mode: w.sink.Mode, conn: conn, guarded: map[int]bool{}}
+	n.keys = sqltarget.NewKeys(n.schema, w.layout.Key, func(place int, text []byte) []byte { return fold(text, w.layout.Folds[place]) })
 	for _, at := range w.layout.Guarded {
 		n.guarded[at] = true
 	}
-	columns := len(n.schema.Fields)
-	n.perStmt = max(1, min(rowsPerStatement, maxParameters/columns))
-	n.args = make([]driver.NamedValue, n.perStmt*columns)
+	for i := range n.schema.Fields {
+		if !slices.Contains(w.layout.Skipped, i) {
+			n.columns = append(n.columns, i)
+		}
+	}
+	n.perStmt = max(1, min(rowsPerStatement, maxParameters/max(len(n.columns), 1)))
+	n.args = make([]driver.NamedValue, n.perStmt*len(n.columns))
 	for i := range n.args {
 		n.args[i].Ordinal = i + 1
 	}
 	var err error
-	if n.many, err = prepare(ctx, conn, insertRows(w.layout.Table, n.schema, n.mode, n.perStmt)); err == nil {
-		n.one, err = prepare(ctx, conn, insertRows(w.layout.Table, n.schema, n.mode, 1))
+	if n.many, err = prepare(ctx, conn, insertRows(w.layout.Table, n.schema, n.columns, n.mode, n.perStmt)); err == nil {
+		n.one, err = prepare(ctx, conn, insertRows(w.layout.Table, n.schema, n.columns, n.mode, 1))
 	}
 	if err != nil {
 		n.close()
@@ -86,7 +93,7 @@ func (n *inserter) write(ctx context.Context, group []*record.Batch) (connector.
 		}
 	}
 	if n.mode == connector.Upsert {
-		out.Superseded = n.superseded(group, out.Rejected)
+		out.Superseded = n.keys.Superseded(group, out.Rejected)
 	}
 	return out, nil
 }
@@ -111,7 +118,7 @@ func (n *inserter) rows(ctx context.Context, batch int, b *record.Batch, from, t
 			out.Rejected = append(out.Rejected, *r)
 			continue
 		}
-		err := n.run(ctx, n.one, n.args[:len(n.schema.Fields)])
+		err := n.run(ctx, n.one, n.args[:len(n.columns)])
 		if err == nil {
 			continue
 		}
@@ -159,10 +166,10 @@ func columnOf(err error) string {
 
 // bind fills the arguments with rows from to to, one loop a column. It returns the first cell that SQLite would not keep as it is.
 func (n *inserter) bind(b *record.Batch, from, to int) *connector.Rejected {
-	width := len(n.schema.Fields)
-	for col := range n.schema.Fields {
+	width := len(n.columns)
+	for place, col := range n.columns {
 		f, v := &n.schema.Fields[col], b.Cols[col]
-		for row, at := from, col; row < to; row, at = row+1, at+width {
+		for row, at := from, place; row < to; row, at = row+1, at+width {
 			if v.Null(row) {
 				if f.Key > 0 {
 					return &connector.Rejected{Code: record.KeyNull, Column: f.Name, Reason: "NULL in a key column"}
@@ -219,51 +226,6 @@ func likeNumber(x []byte) bool {
 		}
 	}
 	return false
-}
-
-// superseded finds the rows that a later row of the same key replaced, by the collations of the target's key.
-func (n *inserter) superseded(group []*record.Batch, rejected []connector.Rejected) []connector.RowRef {
-	gone := make(map[connector.RowRef]bool, len(rejected))
-	for _, r := range rejected {
-		gone[r.RowRef] = true
-	}
-	var out []connector.RowRef
-	last := map[string]connector.RowRef{}
-	var key []byte
-	for at, b := range group {
-		for row := range b.Len {
-			ref := connector.RowRef{Batch: at, Row: row}
-			if gone[ref] {
-				continue
-			}
-			key = n.appendKey(key[:0], b, row)
-			if before, ok := last[string(key)]; ok {
-				out = append(out, before)
-			}
-			last[string(key)] = ref
-		}
-	}
-	return out
-}
-
-// appendKey appends the key of a row so that keys which SQLite holds equal are the same bytes.
-func (n *inserter) appendKey(dst []byte, b *record.Batch, row int) []byte {
-	for i, col := range n.layout.Key {
-		t, v := &n.schema.Fields[col].Type, b.Cols[col]
-		n.text = n.text[:0]
-		if !v.Null(row) {
-			n.text = record.AppendText(n.text, t, v, row)
-		}
-		if t.Kind == record.Float && v.Float64[row] == 0 {
-			n.text = append(n.text[:0], '0') // −0 = 0
-		}
-		if i < len(n.layout.Folds) {
-			n.text = fold(n.text, n.layout.Folds[i])
-		}
-		dst = binary.AppendUvarint(dst, uint64(len(n.text)))
-		dst = append(dst, n.text...)
-	}
-	return dst
 }
 
 // fold does in place what SQLite's collations do before they compare bytes (https://www.sqlite.org/datatype3.html#collation).

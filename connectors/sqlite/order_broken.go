@@ -22,8 +22,7 @@ func (d *disorder) positionFirst(ctx context.Context, s *shardWriter, c connecto
 	if err := s.begin(ctx); err != nil {
 		return err
 	}
-	update := "UPDATE " + checkpointTable + " SET seq = ?, record = ?"
-	if err := s.fence(ctx, update, c.Seq, connector.AppendCheckpoint(nil, c)); err != nil {
+	if err := s.fence(s.w.memory.Advance(ctx, session{s.conn}, s.epoch, s.seq, c)); err != nil {
 		return err
 	}
 	s.insert.close()

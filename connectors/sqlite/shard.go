@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/connectors/internal/sqltarget"
 	"github.com/towpath/towpath/record"
 )
 
@@ -47,7 +48,7 @@ func (s *shardWriter) Write(ctx context.Context, group []*record.Batch) (connect
 // Invariant 3: the fence is the first statement of each transaction.
 func (s *shardWriter) begin(ctx context.Context) error {
 	if s.evicted {
-		return s.fenced()
+		return sqltarget.Lost(s.id, s.epoch)
 	}
 	if s.conn != nil {
 		return nil
@@ -65,7 +66,7 @@ func (s *shardWriter) begin(ctx context.Context) error {
 		return classify(err, "begin a transaction of shard %s", s.id)
 	}
 	s.conn = conn
-	if err := s.fence(ctx, "UPDATE "+checkpointTable+" SET epoch = epoch"); err != nil {
+	if err := s.fence(s.w.memory.Fence(ctx, session{conn}, s.id, s.epoch, s.seq)); err != nil {
 		s.rollback()
 		return err
 	}
@@ -77,21 +78,12 @@ func (s *shardWriter) begin(ctx context.Context) error {
 	return nil
 }
 
-// fence runs an update of the shard's row under the epoch and sequence number of this writer.
-func (s *shardWriter) fence(ctx context.Context, update string, args ...any) error {
-	args = append(args, s.w.sink.Run, s.w.sink.Dataset, s.id, s.epoch, s.seq)
-	result, err := s.conn.ExecContext(ctx, update+" WHERE run_id = ? AND dataset = ? AND shard_id = ? AND epoch = ? AND seq = ?", args...)
-	if err != nil {
-		return classify(err, "fence shard %s", s.id)
+// fence says what the proof of ownership has shown.
+func (s *shardWriter) fence(err error) error {
+	if unfenced && connector.ClassOf(err) == connector.Fenced {
+		return nil
 	}
-	if n, err := result.RowsAffected(); err != nil || n != 1 && !unfenced {
-		return s.fenced()
-	}
-	return nil
-}
-
-func (s *shardWriter) fenced() error {
-	return connector.Errorf(connector.Fenced, "TOW-318", "shard %s has a newer owner than epoch %d", s.id, s.epoch)
+	return classify(err, "fence shard %s", s.id)
 }
 
 // Commit stores the checkpoint in the transaction of the rows and commits.
@@ -107,7 +99,7 @@ func (s *shardWriter) Commit(ctx context.Context, c connector.Checkpoint) ([]byt
 		s.rollback()
 		return nil, classify(err, "commit shard %s", s.id)
 	}
-	if err := s.fence(ctx, "UPDATE "+checkpointTable+" SET seq = ?, record = ?", c.Seq, connector.AppendCheckpoint(nil, c)); err != nil {
+	if err := s.fence(s.w.memory.Advance(ctx, session{s.conn}, s.epoch, s.seq, c)); err != nil {
 		s.rollback()
 		return nil, err
 	}

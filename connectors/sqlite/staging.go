@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/connectors/internal/sqltarget"
 )
 
 // publish collapses the run's checkpoints into its marker and, for replace, puts the staging table in the table's place, in
@@ -47,22 +48,18 @@ func pragmas(ctx context.Context, conn *sql.Conn, list ...string) error {
 
 func (w *writer) publishWithin(ctx context.Context, conn *sql.Conn) error {
 	state, err := w.marker(ctx, conn)
-	if err != nil || state == markerPublished {
+	if err != nil || state == sqltarget.Published {
 		return err
 	}
-	if state == "" {
-		return connector.Errorf(connector.Changed, "TOW-316", "file %q does not know this run: it was restored from before the start", w.client.path)
+	if state == sqltarget.Absent {
+		return w.memory.Restored()
 	}
 	if w.sink.Mode == connector.Replace {
 		if err := w.swap(ctx, conn); err != nil {
 			return err
 		}
 	}
-	_, err = conn.ExecContext(ctx, "DELETE FROM "+checkpointTable+" WHERE run_id = ? AND dataset = ? AND shard_id <> ''", w.sink.Run, w.sink.Dataset)
-	if err == nil {
-		_, err = conn.ExecContext(ctx, "UPDATE "+checkpointTable+" SET record = ? WHERE run_id = ? AND dataset = ? AND shard_id = ''", markerPublished, w.sink.Run, w.sink.Dataset)
-	}
-	return err
+	return w.memory.Collapse(ctx, session{conn})
 }
 
 // swap drops the table, gives its name to the staging table, and makes its indexes and triggers again. Views go by name.
@@ -117,28 +114,26 @@ func (w *writer) drop(ctx context.Context) error {
 	}
 	return immediate(ctx, db, func(conn *sql.Conn) error {
 		if w.sink.Mode == connector.Replace {
-			if _, err := conn.ExecContext(ctx, "DROP TABLE IF EXISTS "+quote(stagingName(w.sink.Dataset, w.sink.Run))); err != nil {
+			if _, err := conn.ExecContext(ctx, "DROP TABLE IF EXISTS "+quote(sqltarget.Staging(w.sink.Dataset, w.sink.Run, 0))); err != nil {
 				return err
 			}
 		}
 		state, err := w.marker(ctx, conn)
-		if err != nil || state == "" {
+		if err != nil || state == sqltarget.Absent {
 			return err
 		}
-		_, err = conn.ExecContext(ctx, "DELETE FROM "+checkpointTable+" WHERE run_id = ? AND dataset = ?", w.sink.Run, w.sink.Dataset)
-		if err != nil {
+		if err := w.memory.Forget(ctx, session{conn}); err != nil {
 			return err
 		}
-		return dropIfEmpty(ctx, conn)
+		return dropIfEmpty(ctx, conn, &w.memory)
 	})
 }
 
 // dropIfEmpty removes the table of checkpoints once no run needs it.
-func dropIfEmpty(ctx context.Context, conn *sql.Conn) error {
-	var left int
-	if err := conn.QueryRowContext(ctx, "SELECT count(*) FROM (SELECT 1 FROM "+checkpointTable+" LIMIT 1)").Scan(&left); err != nil || left > 0 {
+func dropIfEmpty(ctx context.Context, conn *sql.Conn, m *sqltarget.Memory) error {
+	if empty, err := m.Empty(ctx, session{conn}); err != nil || !empty {
 		return err
 	}
-	_, err := conn.ExecContext(ctx, "DROP TABLE "+checkpointTable)
+	_, err := conn.ExecContext(ctx, "DROP TABLE "+sqltarget.Checkpoints)
 	return err
 }

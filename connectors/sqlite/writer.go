@@ -7,12 +7,14 @@ import (
 	"sync"
 
 	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/connectors/internal/sqltarget"
 )
 
 // writer writes one table for one run.
 type writer struct {
 	client *Client
 	sink   connector.Sink
+	memory sqltarget.Memory
 
 	mu     sync.Mutex
 	target *connector.Target // after Prepare
@@ -22,35 +24,24 @@ type writer struct {
 
 // layout is the writer's own part of the plan.
 type layout struct {
+	sqltarget.Layout
 	Table   string   `json:"table"`             // that rows go to: the target, or its staging table
 	Create  string   `json:"create,omitempty"`  // its DDL; "": it exists
 	Indexes []string `json:"indexes,omitempty"` // unique indexes of the staging table, under names of the run
 	Found   string   `json:"found,omitempty"`   // DDL of the target as planned; "": there was none
-	Key     []int    `json:"key,omitempty"`     // places of the key columns in Target.Stored
-	Folds   []string `json:"folds,omitempty"`   // collations of the key columns
 	Guarded []int    `json:"guarded,omitempty"` // places of text columns in which SQLite would turn digits into numbers
 }
 
 func newWriter(c *Client, s connector.Sink) (*writer, error) {
-	switch s.Mode {
-	case connector.Insert, connector.Upsert, connector.Append, connector.Replace:
-	default:
-		return nil, connector.Errorf(connector.Config, "TOW-314", "write mode %q is unknown to SQLite", s.Mode)
+	if err := sqltarget.CheckSink(s, s.Dataset); err != nil {
+		return nil, err
 	}
-	if own(s.Dataset) {
-		return nil, connector.Errorf(connector.Config, "TOW-314", "table name %q is kept for towpath's own tables", s.Dataset)
-	}
-	return &writer{client: c, sink: s, shards: map[string]*shardWriter{}}, nil
+	return &writer{client: c, sink: s, shards: map[string]*shardWriter{},
+		memory: sqltarget.Memory{Table: sqltarget.Checkpoints, Run: s.Run, Dataset: s.Dataset, Where: c.describe()}}, nil
 }
 
-// The states of a run's marker.
-const (
-	markerOpen      = "open"
-	markerPublished = "published"
-)
-
 // schemaOfCheckpoints makes the table that holds checkpoints and, under an empty shard_id, the marker of each run and dataset.
-const schemaOfCheckpoints = `CREATE TABLE IF NOT EXISTS ` + checkpointTable + ` (
+const schemaOfCheckpoints = `CREATE TABLE IF NOT EXISTS ` + sqltarget.Checkpoints + ` (
 	run_id TEXT NOT NULL, dataset TEXT NOT NULL, shard_id TEXT NOT NULL, epoch INTEGER NOT NULL, seq INTEGER NOT NULL, record BLOB,
 	PRIMARY KEY (run_id, dataset, shard_id)) WITHOUT ROWID`
 
@@ -70,18 +61,17 @@ func (w *writer) Prepare(ctx context.Context, t *connector.Target, fresh bool, r
 			return err
 		}
 		switch {
-		case state == markerPublished:
+		case state == sqltarget.Published:
 			return nil
-		case state == "" && !fresh:
-			return connector.Errorf(connector.Changed, "TOW-316", "file %q does not know this run: it was restored from before the start", w.client.path).
-				WithHint("Start the stream again, or put the file back that the run wrote to.")
-		case state == "":
+		case state == sqltarget.Absent && !fresh:
+			return w.memory.Restored()
+		case state == sqltarget.Absent:
 			return w.create(ctx, conn)
 		}
 		if err := w.check(ctx, conn); err != nil {
 			return err
 		}
-		checkpoints, err = w.checkpoints(ctx, conn)
+		checkpoints, err = w.memory.Remembered(ctx, session{conn})
 		return err
 	})
 	if err != nil {
@@ -96,19 +86,20 @@ func (w *writer) Prepare(ctx context.Context, t *connector.Target, fresh bool, r
 	return nil
 }
 
-// marker returns the state of the run's marker; "": there is none.
-func (w *writer) marker(ctx context.Context, conn *sql.Conn) (string, error) {
+// marker returns the state of the run's marker, also where there is no table of checkpoints.
+func (w *writer) marker(ctx context.Context, conn *sql.Conn) (sqltarget.State, error) {
+	there, err := remembers(ctx, conn)
+	if err != nil || !there {
+		return sqltarget.Absent, err
+	}
+	return w.memory.Marker(ctx, session{conn})
+}
+
+// remembers reports whether the file has a table of checkpoints.
+func remembers(ctx context.Context, conn *sql.Conn) (bool, error) {
 	var tables int
-	err := conn.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?", checkpointTable).Scan(&tables)
-	if err != nil || tables == 0 {
-		return "", err
-	}
-	var state string
-	err = conn.QueryRowContext(ctx, "SELECT record FROM "+checkpointTable+" WHERE run_id = ? AND dataset = ? AND shard_id = ''", w.sink.Run, w.sink.Dataset).Scan(&state)
-	if err == sql.ErrNoRows {
-		return "", nil
-	}
-	return state, err
+	err := conn.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?", sqltarget.Checkpoints).Scan(&tables)
+	return tables > 0, err
 }
 
 // create makes what the plan says, provided that the target is still as planned.
@@ -127,8 +118,7 @@ func (w *writer) create(ctx context.Context, conn *sql.Conn) error {
 			return classify(err, "create table %s", w.layout.Table)
 		}
 	}
-	_, err = conn.ExecContext(ctx, "INSERT INTO "+checkpointTable+" VALUES (?, ?, '', 0, 0, ?)", w.sink.Run, w.sink.Dataset, markerOpen)
-	return err
+	return w.memory.Begin(ctx, session{conn})
 }
 
 // unchanged refuses a target that is not what was planned for. made: the table that the plan makes is there already, exactly
@@ -146,9 +136,7 @@ func (w *writer) unchanged(ctx context.Context, conn *sql.Conn) (made bool, err 
 		return false, nil
 	}
 	if made = w.layout.Found == "" && found == w.layout.Create; !made {
-		err = connector.Errorf(connector.Changed, "TOW-317", "table %s is not as it was planned: it was made, altered or dropped meanwhile", w.sink.Dataset).
-			WithHint("Plan again.")
-		return false, err
+		return false, sqltarget.NotPlanned(w.sink.Dataset)
 	}
 	return true, nil
 }
@@ -157,31 +145,9 @@ func (w *writer) unchanged(ctx context.Context, conn *sql.Conn) (made bool, err 
 func (w *writer) check(ctx context.Context, conn *sql.Conn) error {
 	_, err := lookUp(ctx, conn, w.layout.Table)
 	if connector.ClassOf(err) == connector.Missing {
-		return connector.Errorf(connector.Changed, "TOW-317", "table %s, which this run was writing to, has gone", w.layout.Table)
+		return sqltarget.Gone(w.layout.Table)
 	}
 	return err
-}
-
-// checkpoints returns all that the file remembers of this run and dataset.
-func (w *writer) checkpoints(ctx context.Context, conn *sql.Conn) ([]connector.Checkpoint, error) {
-	rows, err := conn.QueryContext(ctx, "SELECT record FROM "+checkpointTable+" WHERE run_id = ? AND dataset = ? AND shard_id <> '' ORDER BY shard_id", w.sink.Run, w.sink.Dataset)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var list []connector.Checkpoint
-	for rows.Next() {
-		var raw []byte
-		if err := rows.Scan(&raw); err != nil {
-			return nil, err
-		}
-		c, err := connector.ParseCheckpoint(raw)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, c)
-	}
-	return list, rows.Err()
 }
 
 // Take raises the shard's epoch. An older writer of this process is told at once; one of another process finds out by its
@@ -190,7 +156,7 @@ func (w *writer) checkpoints(ctx context.Context, conn *sql.Conn) ([]connector.C
 // Invariant 3: from here on only the lease's epoch writes this shard.
 func (w *writer) Take(ctx context.Context, s connector.Shard, l connector.Lease, last connector.Checkpoint) (connector.ShardWriter, connector.Checkpoint, error) {
 	if w.target == nil {
-		return nil, last, connector.Errorf(connector.Other, "TOW-315", "take shard %s before the table was prepared", s.ID)
+		return nil, last, sqltarget.Unprepared("take shard " + s.ID)
 	}
 	db, err := w.client.writer()
 	if err != nil {
@@ -204,7 +170,7 @@ func (w *writer) Take(ctx context.Context, s connector.Shard, l connector.Lease,
 	sw := &shardWriter{w: w, id: s.ID, epoch: l.Epoch}
 	var c connector.Checkpoint
 	err = immediate(ctx, db, func(conn *sql.Conn) error {
-		c, err = w.raise(ctx, conn, s, l.Epoch, last)
+		c, err = w.memory.Raise(ctx, session{conn}, s, l.Epoch, last)
 		return err
 	})
 	if err != nil {
@@ -217,36 +183,10 @@ func (w *writer) Take(ctx context.Context, s connector.Shard, l connector.Lease,
 	return sw, c, nil
 }
 
-// raise sets the epoch, or makes the shard's row, and returns the checkpoint there.
-func (w *writer) raise(ctx context.Context, conn *sql.Conn, s connector.Shard, epoch int64, last connector.Checkpoint) (connector.Checkpoint, error) {
-	var raw []byte
-	err := conn.QueryRowContext(ctx, "UPDATE "+checkpointTable+" SET epoch = ? WHERE run_id = ? AND dataset = ? AND shard_id = ? AND epoch < ? RETURNING record",
-		epoch, w.sink.Run, w.sink.Dataset, s.ID, epoch).Scan(&raw)
-	if err == nil {
-		return connector.ParseCheckpoint(raw)
-	}
-	if err != sql.ErrNoRows {
-		return last, err
-	}
-	var newer int64
-	err = conn.QueryRowContext(ctx, "SELECT epoch FROM "+checkpointTable+" WHERE run_id = ? AND dataset = ? AND shard_id = ?", w.sink.Run, w.sink.Dataset, s.ID).Scan(&newer)
-	switch {
-	case err == nil:
-		return last, connector.Errorf(connector.Fenced, "TOW-318", "shard %s belongs to epoch %d, this is %d", s.ID, newer, epoch)
-	case err != sql.ErrNoRows:
-		return last, err
-	case last.Seq > 0:
-		return last, connector.Errorf(connector.Changed, "TOW-316", "file %q has lost the checkpoint of shard %s: it was restored from before its start", w.client.path, s.ID)
-	}
-	c := connector.Checkpoint{Shard: s.ID, Rev: s.Rev, Range: s.Range}
-	_, err = conn.ExecContext(ctx, "INSERT INTO "+checkpointTable+" VALUES (?, ?, ?, ?, 0, ?)", w.sink.Run, w.sink.Dataset, s.ID, epoch, connector.AppendCheckpoint(nil, c))
-	return c, err
-}
-
 // Finish does the phases; Park and Seal have nothing to do, as no setting is changed for loading.
 func (w *writer) Finish(ctx context.Context, phase connector.Phase) error {
 	if w.target == nil && phase != connector.Drop {
-		return connector.Errorf(connector.Other, "TOW-315", "finish table %s before it was prepared", w.sink.Dataset)
+		return sqltarget.Unprepared("finish table " + w.sink.Dataset)
 	}
 	var err error
 	switch phase {
@@ -267,30 +207,4 @@ func (w *writer) Close() error {
 	}
 	clear(w.shards)
 	return nil
-}
-
-// immediate runs f in a transaction that owns the write lock from its beginning.
-func immediate(ctx context.Context, db *sql.DB, f func(*sql.Conn) error) error {
-	conn, err := db.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	if _, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
-		return err
-	}
-	return end(ctx, conn, f(conn))
-}
-
-// end commits when err is nil, else rolls back. Neither is cut short by the end of ctx.
-func end(ctx context.Context, conn *sql.Conn, err error) error {
-	ctx = context.WithoutCancel(ctx)
-	if err == nil {
-		if _, err = conn.ExecContext(ctx, "COMMIT"); err == nil {
-			return nil
-		}
-	}
-	// The error at hand says more than one of the rollback, which there may be nothing left for.
-	_, _ = conn.ExecContext(ctx, "ROLLBACK")
-	return err
 }

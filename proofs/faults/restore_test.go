@@ -77,7 +77,7 @@ func TestFileRestored(t *testing.T) {
 			w.reach(8000)
 			w.pause()
 			before()
-			r.resume(w.key).refuses(store.Paused, "TOW-316", "it was restored from before the start")
+			r.resume(w.key).refuses(store.Paused, "TOW-166", "it was restored from before the start")
 			older()
 			w = r.resume(w.key).rest(store.Succeeded)
 			w.balance(20000, 0)
