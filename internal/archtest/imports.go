@@ -107,6 +107,7 @@ func drivers() map[string][]string {
 		"modernc.org/sqlite":                      {"connectors/sqlite", "internal/store"},
 		"github.com/pressly/goose":                {"internal/store"},
 		"github.com/go-mysql-org/go-mysql":        {"connectors/mysql"},
+		"github.com/jackc/":                       {"connectors/postgres", "internal/store"},
 		"github.com/elastic/elastic-transport-go": {"connectors/elasticsearch"},
 		"github.com/alecthomas/kong":              {"internal/cli"},
 		"github.com/jotaen/kong-completion":       {"internal/cli"},
@@ -146,7 +147,7 @@ func processRule(f *File) []Finding {
 
 // otherNames are names of systems that a connector's folder covers beside its own.
 func otherNames() map[string]string {
-	return map[string]string{"mariadb": "mysql", "opensearch": "elasticsearch", "percona": "mysql", "aurora": "mysql"}
+	return map[string]string{"mariadb": "mysql", "postgis": "postgres", "opensearch": "elasticsearch", "percona": "mysql", "aurora": "mysql"}
 }
 
 // sourceNames checks that no system's name stands outside its connector.

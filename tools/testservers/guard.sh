@@ -15,6 +15,6 @@ while alive "$server" "$server_since" && alive "$owner" "$owner_since"; do
 done
 rm -f "$file"
 if ! alive "$owner" "$owner_since"; then
-  alive "$server" "$server_since" && kill -KILL -- -"$server"
+  alive "$server" "$server_since" && slay "$server"
   rm -rf "$folder"
 fi

@@ -40,6 +40,114 @@ mariadb_required() {
   have mariadbd mariadb || command -v apt-get >/dev/null || lacking "mariadbd and mariadb" "install MariaDB 10.4 or newer"
 }
 
+# postgres_tools: sets PGBIN, the folder of PostgreSQL 15's commands: the machine's when PostGIS is there as well, else those unpacked.
+postgres_tools() {
+  PGBIN=/usr/lib/postgresql/15/bin
+  UNPACKED=$SERVERS/packages/postgres
+  postgres_machine || [ ! -e "$UNPACKED/.complete" ] || PGBIN=$UNPACKED$PGBIN
+  if [ "$PGBIN" != "${PGBIN#"$UNPACKED"}" ]; then
+    # BLAS and LAPACK, which PostGIS links, lie in folders of their own
+    LD_LIBRARY_PATH=$(find "$UNPACKED/usr/lib" "$UNPACKED/lib" -name 'lib*.so*' -printf '%h\n' 2>/dev/null | sort -u | grep -v '/postgresql/' | paste -sd:)${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+    export LD_LIBRARY_PATH
+  fi
+}
+
+# postgres_machine: whether the machine itself has the server with PostGIS.
+postgres_machine() {
+  [ "${TOWPATH_SERVERS_UNPACK:-}" != 1 ] && [ -x /usr/lib/postgresql/15/bin/postgres ] && [ -e /usr/share/postgresql/15/extension/postgis.control ]
+}
+
+# postgres_packages: gets them. They are unpacked for root too: installing them would make a cluster and a service of the machine.
+postgres_packages() {
+  postgres_tools
+  if postgres_machine || [ -e "$UNPACKED/.complete" ]; then return; fi
+  command -v apt-get >/dev/null || lack "$NAME" "PostgreSQL 15 with PostGIS" "no apt-get here; install them"
+  say "getting postgresql-15 and PostGIS"
+  unpack postgresql-15 postgresql-client-15 postgresql-15-postgis-3 >"$LOGS/apt.log" 2>&1 || fail "cannot unpack PostgreSQL; see $LOGS/apt.log"
+  # what installing would make by update-alternatives
+  ln -sf postgis-3.control "$UNPACKED/usr/share/postgresql/15/extension/postgis.control"
+  postgres_tools
+}
+
+postgres_required() {
+  postgres_machine || command -v apt-get >/dev/null || lacking "PostgreSQL 15 with PostGIS" "install both"
+  [ -d /usr/share/zoneinfo ] || lacking "time zones" "apt-get install tzdata"
+  [ "$(id -u)" != 0 ] || command -v unshare >/dev/null || lacking unshare "apt-get install util-linux"
+}
+
+# postgres_client: the path of a `psql` that runs from anywhere, an unpacked one behind a script that finds its libraries.
+postgres_client() {
+  postgres_tools
+  if [ "$PGBIN" = "${PGBIN#"$UNPACKED"}" ]; then
+    echo "$PGBIN/psql"
+    return
+  fi
+  printf '#!/bin/sh\nLD_LIBRARY_PATH=%s exec %s/psql "$@"\n' "$LD_LIBRARY_PATH" "$PGBIN" >"$UNPACKED/psql.$$"
+  chmod +x "$UNPACKED/psql.$$" && mv "$UNPACKED/psql.$$" "$UNPACKED/psql"
+  echo "$UNPACKED/psql"
+}
+
+# postgres_user COMMAND...: PostgreSQL refuses to run as root, so root is another number in a user namespace; files stay root's.
+postgres_user() {
+  if [ "$(id -u)" = 0 ]; then set -- unshare --user --map-user=1000 --map-group=1000 -- "$@"; fi
+  "$@"
+}
+
+# postgres_initdb BIN: makes the data folder, or that of a replica when TOWPATH_POSTGRES_PRIMARY names the port of its primary.
+postgres_initdb() {
+  [ ! -e "$HOME_OF/data/PG_VERSION" ] || return 0
+  rm -rf "$HOME_OF/data"
+  if [ -n "${TOWPATH_POSTGRES_PRIMARY:-}" ]; then
+    PGPASSWORD=towpath postgres_user "$1/pg_basebackup" -h 127.0.0.1 -p "$TOWPATH_POSTGRES_PRIMARY" -U towpath -D "$HOME_OF/data" \
+      --write-recovery-conf --wal-method=stream --checkpoint=fast >"$LOGS/install.log" 2>&1 || fail "pg_basebackup; see $LOGS/install.log"
+    return
+  fi
+  echo towpath >"$HOME_OF/password"
+  postgres_user "$1/initdb" -D "$HOME_OF/data" -U towpath --pwfile="$HOME_OF/password" --auth=scram-sha-256 -E UTF8 \
+    --locale=C.UTF-8 >"$LOGS/install.log" 2>&1 || fail "initdb; see $LOGS/install.log"
+}
+
+# postgres_spawn BIN PORT: starts the server. A pid file that names a process which is no server of ours (a zombie that nobody buries, or
+# a number that was used again) would keep it from starting.
+postgres_spawn() {
+  local pid launcher=()
+  pid=$(head -n 1 "$HOME_OF/data/postmaster.pid" 2>/dev/null)
+  if [ -n "$pid" ] && [ -d "/proc/$pid" ] && ! tr '\0' ' ' <"/proc/$pid/cmdline" | grep -qF -- "$HOME_OF/data"; then
+    rm -f "$HOME_OF/data/postmaster.pid"
+  fi
+  [ "$(id -u)" != 0 ] || launcher=(unshare --user --map-user=1000 --map-group=1000 --)
+  spawn "${launcher[@]}" "$1/postgres" -D "$HOME_OF/data" -p "$2" -c listen_addresses=127.0.0.1 -c unix_socket_directories= \
+    -c wal_level=logical -c max_prepared_transactions=20 -c max_connections=200 -c shared_buffers=256MB
+}
+
+# postgres_sql PORT DATABASE: runs what comes on standard input as the administrator.
+postgres_sql() {
+  PGPASSWORD=towpath PGOPTIONS= "$(postgres_client)" -X -h 127.0.0.1 -p "$1" -U towpath -d "$2" -v ON_ERROR_STOP=1 -qAt
+}
+
+# postgres_users PORT: the database and its users. writer changes rows in the schema public and makes nothing there.
+postgres_users() {
+  [ -z "${TOWPATH_POSTGRES_PRIMARY:-}" ] || return 0
+  [ "$(echo "SELECT count(*) FROM pg_database WHERE datname = 'towpath'" | postgres_sql "$1" postgres)" = 1 ] ||
+    echo 'CREATE DATABASE towpath' | postgres_sql "$1" postgres || fail "$NAME: cannot create the database"
+  postgres_sql "$1" towpath <<'SQL' || fail "$NAME: cannot create the users"
+SET client_min_messages = warning;
+DO $$ BEGIN CREATE ROLE reader LOGIN PASSWORD 'reader'; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
+DO $$ BEGIN CREATE ROLE writer LOGIN PASSWORD 'writer'; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
+GRANT pg_read_all_data TO reader;
+REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+ALTER DEFAULT PRIVILEGES FOR ROLE towpath IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO writer;
+ALTER DEFAULT PRIVILEGES FOR ROLE towpath IN SCHEMA public GRANT USAGE ON SEQUENCES TO writer;
+SQL
+}
+
+postgres_environment() {
+  echo "$VARIABLE=postgres://towpath:towpath@127.0.0.1:$1/towpath"
+  echo "${VARIABLE}_READER=postgres://reader:reader@127.0.0.1:$1/towpath"
+  echo "${VARIABLE}_WRITER=postgres://writer:writer@127.0.0.1:$1/towpath"
+  echo "${VARIABLE}_CLIENT=$(postgres_client)"
+}
+
 # have COMMAND...: whether all are on PATH, where the folder of a server's commands is on it.
 have() {
   local name

@@ -1,5 +1,6 @@
 # Processes: start, find again, stop. A file of the catalog defines VARIABLE (the environment variable of its address) and the
-# functions ports, requires, install, start, ready, environment and, where there is something to make after a start, prepare.
+# functions ports, requires, install, start, ready, environment and, where there is something to make after a start, prepare; STOP is the
+# signal that ends the server politely, TERM without it.
 
 fail() {
   echo "testservers: $*" >&2
@@ -64,9 +65,22 @@ private_down() {
   for file in "$SERVERS"/private/*; do
     [ -r "$file" ] || continue
     HOME_OF=$(cat "$file")
-    running && [ "$PID" = "${file##*/}" ] && kill -KILL -- -"$PID"
+    running && [ "$PID" = "${file##*/}" ] && slay "$PID"
     rm -f "$file"
   done
+}
+
+# slay PID: kills a server with its session and its children, which may have sessions of their own. It is stopped first, so that no child
+# is born meanwhile.
+slay() {
+  local stat
+  kill -STOP "$1"
+  for stat in /proc/[0-9]*/stat; do
+    stat=$(cat "$stat" 2>/dev/null) || continue
+    set -- "$1" "${stat%% *}" ${stat##*) }
+    [ "$4" != "$1" ] || kill -KILL "$2"
+  done
+  kill -KILL -- -"$1"
 }
 
 listening() {
@@ -133,11 +147,11 @@ gone() {
 # down [SIGNAL]: KILL goes to the whole session, as a crash of the machine would; a polite signal to the server alone.
 down() {
   running || { rm -f "$HOME_OF/pid"; return 0; }
-  local signal=${1:-TERM}
+  local signal=${1:-${STOP:-TERM}}
   [ "$signal" = KILL ] || kill -"$signal" "$PID"
   if [ "$signal" = KILL ] || ! gone; then
     [ "$signal" = KILL ] || say "does not stop, killing it"
-    kill -KILL -- -"$PID"
+    slay "$PID"
     gone
   fi
   rm -f "$HOME_OF/pid"

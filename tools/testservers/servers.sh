@@ -51,7 +51,7 @@ one() {
   case $1 in
     needs) [ -n "$GIVEN" ] || requires ;;
     ports) [ -n "$GIVEN" ] || running || taken ;;
-    env) if [ -n "$GIVEN" ]; then env | grep "^${VARIABLE%_URL}\(_URL\|_READER\|_CLIENT\)\?="; else environment; fi ;;
+    env) if [ -n "$GIVEN" ]; then env | grep "^${VARIABLE%_URL}\(_URL\|_READER\|_WRITER\|_CLIENT\)\?="; else environment; fi ;;
     up) if [ -n "$GIVEN" ]; then say "using \$$VARIABLE"; else locked up; fi ;;
     down) locked down ;;
     restart) locked down && locked up ;;

@@ -21,14 +21,15 @@ import (
 // Server says how a running server is reached.
 type Server struct {
 	Name   string
-	URL    string // the user who may do everything: mysql://user:password@host:port/database or http://host:port
+	URL    string // the user who may do everything: mysql://user:password@host:port/database, postgres://..., or http://host:port
 	Reader string // the same as a user who may only read; "" where there is none
+	Writer string // the same as a user who may change rows but makes no tables; "" where there is none
 	Client string // path of the system's own command line client, for judges that must not use our reader; "" where there is none
 }
 
 // Names lists the servers that Need and Private know, in order.
 func Names() []string {
-	return []string{"elasticsearch7", "elasticsearch8", "mariadb", "mysql55", "opensearch"}
+	return []string{"elasticsearch7", "elasticsearch8", "mariadb", "mysql55", "opensearch", "postgres", "postgres17"}
 }
 
 // missing is the exit status of servers.sh when this machine lacks what only its owner can install.
@@ -61,12 +62,23 @@ type Instance struct {
 // It ends with the test.
 func Private(t testing.TB, name string) *Instance {
 	t.Helper()
+	return private(t, name)
+}
+
+// Replica starts a server that follows this one, reads only and answers as it does. PostgreSQL's alone know how.
+func (i *Instance) Replica(t testing.TB) *Instance {
+	t.Helper()
+	return private(t, i.Name, "TOWPATH_POSTGRES_PRIMARY="+i.Port())
+}
+
+func private(t testing.TB, name string, more ...string) *Instance {
+	t.Helper()
 	check(t, name)
-	i := &Instance{env: []string{
+	i := &Instance{env: append([]string{
 		"TOWPATH_SERVERS_DATA=" + t.TempDir(),
 		fmt.Sprintf("TOWPATH_SERVERS_GUARD=%d", os.Getpid()),
 		fmt.Sprintf("TOWPATH_%s_PORT=%d", strings.ToUpper(name), freePort(t)),
-	}}
+	}, more...)}
 	i.Name = name
 	t.Cleanup(func() { i.Kill(t) })
 	i.Start(t)
@@ -133,8 +145,8 @@ func variable(name string) string {
 	switch name {
 	case "mariadb":
 		return "TOWPATH_TEST_MYSQL"
-	case "mysql55":
-		return "TOWPATH_TEST_MYSQL55"
+	case "mysql55", "postgres", "postgres17":
+		return "TOWPATH_TEST_" + strings.ToUpper(name)
 	}
 	return "TOWPATH_TEST_" + strings.ToUpper(name) + "_URL"
 }
@@ -160,9 +172,12 @@ func fromEnv(name string, lookup func(string) (string, bool)) Server {
 	s := Server{Name: name}
 	address, _ := lookup(variable(name))
 	s.URL = normal(address)
-	s.Reader = normal(get("_READER"))
-	if strings.HasPrefix(s.URL, "mysql:") {
+	s.Reader, s.Writer = normal(get("_READER")), normal(get("_WRITER"))
+	switch {
+	case strings.HasPrefix(s.URL, "mysql:"):
 		s.Client = cmp.Or(get("_CLIENT"), "mariadb")
+	case strings.HasPrefix(s.URL, "postgres"):
+		s.Client = cmp.Or(get("_CLIENT"), "psql")
 	}
 	return s
 }

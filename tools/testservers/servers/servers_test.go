@@ -58,12 +58,16 @@ func TestAddressThatIsSetIsUsed(t *testing.T) {
 			servers.Server{Name: "mysql55", URL: "mysql://u:p@127.0.0.1:3306/shop", Client: "mariadb"},
 		},
 		{
+			"postgres", "postgres17", "TOWPATH_TEST_POSTGRES17", "postgres://u:p@db.example:5433/shop",
+			servers.Server{Name: "postgres17", URL: "postgres://u:p@db.example:5433/shop", Client: "psql"},
+		},
+		{
 			"http", "elasticsearch8", "TOWPATH_TEST_ELASTICSEARCH8_URL", "http://search.example:9200",
 			servers.Server{Name: "elasticsearch8", URL: "http://search.example:9200"},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			for _, suffix := range []string{"_READER", "_CLIENT"} {
+			for _, suffix := range []string{"_READER", "_WRITER", "_CLIENT"} {
 				t.Setenv(strings.TrimSuffix(c.variable, "_URL")+suffix, "")
 			}
 			t.Setenv(c.variable, c.value)
