@@ -33,6 +33,7 @@ type Cast struct {
 	zone   *time.Location
 	lo, hi int64 // of the source's integers, where a loop needs them
 	factor int64
+	checks textChecks
 	run    loop
 }
 
@@ -120,7 +121,7 @@ func (t *Type) same(u *Type) bool {
 	if (t.Elem == nil) != (u.Elem == nil) || t.Elem != nil && !t.Elem.same(u.Elem) {
 		return false
 	}
-	return u.Limits == nil || t.Limits != nil && t.Limits[0] >= u.Limits[0] && t.Limits[1] <= u.Limits[1]
+	return t.within(u) && (u.Limits == nil || t.Limits != nil && t.Limits[0] >= u.Limits[0] && t.Limits[1] <= u.Limits[1])
 }
 
 func temporal(k Kind) bool { return k >= Date && k <= Interval }

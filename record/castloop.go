@@ -13,10 +13,12 @@ const (
 	loopToText
 	loopText
 	loopFloatToJSON
+	loopJSON
 	loopFromText
 	loopBytes
 	loopBytesUUID
 	loopUUIDBytes
+	loopFinite
 	loopFloat32
 	loopIntFloat
 	loopUintFloat
@@ -52,6 +54,8 @@ func (c *Cast) dispatch(o *castOutput, src *Vector) {
 		castText(c, o, src)
 	case loopFloatToJSON:
 		castFloatToJSON(c, o, src)
+	case loopJSON:
+		castJSON(c, o, src)
 	case loopFromText:
 		castFromText(c, o, src)
 	case loopBytes:
@@ -60,6 +64,8 @@ func (c *Cast) dispatch(o *castOutput, src *Vector) {
 		castBytesUUID(c, o, src)
 	case loopUUIDBytes:
 		castUUIDBytes(c, o, src)
+	case loopFinite:
+		castFinite(c, o, src)
 	case loopFloat32:
 		castFloat32(c, o, src)
 	case loopIntFloat:

@@ -10,14 +10,10 @@ func (c *Cast) decideInexact() {
 	from, to := &c.From, &c.To
 	switch {
 	case from.Kind == Float && to.Kind == Float:
-		if to.Bits >= from.Bits {
-			c.set(Widening, "", loopCopy)
-			return
-		}
-		c.set(Checked, "values that no float32 is are marked SCALE or RANGE", loopFloat32)
-	case to.Kind == Float && from.Kind == Int:
+		c.decideFloat()
+	case to.Kind == Float && (from.Kind == Int || from.Kind == Year):
 		c.set(Checked, "integers that the float does not hold exactly are marked SCALE", loopIntFloat)
-		if mantissa(to) >= from.Bits && from.Bits > 0 {
+		if mantissa(to) >= from.Bits && from.Bits > 0 || from.Kind == Year {
 			c.Decision, c.Loss = Widening, ""
 		}
 	case to.Kind == Float && (from.Kind == Uint || from.Kind == Bit && from.Form() == FormUint64):
@@ -44,6 +40,23 @@ func (c *Cast) decideInexact() {
 	}
 }
 
+// decideFloat covers floats among each other.
+func (c *Cast) decideFloat() {
+	const notFinite = "NaN and infinities are marked NONFINITE"
+	finite := c.From.within(&c.To)
+	switch {
+	case c.To.Bits < c.From.Bits:
+		c.set(Checked, "values that no float32 is are marked SCALE or RANGE", loopFloat32)
+		if !finite {
+			c.Loss += "; " + notFinite
+		}
+	case finite:
+		c.set(Widening, "", loopCopy)
+	default:
+		c.set(Checked, notFinite, loopFinite)
+	}
+}
+
 func holdsDecimal(from, to *Type) bool {
 	return from.Precision > 0 && to.Kind == Decimal && to.Scale >= from.Scale && to.Precision-to.Scale >= from.Precision-from.Scale
 }
@@ -56,12 +69,41 @@ func mantissa(t *Type) int {
 	return 53
 }
 
+// allFinite reports whether no value is NaN or infinite: x-x is zero for the others.
+func allFinite(values []float64) bool {
+	sum := 0.0
+	for _, x := range values {
+		sum += x - x
+	}
+	return sum == 0
+}
+
+func castFinite(c *Cast, o *castOutput, src *Vector) {
+	if allFinite(src.Float64) {
+		castCopy(c, o, src)
+		return
+	}
+	for i, x := range src.Float64 {
+		switch {
+		case src.Null(i):
+			o.dst.AppendNull()
+		case x-x != 0:
+			o.mark(c, src, i, NonFinite)
+		default:
+			o.dst.AppendFloat64(x)
+		}
+	}
+}
+
 func castFloat32(c *Cast, o *castOutput, src *Vector) {
+	finite := c.To.Finite
 	for i, x := range src.Float64 {
 		narrow := float64(float32(x))
 		switch {
 		case src.Null(i):
 			o.dst.AppendNull()
+		case finite && x-x != 0:
+			o.mark(c, src, i, NonFinite)
 		case narrow == x || math.IsNaN(x):
 			o.dst.AppendFloat64(x)
 		case math.IsInf(narrow, 0):
@@ -212,7 +254,12 @@ func (c *Cast) decideOther() {
 	case (from.Kind == Enum || from.Kind == Set) && (to.Kind == Enum || to.Kind == Set):
 		c.decideLabels()
 	case from.Kind == Native && to.Kind == Native:
-		c.Loss = "types of different systems; a text column takes the text form"
+		if from.Name != to.Name {
+			c.Loss = "types of different systems; a text column takes the text form"
+			return
+		}
+		c.checkCharacters()
+		c.setText(loopText)
 	case from.Kind == Time && to.Kind == Interval || from.Kind == Interval && to.Kind == Time:
 		c.decideTemporal()
 	case from.Kind == Bit && to.Kind == Bit:
@@ -228,10 +275,15 @@ func (c *Cast) decideLabels() {
 		c.Loss = "a set has more than one label"
 		return
 	}
+	if len(to.Labels) == 0 {
+		c.checkCharacters()
+		c.setText(loopFromText)
+		return
+	}
 	c.set(Checked, "labels that the target does not have are marked RANGE", loopFromText)
-	if from.Kind == Enum && len(from.Labels) > 0 || len(to.Labels) == 0 {
+	if from.Kind == Enum && len(from.Labels) > 0 {
 		for _, label := range from.Labels {
-			if len(to.Labels) > 0 && !hasLabel(to.Labels, []byte(label)) {
+			if !hasLabel(to.Labels, []byte(label)) {
 				return
 			}
 		}

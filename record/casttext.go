@@ -1,8 +1,10 @@
 package record
 
 import (
+	"bytes"
 	"math"
 	"strconv"
+	"strings"
 )
 
 func itoa(n int) string { return strconv.Itoa(n) }
@@ -33,36 +35,76 @@ func (t *Type) maxText() int64 {
 	return 0
 }
 
+// textChecks are what a cast between texts looks at in each cell.
+type textChecks uint8
+
+const (
+	checkValid      textChecks = 1 << iota // the bytes may be no text
+	checkLength                            // texts may be too long
+	checkBlanks                            // a fixed-length text gives blanks at its end up
+	checkCharacters                        // the store may lack characters
+)
+
 // decideToText: every value has an exact text form.
 func (c *Cast) decideToText() {
 	from, to := &c.From, &c.To
-	longest := from.maxText()
-	run := loopToText
-	unchecked := true
+	longest, run := from.maxText(), loopToText
+	switch from.Kind {
+	case Text, Enum, Set, JSON, Native, Bytes:
+		run = loopText
+		if to.Fixed && !from.Fixed {
+			c.checks |= checkBlanks
+		}
+		c.checkCharacters()
+	}
 	switch from.Kind {
 	case Text:
-		longest = 0
 		if from.Length > 0 {
 			longest = from.Length * [3][3]int64{Chars: {1, 4, 2}, Octets: {1, 1, 1}, UTF16: {1, 3, 1}}[from.Unit][to.Unit]
 		}
-		run = loopText
-	case Enum, JSON, Set, Native:
-		run = loopText
 	case Bytes:
-		c.set(Checked, "bytes that are not UTF-8 are marked UTF8", loopText)
-		return
-	}
-	if to.Fixed && !from.Fixed && run == loopText {
-		unchecked = false
+		c.checks |= checkValid
 	}
 	if to.Length > 0 && (longest == 0 || longest > to.Length) {
-		unchecked = false
+		c.checks |= checkLength
 	}
-	if unchecked {
+	c.setText(run)
+}
+
+// checkCharacters makes the cast look for characters that the target lacks, when a text of the source can have one.
+func (c *Cast) checkCharacters() {
+	if source := c.textSource(); !source.within(&c.To) {
+		c.checks |= checkCharacters
+	}
+}
+
+// textSource is the type whose texts the source's cells are. A JSON text has no U+0000 but as an escape.
+func (c *Cast) textSource() Type {
+	source := c.From
+	if source.Kind == JSON || source.Kind == Bytes {
+		source = Type{Kind: Text, NoNUL: source.Kind == JSON}
+	}
+	return source
+}
+
+// setText decides a cast of texts by what has to be looked at.
+func (c *Cast) setText(run loop) {
+	if c.checks == 0 {
 		c.set(Widening, "", run)
 		return
 	}
-	c.set(Checked, "texts that "+to.String()+" does not hold whole are marked TRUNC", run)
+	var loss []string
+	if c.checks&checkValid != 0 {
+		loss = append(loss, "bytes that are not UTF-8 are marked UTF8")
+	}
+	if c.checks&(checkLength|checkBlanks) != 0 {
+		loss = append(loss, "texts that "+c.To.String()+" does not hold whole are marked TRUNC")
+	}
+	if c.checks&checkCharacters != 0 {
+		source := c.textSource()
+		loss = append(loss, characterLoss(&source, &c.To)...)
+	}
+	c.set(Checked, strings.Join(loss, "; "), run)
 }
 
 // castToText writes text forms, which are valid ASCII text.
@@ -84,25 +126,33 @@ func castToText(c *Cast, o *castOutput, src *Vector) {
 	}
 }
 
-// castText copies cells that are their own text form.
+// castText copies cells that are their own text form. The whole column is looked at first, for characters and for the lengths that
+// need counting.
 func castText(c *Cast, o *castOutput, src *Vector) {
-	check := c.Decision != Widening
-	trailing := c.To.Fixed && !c.From.Fixed
+	checks := c.checks
+	if checks&checkValid == 0 && c.To.holdsCharacters(src.Data) {
+		checks &^= checkCharacters
+	}
+	if src.longest() <= c.To.Length {
+		checks &^= checkLength // as many bytes are never more characters
+	}
+	if checks == 0 {
+		castCopy(c, o, src)
+		return
+	}
 	for i := range src.Len {
 		if src.Null(i) {
 			o.dst.AppendNull()
 			continue
 		}
 		x := src.Bytes(i)
-		if check {
-			code := fitText(&c.To, x)
-			if code == "" && trailing && len(x) > 0 && x[len(x)-1] == ' ' {
-				code = Trunc // a fixed-length text gives blanks at its end up
-			}
-			if code != "" {
-				o.markRaw(i, code, x)
-				continue
-			}
+		code := fitText(&c.To, x)
+		if code == "" && checks&checkBlanks != 0 && len(x) > 0 && x[len(x)-1] == ' ' {
+			code = Trunc
+		}
+		if code != "" {
+			o.markRaw(i, code, x)
+			continue
 		}
 		o.dst.AppendBytes(x)
 	}
@@ -120,11 +170,36 @@ func (c *Cast) decideToJSON() {
 	case Bool, Int, Uint, Decimal:
 		c.set(Widening, "", loopToText)
 	case Float:
+		if c.From.Finite {
+			c.set(Widening, "", loopToText)
+			return
+		}
 		c.set(Checked, "NaN and infinities are marked NONFINITE", loopFloatToJSON)
+	case JSON:
+		c.set(Checked, "JSON with the escape of U+0000 is marked NUL, with half a surrogate pair UTF8", loopJSON)
 	case Text, Native:
 		c.set(Checked, "texts that are not JSON are marked TYPE", loopFromText)
 	case Bytes:
 		c.set(Checked, "bytes that are not JSON are marked TYPE or UTF8", loopFromText)
+	}
+}
+
+// castJSON looks for escapes, first in the whole column, for what a store without U+0000 refuses.
+func castJSON(c *Cast, o *castOutput, src *Vector) {
+	if !bytes.Contains(src.Data, []byte(`\u`)) {
+		castCopy(c, o, src)
+		return
+	}
+	for i := range src.Len {
+		if src.Null(i) {
+			o.dst.AppendNull()
+			continue
+		}
+		if code := fitEscapes(src.Bytes(i)); code != "" {
+			o.markRaw(i, code, src.Bytes(i))
+			continue
+		}
+		o.dst.AppendBytes(src.Bytes(i))
 	}
 }
 
@@ -158,7 +233,8 @@ func (c *Cast) decideFromText() {
 	case Document, List, Geometry:
 		return
 	case Native:
-		c.set(Widening, "", loopCopy)
+		c.checkCharacters()
+		c.setText(loopText)
 	default:
 		c.set(Checked, "texts that are no "+to.String()+" are marked", loopFromText)
 	}

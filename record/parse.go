@@ -6,7 +6,6 @@ import (
 	"math"
 	"slices"
 	"strconv"
-	"unicode/utf8"
 )
 
 // AppendParsed appends to v, a vector that carries t, the value whose text form is text. The code is empty when the type
@@ -32,19 +31,22 @@ func AppendParsed(v *Vector, t *Type, text []byte) Code {
 		}
 		v.AppendFixed16(x)
 	case JSON:
-		if code := fitJSON(text); code != "" {
+		if code := fitJSON(t, text); code != "" {
 			return code
 		}
 		v.AppendBytes(text)
 	case Enum:
-		if len(t.Labels) > 0 && !hasLabel(t.Labels, text) {
+		if len(t.Labels) == 0 {
+			return appendCharacters(v, t, text)
+		}
+		if !hasLabel(t.Labels, text) {
 			return Range
 		}
-		return appendValidText(v, text)
+		v.AppendBytes(text)
 	case Set:
 		return appendSet(v, t, text)
 	case Native:
-		return appendValidText(v, text)
+		return appendCharacters(v, t, text)
 	default:
 		return WrongType
 	}
@@ -86,6 +88,9 @@ func appendNumeric(v *Vector, t *Type, text []byte) Code {
 		v.AppendUint64(x)
 	case Float:
 		x, code := parseFloat(text, t.Bits)
+		if code == "" && t.Finite && x-x != 0 {
+			code = NonFinite
+		}
 		if code != "" {
 			return code
 		}
@@ -308,9 +313,9 @@ func appendParsedBits(v *Vector, t *Type, text []byte) Code {
 	return ""
 }
 
-func appendValidText(v *Vector, text []byte) Code {
-	if !utf8.Valid(text) {
-		return UTF8
+func appendCharacters(v *Vector, t *Type, text []byte) Code {
+	if code := fitCharacters(t, text); code != "" {
+		return code
 	}
 	v.AppendBytes(text)
 	return ""
@@ -367,7 +372,7 @@ func hasLabel(labels []string, text []byte) bool {
 // appendSet puts the labels of a set in declaration order, each once.
 func appendSet(v *Vector, t *Type, text []byte) Code {
 	if len(t.Labels) == 0 || len(text) == 0 {
-		return appendValidText(v, text)
+		return appendCharacters(v, t, text)
 	}
 	for label := range bytes.SplitSeq(text, []byte{','}) {
 		if !hasLabel(t.Labels, label) {

@@ -92,7 +92,7 @@ func Resolve(b *Batch, policies []Policies) []Mark {
 			b.Marks[kept] = m
 			kept++
 		case policy == "null":
-		case policy == "" || policy == Dirty || policy == keep || !r.settle(b, &m, policy):
+		case policy == "" || policy == Dirty || policy == keep || !r.settle(b, &m, policies[m.Col]):
 			dirty = append(dirty, m)
 		}
 	}
@@ -114,8 +114,8 @@ type patch struct {
 	values *Vector
 }
 
-// settle makes the value that the policy gives for a mark; false, when the type does not hold it either.
-func (r *resolver) settle(b *Batch, m *Mark, policy string) bool {
+// settle makes the value that the column's policies give for a mark; false, when the type does not hold it either.
+func (r *resolver) settle(b *Batch, m *Mark, policies Policies) bool {
 	p := r.columns[m.Col]
 	if p == nil {
 		if r.columns == nil {
@@ -124,7 +124,7 @@ func (r *resolver) settle(b *Batch, m *Mark, policy string) bool {
 		p = &patch{values: NewVector(b.Cols[m.Col].Form)}
 		r.columns[m.Col] = p
 	}
-	if !r.value(p.values, &b.Schema.Fields[m.Col].Type, m, policy) {
+	if !r.value(p.values, &b.Schema.Fields[m.Col].Type, m, policies) {
 		return false
 	}
 	p.rows = append(p.rows, m.Row)

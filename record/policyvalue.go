@@ -2,119 +2,29 @@ package record
 
 import (
 	"bytes"
-	"encoding/hex"
-	"fmt"
 	"math"
 	"strconv"
 	"time"
-	"unicode/utf8"
-
-	"golang.org/x/text/encoding"
-	"golang.org/x/text/encoding/htmlindex"
-	"golang.org/x/text/encoding/ianaindex"
 )
 
-// value appends what a policy makes of a mark; false, and nothing appended, when the type does not hold it.
-func (r *resolver) value(v *Vector, t *Type, m *Mark, policy string) bool {
-	switch policy {
+// value appends what the policy of a mark's code makes of it; false, and nothing appended, when the type does not hold it.
+func (r *resolver) value(v *Vector, t *Type, m *Mark, policies Policies) bool {
+	switch policy := policies[m.Code]; policy {
 	case "clamp":
 		return r.clamp(v, t, m.Raw)
-	case "round", "truncate":
-		if m.Code == Trunc {
-			return cutText(v, t, m.Raw)
+	case "round":
+		return r.coarsen(v, t, m.Raw, true)
+	case "truncate":
+		if m.Code != Trunc {
+			return r.coarsen(v, t, m.Raw, false)
 		}
-		return r.coarsen(v, t, m.Raw, policy == "round")
 	case "epoch":
 		return appendEpoch(v, t)
 	case "shift", "earlier", "later":
 		sec, nanos, offset, ok := r.zones.moment(t, m.Raw, policy)
 		return ok && appendMomentCell(v, t, sec, nanos, offset) == ""
 	}
-	text, ok := policyText(m, policy)
-	if !ok {
-		return false
-	}
-	if t.Kind == Bytes && v.Form == FormBytes {
-		if fitBytes(t, len(text)) != "" {
-			return false
-		}
-		v.AppendBytes(text)
-		return true
-	}
-	return AppendParsed(v, t, text) == ""
-}
-
-// policyText is the text that stands for a mark's raw bytes.
-func policyText(m *Mark, policy string) ([]byte, bool) {
-	switch policy {
-	case "replace":
-		if m.Code == NUL {
-			return bytes.ReplaceAll(m.Raw, []byte{0}, []byte("\uFFFD")), true
-		}
-		return bytes.ToValidUTF8(m.Raw, []byte("\uFFFD")), true
-	case "strip":
-		return bytes.ReplaceAll(m.Raw, []byte{0}, nil), true
-	case "hex":
-		return hex.AppendEncode(nil, m.Raw), true
-	case "blank":
-		return []byte{' '}, true
-	case "text", "json":
-		return m.Raw, true
-	}
-	if len(policy) > len(recode) && policy[:len(recode)] == recode {
-		charset, err := charsetOf(policy[len(recode):])
-		if err != nil {
-			return nil, false
-		}
-		text, err := charset.NewDecoder().Bytes(m.Raw)
-		return text, err == nil && !bytes.ContainsRune(text, utf8.RuneError)
-	}
-	return nil, false
-}
-
-// charsetOf finds a charset by its IANA name or, failing that, by one that browsers know.
-func charsetOf(name string) (encoding.Encoding, error) {
-	if charset, err := ianaindex.IANA.Encoding(name); err == nil && charset != nil {
-		return charset, nil
-	}
-	charset, err := htmlindex.Get(name)
-	if err != nil {
-		return nil, fmt.Errorf("unknown charset %q", name)
-	}
-	return charset, nil
-}
-
-// cutText cuts a text or bytes to the length of the type, and blanks that a fixed-length text gives up.
-func cutText(v *Vector, t *Type, raw []byte) bool {
-	if t.Kind == Bytes {
-		v.AppendBytes(raw[:min(int64(len(raw)), t.Length)])
-		return true
-	}
-	if t.Kind != Text || !utf8.Valid(raw) {
-		return false
-	}
-	end := 0
-	for units := int64(0); end < len(raw); {
-		c, n := utf8.DecodeRune(raw[end:])
-		switch {
-		case t.Unit == Octets:
-			units += int64(n)
-		case t.Unit == UTF16 && c > 0xFFFF:
-			units += 2
-		default:
-			units++
-		}
-		if t.Length > 0 && units > t.Length {
-			break
-		}
-		end += n
-	}
-	raw = raw[:end]
-	if t.Fixed {
-		raw = trimBlanks(raw)
-	}
-	v.AppendBytes(raw)
-	return true
+	return appendPolicyText(v, t, m, policies)
 }
 
 // appendEpoch appends 1970-01-01, or the least value of a type that begins later.

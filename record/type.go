@@ -59,9 +59,13 @@ type Type struct {
 	Labels    []string `json:"labels,omitempty"`
 	Elem      *Type    `json:"elem,omitempty"`
 	Name      string   `json:"name,omitempty"`
-	NoNUL     bool     `json:"no_nul,omitempty"`  // Text and JSON of a store that holds no U+0000
-	Finite    bool     `json:"finite,omitempty"`  // Float of a store without NaN and infinities
-	Charset   string   `json:"charset,omitempty"` // Text of a store that holds a part of Unicode only: "ascii", "latin1", "bmp"
+	// NoNUL is of a Text, Enum, Set, Native or JSON of a store that holds no U+0000; a JSON then has neither the escape \u0000 nor
+	// half a surrogate pair.
+	NoNUL  bool `json:"no_nul,omitempty"`
+	Finite bool `json:"finite,omitempty"` // Float of a store without NaN and infinities
+	// Charset is of a Text, Enum, Set or Native of a store that holds a part of Unicode: "ascii"; "latin1", which is Windows-1252
+	// with U+0081, U+008D, U+008F, U+0090 and U+009D in its holes; "bmp", all up to U+FFFF. Any other name holds ASCII alone.
+	Charset string `json:"charset,omitempty"`
 	// Limits are the least and the greatest value of a store that holds less than its logical type: days of a Date, ns of a
 	// Time, seconds of a Datetime or Instant. nil: none.
 	Limits *[2]int64 `json:"limits,omitempty"`

@@ -87,6 +87,15 @@ func (v *Vector) Bool(i int) bool { return v.Bits[i>>3]&(1<<(i&7)) != 0 }
 // Bytes returns cell i of a FormBytes vector, a view into Data that lasts as long as the batch.
 func (v *Vector) Bytes(i int) []byte { return v.Data[v.Offsets[i]:v.Offsets[i+1]:v.Offsets[i+1]] }
 
+// longest returns the length of the longest cell of a FormBytes vector.
+func (v *Vector) longest() int64 {
+	var longest int32
+	for i, end := range v.Offsets[1:] {
+		longest = max(longest, end-v.Offsets[i])
+	}
+	return int64(longest)
+}
+
 // AppendNull appends a NULL cell.
 func (v *Vector) AppendNull() {
 	i := v.Len
