@@ -11,7 +11,7 @@ import (
 func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
 // createTable returns the DDL of a table. A key of one int64 is the rowid; any other orders the table itself.
-func createTable(name string, s *record.Schema, key []int) string {
+func createTable(name string, s *record.Schema, key []int, references []string) string {
 	var b strings.Builder
 	b.WriteString("CREATE TABLE " + quote(name) + " (")
 	alias := len(key) == 1 && s.Fields[key[0]].Type.Kind == record.Int && s.Fields[key[0]].Type.Bits == 64
@@ -27,15 +27,21 @@ func createTable(name string, s *record.Schema, key []int) string {
 		if !f.Nullable {
 			b.WriteString(" NOT NULL")
 		}
+		b.WriteString(defaultClause(f))
 	}
-	if len(key) == 0 || alias {
-		return b.String() + ")"
+	end := ")"
+	if len(key) > 0 && !alias {
+		names := make([]string, len(key))
+		for i, at := range key {
+			names[i] = quote(s.Fields[at].Name)
+		}
+		b.WriteString(", PRIMARY KEY (" + strings.Join(names, ", ") + ")")
+		end = ") WITHOUT ROWID"
 	}
-	names := make([]string, len(key))
-	for i, at := range key {
-		names[i] = quote(s.Fields[at].Name)
+	for _, clause := range references {
+		b.WriteString(", " + clause)
 	}
-	return b.String() + ", PRIMARY KEY (" + strings.Join(names, ", ") + ")) WITHOUT ROWID"
+	return b.String() + end
 }
 
 // insertRows returns the INSERT of rows rows. OR ABORT overrides what the table's constraints say themselves, which may be to

@@ -29,8 +29,8 @@ func (d *disorder) positionFirst(ctx context.Context, s *shardWriter, c connecto
 	if _, err := s.conn.ExecContext(ctx, "COMMIT"); err != nil {
 		return err
 	}
-	_ = s.conn.Close()
-	s.conn, s.insert, s.seq = nil, nil, c.Seq
+	s.seq = c.Seq
+	s.release()
 	if err := s.begin(ctx); err != nil {
 		return err
 	}

@@ -70,13 +70,18 @@ func (r *reader) prepareTable(ctx context.Context) error {
 		}
 		f := record.Field{Name: c.name, Type: t, Native: c.decl, Generated: c.generated, Nullable: !c.notNull}
 		if c.fallback.Valid {
-			f.Default = &record.Default{Foreign: c.fallback.String}
+			f.Default = fallback(c.fallback.String, t)
 		}
 		r.columns = append(r.columns, c.name)
 		r.schema.Fields = append(r.schema.Fields, f)
 	}
+	if alias, ok := r.table.rowidAlias(); ok {
+		if at := r.schema.Index(alias.name); at >= 0 {
+			r.schema.Fields[at].Numbered = true
+		}
+	}
 	r.markKey()
-	return nil
+	return r.describeStructure(ctx)
 }
 
 // markKey numbers the key's columns when all of them are read.

@@ -61,11 +61,15 @@ func (s *shardWriter) begin(ctx context.Context) error {
 	if err != nil {
 		return classify(err, "connect to %q", s.w.client.path)
 	}
-	if _, err = conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
-		_ = conn.Close()
-		return classify(err, "begin a transaction of shard %s", s.id)
+	begin := "BEGIN IMMEDIATE"
+	if len(s.w.layout.References) > 0 {
+		begin = "PRAGMA foreign_keys = OFF; " + begin // rows that are referred to may come later: Finish(Link) looks
 	}
 	s.conn = conn
+	if _, err = conn.ExecContext(ctx, begin); err != nil {
+		s.release()
+		return classify(err, "begin a transaction of shard %s", s.id)
+	}
 	if err := s.fence(s.w.memory.Fence(ctx, session{conn}, s.id, s.epoch, s.seq)); err != nil {
 		s.rollback()
 		return err
@@ -110,8 +114,7 @@ func (s *shardWriter) Commit(ctx context.Context, c connector.Checkpoint) ([]byt
 		return nil, commitError(err, s.id)
 	}
 	s.seq = c.Seq
-	_ = s.conn.Close()
-	s.conn, s.insert = nil, nil
+	s.release()
 	return nil, nil
 }
 
@@ -135,6 +138,16 @@ func (s *shardWriter) rollback() {
 	if _, err := s.conn.ExecContext(context.Background(), "ROLLBACK"); err != nil {
 		// Without a transaction there is nothing to roll back; a connection in any other state is not used again.
 		_ = s.conn.Raw(func(any) error { return driver.ErrBadConn })
+	}
+	s.release()
+}
+
+// release gives the connection back, which has no transaction any more, with the settings that it came with.
+func (s *shardWriter) release() {
+	if len(s.w.layout.References) > 0 {
+		if _, err := s.conn.ExecContext(context.Background(), "PRAGMA foreign_keys = ON"); err != nil {
+			_ = s.conn.Raw(func(any) error { return driver.ErrBadConn })
+		}
 	}
 	_ = s.conn.Close()
 	s.conn, s.insert = nil, nil

@@ -28,9 +28,10 @@ type planner struct {
 // Plan looks at the file and changes nothing.
 func (w *writer) Plan(ctx context.Context, want *record.Schema) (*connector.Target, error) {
 	p := &planner{w: w, want: want}
+	var db *sql.DB
 	if w.client.exists() {
-		db, err := w.client.reader()
-		if err != nil {
+		var err error
+		if db, err = w.client.reader(); err != nil {
 			return nil, err
 		}
 		if err := p.look(ctx, db); err != nil {
@@ -49,6 +50,12 @@ func (w *writer) Plan(ctx context.Context, want *record.Schema) (*connector.Targ
 	p.target, p.layout.Layout = t, *l
 	t.Reason = "rows and checkpoint are in one transaction of the file"
 	t.Limits = connector.Limits{Shards: 1, RowBytes: maxRowBytes}
+	p.chooseTable()
+	if p.table == nil {
+		if err := p.structure(ctx, db); err != nil {
+			return nil, err
+		}
+	}
 	if err := p.tables(); err != nil {
 		return nil, err
 	}
@@ -183,8 +190,8 @@ func declareColumn(f record.Field, _ bool) (c sqltarget.Column, fold, loss strin
 	return c, "", loss
 }
 
-// tables decides which table rows go to and how it is made.
-func (p *planner) tables() error {
+// chooseTable decides which table rows go to.
+func (p *planner) chooseTable() {
 	p.layout.Table = p.w.sink.Dataset
 	if p.table != nil {
 		p.layout.Table = p.table.name
@@ -193,9 +200,13 @@ func (p *planner) tables() error {
 		p.target.Reason = "a staging table is filled in transactions with its checkpoints and takes the table's place in one"
 		p.layout.Table = p.target.Owned
 	}
+}
+
+// tables decides how the table that rows go to is made.
+func (p *planner) tables() error {
 	switch {
 	case p.table == nil:
-		p.layout.Create = createTable(p.layout.Table, p.target.Stored, p.layout.Key)
+		p.layout.Create = createTable(p.layout.Table, p.target.Stored, p.layout.Key, p.layout.References)
 	case p.w.sink.Mode == connector.Replace:
 		ddl, ok := renamed(p.table.sql, p.layout.Table)
 		if !ok {
@@ -222,6 +233,7 @@ func (p *planner) describe() {
 		t.Steps = append(t.Steps, p.layout.Create)
 	}
 	t.Steps = append(append(t.Steps, p.layout.Indexes...), strings.Join(strings.Fields(schemaOfCheckpoints), " "))
+	t.Steps = append(t.Steps, p.layout.Secondary...)
 	if t.Mode == connector.Replace {
 		if t.Exists {
 			t.Steps = append(t.Steps, "DROP TABLE "+quote(p.table.name))

@@ -28,8 +28,11 @@ type layout struct {
 	Table   string   `json:"table"`             // that rows go to: the target, or its staging table
 	Create  string   `json:"create,omitempty"`  // its DDL; "": it exists
 	Indexes []string `json:"indexes,omitempty"` // unique indexes of the staging table, under names of the run
-	Found   string   `json:"found,omitempty"`   // DDL of the target as planned; "": there was none
-	Guarded []int    `json:"guarded,omitempty"` // places of text columns in which SQLite would turn digits into numbers
+	// What a table that is made gets beside its columns: indexes once its rows are there, and clauses of its definition.
+	Secondary  []string `json:"secondary,omitempty"`
+	References []string `json:"references,omitempty"`
+	Found      string   `json:"found,omitempty"`   // DDL of the target as planned; "": there was none
+	Guarded    []int    `json:"guarded,omitempty"` // places of text columns in which SQLite would turn digits into numbers
 }
 
 func newWriter(c *Client, s connector.Sink) (*writer, error) {
@@ -183,15 +186,19 @@ func (w *writer) Take(ctx context.Context, s connector.Shard, l connector.Lease,
 	return sw, c, nil
 }
 
-// Finish does the phases; Park and Seal have nothing to do, as no setting is changed for loading.
+// Finish does the phases; Park has nothing to do, as no setting is changed for loading.
 func (w *writer) Finish(ctx context.Context, phase connector.Phase) error {
 	if w.target == nil && phase != connector.Drop {
 		return sqltarget.Unprepared("finish table " + w.sink.Dataset)
 	}
 	var err error
 	switch phase {
+	case connector.Seal:
+		err = w.seal(ctx)
 	case connector.Publish:
 		err = w.publish(ctx)
+	case connector.Link:
+		err = w.link(ctx)
 	case connector.Drop:
 		err = w.drop(ctx)
 	}
