@@ -118,7 +118,7 @@ func bytesShape(t *Type) shape {
 	case Document:
 		return shape{tag: tagDocument, text: canonicalDocument}
 	case List:
-		return shape{tag: tagList}
+		return listShape(t.Elem)
 	case Enum:
 		return shape{tag: tagEnum}
 	case Set:

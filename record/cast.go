@@ -34,6 +34,7 @@ type Cast struct {
 	lo, hi int64 // of the source's integers, where a loop needs them
 	factor int64
 	checks textChecks
+	elem   *Cast // of the elements of lists
 	run    loop
 }
 
@@ -89,12 +90,16 @@ func (c *Cast) decide() {
 	switch {
 	case exactNumber(from) && exactNumber(to):
 		c.decideExact()
+	case from.Kind != to.Kind && (from.Kind == Geometry || to.Kind == Geometry):
+		c.decideGeometry()
 	case to.Kind == Text:
 		c.decideToText()
 	case to.Kind == JSON:
 		c.decideToJSON()
 	case from.Kind == Text || from.Kind == Native && to.Kind != Native:
 		c.decideFromText()
+	case from.Kind == List || to.Kind == List:
+		c.decideList()
 	case from.Kind == Float || to.Kind == Float || decimalText(from) || decimalText(to):
 		c.decideInexact()
 	case temporal(from.Kind) && temporal(to.Kind):

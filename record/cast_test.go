@@ -2,6 +2,7 @@ package record_test
 
 import (
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -78,8 +79,15 @@ var castCases = []struct {
 	{"time(0)", "interval", record.Widening, "25:00:00", "PT25H", "", ""}, {"interval", "time(0)", record.Checked, "P1D", "", record.Shape, ""},
 	{"interval", "time(0)", record.Checked, "PT-838H-59M-59S", "-838:59:59", "", ""}, {"time(6)", "time(3)", record.Checked, "00:00:00.123400", "", record.Scale, ""},
 	{"datetime(0)", "time(0)", record.Refused, "", "", "", ""}, {"json", "int32", record.Refused, "", "", "", ""}, {"geometry", "geometry", record.Same, "00", "00", "", ""},
-	{"list(int32)", "list(int64)", record.Refused, "", "", "", ""}, {"document", "json", record.Refused, "", "", "", ""},
+	{"document", "json", record.Refused, "", "", "", ""}, {"geometry", "json", record.Refused, "", "", "", ""}, {"geometry", "native(x)", record.Refused, "", "", "", ""},
+	{"geometry", "bytes", record.Checked, "000010e6" + point, "0101000020e6100000" + point[10:], "", ""}, {"geometry", "bytes", record.Checked, "00000000" + point, point, "", ""}, {"geometry", "bytes", record.Checked, "00000000" + pointZ, "0101000080" + pointZ[10:], "", ""},
+	{"geometry", "bytes(8)", record.Checked, "00000000" + point, "", record.Trunc, ""}, {"geometry", "bytes", record.Checked, "0000000001", "", record.WrongType, ""}, {"geometry", "bytes", record.Checked, "00", "", record.WrongType, ""},
+	{"geometry", "text", record.Checked, "000010e6" + point, "0101000020e6100000" + point[10:], "", ""}, {"geometry", "text(8)", record.Checked, "000010e6" + point, "", record.Trunc, ""}, {"geometry", "text", record.Checked, "00", "", record.WrongType, ""},
+	{"bytes", "geometry", record.Checked, "0101000020e6100000" + point[10:], "000010e6" + point, "", ""}, {"bytes", "geometry", record.Checked, "0101000080" + pointZ[10:], "00000000" + pointZ, "", ""}, {"bytes", "geometry", record.Checked, "6162", "", record.WrongType, "ab"},
+	{"text", "geometry", record.Checked, strings.ToUpper(point), "00000000" + point, "", ""}, {"text", "geometry", record.Checked, "POINT(1 2)", "", record.WrongType, ""}, {"text", "geometry", record.Checked, "00", "", record.WrongType, ""},
 }
+
+const point, pointZ = "0101000000" + "000000000000f03f" + "0000000000000040", "01e9030000" + "000000000000f03f" + "0000000000000040" + "000000000000f03f"
 
 func TestCasts(t *testing.T) {
 	t.Parallel()

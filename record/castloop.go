@@ -15,6 +15,16 @@ const (
 	loopFloatToJSON
 	loopJSON
 	loopFromText
+	loopToList
+	loopList
+	loopListText
+	loopListJSON
+	loopListSet
+	loopSetList
+	loopGeometryBytes
+	loopGeometryText
+	loopBytesGeometry
+	loopTextGeometry
 	loopBytes
 	loopBytesUUID
 	loopUUIDBytes
@@ -58,6 +68,26 @@ func (c *Cast) dispatch(o *castOutput, src *Vector) {
 		castJSON(c, o, src)
 	case loopFromText:
 		castFromText(c, o, src)
+	case loopToList:
+		castToList(c, o, src)
+	case loopList:
+		castList(c, o, src)
+	case loopListText:
+		castListText(c, o, src)
+	case loopListJSON:
+		castListJSON(c, o, src)
+	case loopListSet:
+		castListSet(c, o, src)
+	case loopSetList:
+		castSetList(c, o, src)
+	case loopGeometryBytes:
+		castGeometryBytes(c, o, src)
+	case loopGeometryText:
+		castGeometryText(c, o, src)
+	case loopBytesGeometry:
+		castBytesGeometry(c, o, src)
+	case loopTextGeometry:
+		castTextGeometry(c, o, src)
 	case loopBytes:
 		castBytes(c, o, src)
 	case loopBytesUUID:

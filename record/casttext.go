@@ -50,6 +50,11 @@ func (c *Cast) decideToText() {
 	from, to := &c.From, &c.To
 	longest, run := from.maxText(), loopToText
 	switch from.Kind {
+	case List:
+		if from.Elem != nil {
+			run = loopListText
+			c.checkCharacters()
+		}
 	case Text, Enum, Set, JSON, Native, Bytes:
 		run = loopText
 		if to.Fixed && !from.Fixed {
@@ -78,13 +83,17 @@ func (c *Cast) checkCharacters() {
 	}
 }
 
-// textSource is the type whose texts the source's cells are. A JSON text has no U+0000 but as an escape.
+// textSource is the type whose texts the source's cells are. A JSON text has no U+0000 but as an escape, nor has a list's.
 func (c *Cast) textSource() Type {
-	source := c.From
-	if source.Kind == JSON || source.Kind == Bytes {
-		source = Type{Kind: Text, NoNUL: source.Kind == JSON}
+	switch c.From.Kind {
+	case Bytes:
+		return Type{Kind: Text}
+	case JSON:
+		return Type{Kind: Text, NoNUL: true}
+	case List:
+		return Type{Kind: Text, NoNUL: true, Charset: c.From.innermost().listCharset()}
 	}
-	return source
+	return c.From
 }
 
 // setText decides a cast of texts by what has to be looked at.
@@ -179,6 +188,8 @@ func (c *Cast) decideToJSON() {
 		c.set(Checked, "JSON with the escape of U+0000 is marked NUL, with half a surrogate pair UTF8", loopJSON)
 	case Text, Native:
 		c.set(Checked, "texts that are not JSON are marked TYPE", loopFromText)
+	case List:
+		c.decideListJSON()
 	case Bytes:
 		c.set(Checked, "bytes that are not JSON are marked TYPE or UTF8", loopFromText)
 	}
@@ -230,8 +241,10 @@ func (c *Cast) decideFromText() {
 		default:
 			c.set(Checked, "texts of another length than "+to.String()+" takes are marked TRUNC or SHAPE", loopBytes)
 		}
-	case Document, List, Geometry:
+	case Document:
 		return
+	case List:
+		c.decideToList()
 	case Native:
 		c.checkCharacters()
 		c.setText(loopText)

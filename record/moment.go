@@ -106,7 +106,7 @@ func appendOffset(dst []byte, offset int64) []byte {
 	return dst
 }
 
-// appendInterval writes ISO 8601 with a sign on each part, as PostgreSQL does; hours are never folded into days.
+// appendInterval writes ISO 8601 with a sign on each part; hours are never folded into days.
 func appendInterval(dst []byte, x [16]byte) []byte {
 	months, days, micros := IntervalOf(x)
 	dst = append(dst, 'P')

@@ -12,6 +12,14 @@ import (
 // holds the value exactly; otherwise it says why not and nothing was appended. Nothing is rounded, cut or trimmed.
 // A number with too many digits for a float is Scale; a number for a decimal may have an exponent.
 func AppendParsed(v *Vector, t *Type, text []byte) Code {
+	if t.Kind == List && t.Elem != nil {
+		return NewListBuilder(t.Elem).AppendParsed(v, text)
+	}
+	return appendParsed(v, t, text)
+}
+
+// appendParsed is AppendParsed but for lists.
+func appendParsed(v *Vector, t *Type, text []byte) Code {
 	switch t.Kind {
 	case Bool, Int, Uint, Float, Decimal, Year, Bit:
 		return appendNumeric(v, t, text)
@@ -22,7 +30,7 @@ func AppendParsed(v *Vector, t *Type, text []byte) Code {
 			return code
 		}
 		v.AppendBytes(text)
-	case Bytes, Geometry, Document, List:
+	case Bytes, Geometry, Document:
 		return appendHex(v, t, text)
 	case UUID:
 		x, ok := parseUUID(text)

@@ -63,6 +63,9 @@ func policyText(t *Type, raw []byte, code Code, policy string) (text []byte, ok 
 	case "text":
 		return raw, true
 	case "json":
+		if array, _, found := cutBounds(raw); found && t.Kind == JSON {
+			return array, true // a list without its lower bounds
+		}
 		return raw, true
 	}
 	if len(policy) <= len(recode) || policy[:len(recode)] != recode {

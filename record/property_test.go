@@ -55,7 +55,13 @@ func drawText(t *rapid.T, typ *record.Type) string {
 		return fmt.Sprint(rapid.IntRange(1901, 2155).Draw(t, "year"))
 	case record.UUID:
 		return rapid.StringMatching("[0-9a-f]{32}").Draw(t, "uuid")
-	case record.Bytes, record.Geometry, record.Document, record.List:
+	case record.List:
+		v := record.NewVector(record.FormBytes)
+		if code := drawList(t, typ.Elem).build(record.NewListBuilder(typ.Elem), v); code != "" {
+			t.Fatalf("build a list: %s", code)
+		}
+		return string(record.AppendText(nil, typ, v, 0))
+	case record.Bytes, record.Geometry, record.Document:
 		return strings.Repeat(rapid.StringMatching("[0-9a-f]{2}").Draw(t, "byte"), rapid.IntRange(0, 30).Draw(t, "n"))
 	case record.JSON:
 		return rapid.SampledFrom([]string{`{"b":[1,2.50,null],"a":{"x":"\u00e4"}}`, `"s"`, "null", "1e400", "[]"}).Draw(t, "json")

@@ -25,6 +25,13 @@ func TestAppendRowJSON(t *testing.T) {
 			t.Errorf("at most %d bytes: %s, want %s", limit, got, want)
 		}
 	}
+	lists := table(t, []record.Type{typed(t, "list(text)"), typed(t, "list(int32)"), typed(t, "list")}, []string{`["a\"\\","\u0001"]`, "[0:1]=[1,null]", null})
+	lists.Cols[2] = record.NewVector(record.FormBytes)
+	lists.Cols[2].AppendString("\x00\xff")
+	want = `{"a":"[\"a\\\"\\\\\",\"\\u0001\"]","b":"[0:1]=[1,null]","c":"00ff"}`
+	if got := record.AppendRowJSON(nil, lists, 0, 0); string(got) != want || !json.Valid(got) {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
 	b.Schema.Fields[0].Key, b.Schema.Fields[1].Key = 0, 1
 	b.Cols[1] = column(t, types[1], strings.Repeat("k", 100_000))
 	if got := string(record.AppendRowJSON(nil, b, 0, 64<<10)); got != `{"q\"":null}` {

@@ -8,8 +8,18 @@ import (
 
 // AppendText appends the text form of a present cell of a vector that carries t. It is the form that AppendParsed reads
 // back to the same value: decimals with their scale, floats with the fewest digits that identify them, moments with exactly
-// t.Precision fraction digits and astronomical years, bytes and geometry as lower-case hex.
+// t.Precision fraction digits and astronomical years, bytes and geometry as lower-case hex, lists as JSON arrays with their bounds
+// before them (ListReader.AppendText).
 func AppendText(dst []byte, t *Type, v *Vector, row int) []byte {
+	if t.Kind == List && t.Elem != nil {
+		// dst is not handed down, so that the callers' buffers stay on their stacks.
+		return append(dst, NewListReader(t.Elem).AppendText(nil, v.Bytes(row))...)
+	}
+	return appendText(dst, t, v, row)
+}
+
+// appendText is AppendText but for lists.
+func appendText(dst []byte, t *Type, v *Vector, row int) []byte {
 	switch t.Kind {
 	case Bool:
 		return strconv.AppendBool(dst, v.Bool(row))

@@ -9,8 +9,8 @@ import (
 	"github.com/towpath/towpath/record"
 )
 
-// Values returns texts of values that a type holds: its ends, zero, and what is known to be altered in passing. A list has
-// none here, as its form is its source's: Suite.Values gives them.
+// Values returns texts of values that a type holds: its ends, zero, and what is known to be altered in passing. Those of a list
+// have NULLs, two dimensions and lower bounds other than 1: where a store has no such lists, Suite.Values gives others.
 func Values(t record.Type) []string {
 	switch t.Kind {
 	case record.Bool:
@@ -37,6 +37,8 @@ func Values(t record.Type) []string {
 		return []string{`{}`, `[1,"a",null,true]`, `{"a":{"b":"it's \"x\""}}`, `"text"`, `0`}
 	case record.UUID:
 		return []string{"00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff", "0190c9f2-7b1a-7c3d-8e4f-001122334455"}
+	case record.List:
+		return lists(t)
 	case record.Enum:
 		return t.Labels
 	case record.Set:
@@ -55,6 +57,43 @@ func Values(t record.Type) []string {
 		return moments(t)
 	}
 	return nil
+}
+
+// lists are made of the values of the elements.
+func lists(t record.Type) []string {
+	elem := t.Elem
+	texts := Values(*elem)
+	if len(texts) == 0 {
+		return nil
+	}
+	b, v := record.NewListBuilder(elem), record.NewVector(record.FormBytes)
+	add := func(dims, bounds []int32, elements ...int) { // places in texts; beyond them: NULL
+		b.Begin(v, dims, bounds)
+		for _, at := range elements {
+			if at >= len(texts) || record.AppendParsed(b.Elem(), elem, []byte(texts[at])) != "" {
+				b.Elem().AppendNull()
+			}
+			b.Next()
+		}
+		b.End()
+	}
+	all, first, last, null := make([]int, len(texts)), 0, len(texts)-1, len(texts)
+	for i := range all {
+		all[i] = i
+	}
+	add(nil, nil)
+	add([]int32{1}, nil, null)
+	add([]int32{int32(len(all))}, nil, all...)
+	add([]int32{3}, nil, first, null, last)
+	add([]int32{2, 2}, nil, first, last, null, first)
+	add([]int32{1, 2, 1}, nil, last, first)
+	add([]int32{2}, []int32{0}, first, last)
+	add([]int32{2, 1}, []int32{-3, 5}, first, null)
+	var out []string
+	for i := range v.Len {
+		out = append(out, string(record.AppendText(nil, &t, v, i)))
+	}
+	return out
 }
 
 func moments(t record.Type) []string {
