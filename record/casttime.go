@@ -130,7 +130,7 @@ func castMomentDate(c *Cast, o *castOutput, src *Vector) {
 // castMoment changes the precision and the form of a moment.
 func castMoment(c *Cast, o *castOutput, src *Vector) {
 	unit := int32(nanosUnit(c.To.Precision))
-	if src.Form == FormInt64 && o.dst.Form == FormInt64 && c.To.Limits == nil {
+	if src.Form == FormInt64 && o.dst.Form == FormInt64 {
 		castMicros(c, o, src, int64(unit)/1000)
 		return
 	}
@@ -150,8 +150,11 @@ func castMoment(c *Cast, o *castOutput, src *Vector) {
 	}
 }
 
+// castMicros takes moments that stay microseconds: a column is looked at whole before it is copied.
 func castMicros(c *Cast, o *castOutput, src *Vector, unit int64) {
-	if c.From.Precision <= c.To.Precision {
+	lo, hi := c.To.microLimits()
+	finer := c.From.Precision > c.To.Precision
+	if !finer && (c.To.Limits == nil || allWithin(src.Int64, lo, hi)) {
 		castCopy(c, o, src)
 		return
 	}
@@ -159,12 +162,32 @@ func castMicros(c *Cast, o *castOutput, src *Vector, unit int64) {
 		switch {
 		case src.Null(i):
 			o.dst.AppendNull()
-		case x%unit != 0:
+		case finer && x%unit != 0:
 			o.mark(c, src, i, Scale)
+		case x < lo || x > hi:
+			o.mark(c, src, i, Range)
 		default:
 			o.dst.AppendInt64(x)
 		}
 	}
+}
+
+// microLimits are the limits of a Datetime or Instant in microseconds.
+func (t *Type) microLimits() (lo, hi int64) {
+	const second = 1_000_000
+	if t.Limits == nil {
+		return math.MinInt64, math.MaxInt64
+	}
+	lo, hi = max(t.Limits[0], math.MinInt64/second), min(t.Limits[1], math.MaxInt64/second-1)
+	return lo * second, hi*second + second - 1
+}
+
+func allWithin(values []int64, lo, hi int64) bool {
+	least, most := hi, lo
+	for _, x := range values {
+		least, most = min(least, x), max(most, x)
+	}
+	return least >= lo && most <= hi
 }
 
 func castTimeInterval(c *Cast, o *castOutput, src *Vector) {

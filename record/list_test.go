@@ -331,3 +331,56 @@ func FuzzListReader(f *testing.F) {
 		}
 	})
 }
+
+func BenchmarkLists(b *testing.B) {
+	for _, tt := range []struct {
+		elem, text string
+		size       int32
+	}{{"int32", "12345", 4}, {"float32", "0.25", 1536}, {"text", "a label", 4}, {"decimal(10,2)", "12.50", 4}} {
+		elem := typed(b, tt.elem)
+		src := record.NewVector(elem.Form())
+		for range tt.size {
+			record.AppendParsed(src, &elem, []byte(tt.text))
+		}
+		l := aList{dims: []int32{tt.size}, elems: src}
+		builder, r, v := record.NewListBuilder(&elem), record.NewListReader(&elem), record.NewVector(record.FormBytes)
+		const cells = 100
+		fill := func() {
+			v.Reset(record.FormBytes)
+			for range cells {
+				l.build(builder, v)
+			}
+		}
+		rate := func(b *testing.B) {
+			b.ReportMetric(float64(b.N)*cells*float64(tt.size)/b.Elapsed().Seconds()/1e6, "Melements/s")
+		}
+		name := fmt.Sprintf("%s×%d", tt.elem, tt.size)
+		b.Run("build/"+name, func(b *testing.B) {
+			for b.Loop() {
+				fill()
+			}
+			rate(b)
+		})
+		b.Run("read/"+name, func(b *testing.B) {
+			fill()
+			for b.Loop() {
+				for i := range cells {
+					r.Open(v.Bytes(i))
+					for _, ok := r.Next(); ok; _, ok = r.Next() {
+					}
+				}
+			}
+			rate(b)
+		})
+		b.Run("json/"+name, func(b *testing.B) {
+			fill()
+			c := record.NewCast(record.Type{Kind: record.List, Elem: &elem}, record.Type{Kind: record.JSON}, record.CastOptions{})
+			dst := record.NewVector(record.FormBytes)
+			for b.Loop() {
+				dst.Reset(record.FormBytes)
+				c.Apply(dst, v, 0, nil)
+			}
+			rate(b)
+		})
+	}
+}
