@@ -2,7 +2,6 @@ package elasticsearch
 
 import (
 	"encoding/json"
-	"math"
 	"unicode/utf8"
 
 	"github.com/towpath/towpath/record"
@@ -11,61 +10,47 @@ import (
 // checkFunc finds the cells of a column that the field cannot hold; NULL cells always fit.
 type checkFunc func(v *record.Vector, bad func(row int, code record.Code, reason string))
 
-// checkFinite: JSON has no NaN and no infinities.
-func checkFinite(v *record.Vector, bad func(int, record.Code, string)) {
-	for row, x := range v.Float64 {
-		if x-x != 0 && !v.Null(row) {
-			bad(row, record.NonFinite, "NaN and infinities have no form in JSON")
-		}
-	}
-}
-
-// checkRange returns a check of whole numbers against the bounds of a type.
-func checkRange(signed bool, lo int64, hi uint64, esType string) checkFunc {
-	reason := "the number is outside the range of " + esType
-	if signed {
-		top := int64(min(hi, math.MaxInt64))
-		return func(v *record.Vector, bad func(int, record.Code, string)) {
-			for row, x := range v.Int64 {
-				if (x < lo || x > top) && !v.Null(row) {
-					bad(row, record.Range, reason)
-				}
-			}
-		}
-	}
-	return func(v *record.Vector, bad func(int, record.Code, string)) {
-		for row, x := range v.Uint64 {
-			if x > hi && !v.Null(row) {
-				bad(row, record.Range, reason)
-			}
-		}
-	}
-}
-
 // Bounds in seconds: what four digits of a year can say, and what 63 bits of nanoseconds can.
 const (
+	secondsPerDay = 86400
+
 	yearZero    = -62167219200 // 0000-01-01
 	yearTop     = 253402300799 // 9999-12-31 23:59:59
 	nanosTop    = 9223372036   // 2262-04-11 23:47:16
 	nanosTopSub = 854775807    // nanoseconds into that second
 )
 
-// checkMoment returns a check of dates and moments against a field of type date or date_nanos.
-func checkMoment(t record.Type, nanos bool) checkFunc {
-	lo, hi, reason := int64(yearZero), int64(yearTop), "the server reads years 0000 to 9999 only; as keyword the column can hold any"
+// momentLimits are the days or seconds that a field of type date or date_nanos holds of a column.
+func momentLimits(t record.Type, nanos bool) *[2]int64 {
+	limits := [2]int64{yearZero, yearTop}
 	if nanos {
-		lo, hi, reason = 0, nanosTop, "date_nanos holds 1970-01-01 to 2262-04-11 only; as date or keyword the column can hold more"
+		limits = [2]int64{0, nanosTop}
 	}
+	if t.Kind == record.Date {
+		limits[0], limits[1] = limits[0]/secondsPerDay, limits[1]/secondsPerDay
+	}
+	if t.Limits != nil {
+		limits[0], limits[1] = max(limits[0], t.Limits[0]), min(limits[1], t.Limits[1])
+	}
+	return &limits
+}
+
+// checkMoment returns a check of what is within the limits and yet none of the field's: the end of the last second of date_nanos, and
+// offsets that the server does not read.
+func checkMoment(t record.Type, nanos bool) checkFunc {
+	const late = "date_nanos holds 1970-01-01 to 2262-04-11 only; as date or keyword the column can hold more"
 	switch {
-	case t.Kind == record.Date:
-		lo, hi = lo/86400, hi/86400
-		return checkInts(lo, hi, reason)
+	case t.Kind == record.Date || !t.Offset && (!nanos || t.Precision == 0):
+		return nil
 	case t.Form() == record.FormInt64:
-		top := hi*1_000_000 + 999_999
-		if nanos {
-			top = hi*1_000_000 + nanosTopSub/1000
+		const top = nanosTop*1_000_000 + nanosTopSub/1000
+		return func(v *record.Vector, bad func(int, record.Code, string)) {
+			for row, x := range v.Int64 {
+				if x > top && !v.Null(row) {
+					bad(row, record.Range, late)
+				}
+			}
 		}
-		return checkInts(lo*1_000_000, top, reason)
 	}
 	return func(v *record.Vector, bad func(int, record.Code, string)) {
 		for row := range v.Fixed16 {
@@ -74,10 +59,10 @@ func checkMoment(t record.Type, nanos bool) checkFunc {
 			}
 			sec, sub, offset := record.MomentOf(v.Fixed16[row])
 			switch {
-			case nanos && sec == nanosTop && sub > nanosTopSub, sec < lo || sec > hi:
-				bad(row, record.Range, reason)
-			case !nanos && t.Offset && (sec+int64(offset) < lo || sec+int64(offset) > hi):
-				bad(row, record.Range, reason)
+			case nanos && sec == nanosTop && sub > nanosTopSub:
+				bad(row, record.Range, late)
+			case sec+int64(offset) < yearZero || sec+int64(offset) > yearTop:
+				bad(row, record.Range, "the server reads years 0000 to 9999 only; as keyword the column can hold any")
 			case offset%60 != 0:
 				bad(row, record.Range, "the server reads offsets in whole minutes only; as keyword the column can hold any")
 			}
@@ -85,11 +70,23 @@ func checkMoment(t record.Type, nanos bool) checkFunc {
 	}
 }
 
-func checkInts(lo, hi int64, reason string) checkFunc {
+// checkList returns a check of lists: that they have arrays for their form, and that each element passes its own check, if any.
+func checkList(elem *record.Type, check checkFunc) checkFunc {
 	return func(v *record.Vector, bad func(int, record.Code, string)) {
-		for row, x := range v.Int64 {
-			if (x < lo || x > hi) && !v.Null(row) {
-				bad(row, record.Range, reason)
+		r := record.NewListReader(elem)
+		for row := range v.Len {
+			switch {
+			case v.Null(row):
+			case !r.Open(v.Bytes(row)):
+				bad(row, record.WrongType, "the bytes are no list")
+			case !r.Plain():
+				bad(row, record.Shape, "JSON's arrays have no lower bounds")
+			case check != nil:
+				for at, ok := r.Next(); ok; at, ok = r.Next() {
+					if at == 0 { // more elements were decoded
+						check(r.Elem(), func(_ int, code record.Code, reason string) { bad(row, code, reason) })
+					}
+				}
 			}
 		}
 	}
@@ -125,21 +122,6 @@ func checkJSON(v *record.Vector, bad func(int, record.Code, string)) {
 		}
 		if b := v.Bytes(row); !json.Valid(b) || !utf8.Valid(b) {
 			bad(row, record.WrongType, "the text is not valid JSON")
-		}
-	}
-}
-
-// checkNumber: decimals kept as text may be NaN or infinite.
-func checkNumber(v *record.Vector, bad func(int, record.Code, string)) {
-	for row := range v.Len {
-		if v.Null(row) {
-			continue
-		}
-		for _, c := range v.Bytes(row) {
-			if c == 'N' || c == 'I' || c == 'n' || c == 'i' {
-				bad(row, record.NonFinite, "NaN and infinities have no form in JSON")
-				break
-			}
 		}
 	}
 }

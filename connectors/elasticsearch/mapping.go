@@ -71,7 +71,7 @@ func (w *writer) designField(l *layout, col *record.Field, existing *mapping) er
 		return connector.Errorf(connector.Config, "TOW-513", "match column %s: the index has it as %s: %s", col.Name, esType, f.losses[0]).
 			WithHint("To accept that, name the type: columns: {%s: {type: %s}}.", col.Name, esType)
 	}
-	col.Native = esType
+	col.Native, col.Type = esType, f.stored
 	f.property(col.Type, option, w.options.IgnoreAbove)
 	if err := checkExtras(col, option, esType); err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/record"
 )
 
 // The types that a plan chooses, and what it says of them.
@@ -30,6 +31,7 @@ func TestChosenTypes(t *testing.T) {
 		{"datetime(3)", "date", server{}}, {"datetime(4)", "date_nanos", server{}}, {"instant(6)", "date_nanos", server{}},
 		{"time(6)", "keyword", server{}}, {"year", "short", server{}}, {"uuid", "keyword", server{}}, {"json", "object", server{}},
 		{`enum("a")`, "keyword", server{}}, {`set("a")`, "keyword", server{}}, {"geometry", "keyword", server{}}, {"document", "binary", server{}},
+		{"list(int32)", "integer", server{}}, {"list(text)", "text", server{}}, {"list(list(datetime(6)))", "date_nanos", server{}}, {"list(uint64)", "unsigned_long", server{unsignedLong: true}}, {"list(bytes)", "binary", server{}}, {"list(json)", "object", server{}},
 	} {
 		s := schemaOf(t, 0, "c "+c.logical)
 		got := defaultType(s.Fields[0].Type, c.server)
@@ -48,7 +50,8 @@ func TestFits(t *testing.T) {
 	for _, c := range []struct{ logical, esType, want string }{
 		{"int32", "long", "exact"}, {"int32", "double", "exact"}, {"int64", "double", "loss"}, {"int32", "float", "loss"}, {"int64", "keyword", "exact"},
 		{"int64", "integer", "checked"}, {"uint32", "integer", "checked"}, {"uint64", "long", "checked"}, {"int8", "unsigned_long", "checked"}, {"int64", "date", "no"},
-		{"bool", "keyword", "exact"}, {"bool", "long", "no"}, {"float64", "float", "loss"}, {"float32", "double", "checked"}, {"float64", "keyword", "exact"},
+		{"bool", "keyword", "exact"}, {"bool", "long", "no"}, {"float64", "float", "loss"}, {"float32", "double", "checked"}, {"decimal(9,0)", "integer", "exact"}, {"decimal(10,0)", "integer", "checked"}, {"decimal(4,0)", "short", "exact"}, {"int16", "unsigned_long", "checked"},
+		{"list(int32)", "long", "checked"}, {"list(int64)", "double", "loss"}, {"list(int32)", "binary", "no"}, {"list(bytes)", "binary", "checked"}, {"list(text)", "keyword", "checked"}, {"list(list(date))", "date", "checked"}, {"list", "keyword", "no"}, {"float64", "keyword", "exact"},
 		{"decimal(10,2)", "scaled_float", "loss"}, {"decimal(20,2)", "double", "loss"}, {"decimal(9,0)", "long", "exact"}, {"decimal(9,2)", "long", "no"},
 		{"datetime(6)", "date", "loss"}, {"datetime(0)", "date_nanos", "checked"}, {"datetime(6)", "keyword", "exact"}, {"datetime(0)", "long", "no"},
 		{"text", "keyword", "checked"}, {"text", "long", "loss"}, {"text", "ip", "loss"}, {"text", "binary", "no"}, {"text", "object", "no"},
@@ -56,11 +59,12 @@ func TestFits(t *testing.T) {
 		{"geometry", "geo_shape", "no"}, {`set("a")`, "keyword", "exact"}, {`set("a")`, "long", "no"}, {"year", "long", "exact"}, {"year", "byte", "checked"},
 	} {
 		got := "no"
-		if f := makeField(schemaOf(t, 0, "c "+c.logical).Fields[0].Type, c.esType); f != nil {
+		typ := schemaOf(t, 0, "c "+c.logical).Fields[0].Type
+		if f := makeField(typ, c.esType); f != nil {
 			switch {
 			case len(f.losses) > 0:
 				got = "loss"
-			case f.check != nil:
+			case f.check != nil, record.NewCast(typ, f.stored, record.CastOptions{}).Decision == record.Checked:
 				got = "checked"
 			default:
 				got = "exact"

@@ -133,6 +133,8 @@ func cell(tb tester, t *record.Type, raw json.RawMessage) connectortest.Cell {
 		_ = json.Unmarshal(raw, &text)
 	}
 	switch t.Kind {
+	case record.List:
+		text = listText(tb, t, raw)
 	case record.Bytes, record.Document:
 		b, err := base64.StdEncoding.DecodeString(text)
 		if err != nil {
@@ -152,6 +154,59 @@ func cell(tb tester, t *record.Type, raw json.RawMessage) connectortest.Cell {
 		text = asText(tb, t, text)
 	}
 	return connectortest.Cell{Text: text}
+}
+
+// listText writes an array as the text form of a list.
+func listText(tb tester, t *record.Type, raw json.RawMessage) string {
+	tb.Helper()
+	var nested func(raw json.RawMessage) string
+	nested = func(raw json.RawMessage) string {
+		var items []json.RawMessage
+		if raw[0] != '[' {
+			c := cell(tb, t.Elem, raw)
+			quoted, err := json.Marshal(c.Text)
+			if err != nil {
+				tb.Fatalf("quote %q: %v", c.Text, err)
+			}
+			if c.Null {
+				return "null"
+			}
+			if t.Elem.Kind == record.Bool {
+				return c.Text
+			}
+			return string(quoted)
+		}
+		if err := json.Unmarshal(raw, &items); err != nil {
+			tb.Fatalf("read array: %v", err)
+		}
+		if t.Elem.Kind == record.List {
+			for i, item := range items {
+				if string(item) != "null" {
+					text, err := json.Marshal(listText(tb, t.Elem, item))
+					if err != nil {
+						tb.Fatalf("quote: %v", err)
+					}
+					items[i] = text
+				}
+			}
+			text, err := json.Marshal(items)
+			if err != nil {
+				tb.Fatalf("write array: %v", err)
+			}
+			return string(text)
+		}
+		texts := make([]string, len(items))
+		for i, item := range items {
+			texts[i] = nested(item)
+		}
+		return "[" + strings.Join(texts, ",") + "]"
+	}
+	text := nested(raw)
+	v := record.NewVector(t.Form())
+	if code := record.AppendParsed(v, t, []byte(text)); code != "" {
+		tb.Fatalf("read %s as %s: %s", text, t, code)
+	}
+	return string(record.AppendText(nil, t, v, 0))
 }
 
 // asText brings a number into the text form of its type.

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"math"
 	"strconv"
+	"sync"
 
 	"github.com/towpath/towpath/record"
 )
@@ -147,6 +148,18 @@ func appendSet(dst []byte, v *record.Vector, row int) []byte {
 		from = end + 1
 	}
 	return append(dst, ']')
+}
+
+// appendList returns an appendFunc for lists, as nested arrays of what elem writes.
+func appendList(elem *record.Type, f appendFunc) appendFunc {
+	readers := sync.Pool{New: func() any { return record.NewListReader(elem) }}
+	return func(dst []byte, v *record.Vector, row int) []byte {
+		r := readers.Get().(*record.ListReader)
+		r.Open(v.Bytes(row)) // checked before: what is no list never comes here
+		dst = r.AppendNested(dst, f)
+		readers.Put(r)
+		return dst
+	}
 }
 
 // appendGeometry writes SRID=4326;WKB, the WKB in hex.

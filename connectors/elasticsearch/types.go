@@ -13,8 +13,9 @@ type field struct {
 	esType  string
 	mapping map[string]any // as PUT into the index
 	append  appendFunc
-	check   checkFunc // nil: every value of the column's type fits
-	losses  []string  // what the index, not _source, holds less
+	stored  record.Type // what it holds of the column's type: casts mark all else
+	check   checkFunc   // what no type says of the values it refuses; nil: nothing
+	losses  []string    // what the index, not _source, holds less
 	notes   []string
 }
 
@@ -79,8 +80,12 @@ func defaultType(t record.Type, s server) string {
 		return "keyword"
 	case record.Text:
 		return "text"
-	case record.Bytes, record.Document, record.List:
+	case record.Bytes, record.Document:
 		return "binary"
+	case record.List:
+		if t.Elem != nil {
+			return defaultType(*t.Elem, s)
+		}
 	case record.Date:
 		return "date"
 	case record.Datetime, record.Instant:
@@ -121,7 +126,7 @@ func exactAsDouble(t record.Type) bool {
 
 // makeField decides how a column is written into a field of the type; nil when the field cannot take the column at all.
 func makeField(t record.Type, esType string) *field {
-	f := &field{esType: esType}
+	f := &field{esType: esType, stored: t}
 	fam := familyOf(esType)
 	switch t.Kind {
 	case record.Bool:
@@ -136,10 +141,12 @@ func makeField(t record.Type, esType string) *field {
 		f.forMoment(t, fam)
 	case record.Text, record.Enum, record.Native, record.UUID, record.Time, record.Interval:
 		f.forText(t, fam)
-	case record.Bytes, record.Document, record.List:
+	case record.Bytes, record.Document:
 		if fam == base64Family || fam == words {
 			f.append = appendBase64
 		}
+	case record.List:
+		f.forList(t)
 	case record.Geometry:
 		if fam == words {
 			f.append = appendGeometry
@@ -166,19 +173,13 @@ func (f *field) forBool(fam family) {
 	}
 }
 
-// ranges are the whole numbers each type holds.
-func rangeOf(esType string) (lo int64, hi uint64) {
-	switch esType {
-	case "byte":
-		return -1 << 7, 1<<7 - 1
-	case "short":
-		return -1 << 15, 1<<15 - 1
-	case "integer":
-		return -1 << 31, 1<<31 - 1
-	case "long":
-		return -1 << 63, 1<<63 - 1
+// wholeType returns the type of the whole numbers that a field holds.
+func wholeType(esType string) record.Type {
+	bits := map[string]int{"byte": 8, "short": 16, "integer": 32, "long": 64}[esType]
+	if bits == 0 {
+		return record.Type{Kind: record.Uint, Bits: 64}
 	}
-	return 0, 1<<64 - 1
+	return record.Type{Kind: record.Int, Bits: bits}
 }
 
 // digitsOf returns how many bits of whole numbers a type of fractions keeps.
@@ -187,49 +188,45 @@ func digitsOf(esType string) int {
 }
 
 func (f *field) forWhole(t record.Type, fam family) {
-	number := appendInt
-	signed := t.Form() == record.FormInt64
-	switch {
-	case t.Kind == record.Bit && t.Bits > 64:
+	if t.Kind == record.Bit && t.Bits > 64 {
 		if fam == words {
 			f.append = appendForm(&t)
 		}
 		return
-	case !signed:
-		number = appendUint
-	}
-	bits := t.Bits
-	if t.Kind == record.Year {
-		bits = 12
 	}
 	switch fam {
 	case whole:
-		f.append = number
-		if lo, hi := rangeOf(f.esType); !wholeFits(bits, signed && t.Kind != record.Year, lo, hi) {
-			f.check = checkRange(signed, lo, hi, f.esType)
+		if held := wholeType(f.esType); record.NewCast(t, held, record.CastOptions{}).Decision == record.Checked {
+			f.stored = held
 		}
+		f.append = appendWhole(f.stored)
 	case fraction:
-		f.append = number
+		f.append = appendWhole(t)
+		bits := t.Bits
+		if t.Kind == record.Year {
+			bits = 12
+		}
 		if f.esType == "scaled_float" || bits > digitsOf(f.esType) {
 			f.losses = append(f.losses, "the index holds the nearest "+f.esType)
 		}
 	case words:
-		f.append = quoted(number)
+		f.append = quoted(appendWhole(t))
 	}
 }
 
-func wholeFits(bits int, signed bool, lo int64, hi uint64) bool {
-	if signed {
-		bits--
-		return lo <= -1<<bits && hi >= 1<<bits-1
+// appendWhole returns the appendFunc of a type of whole numbers.
+func appendWhole(t record.Type) appendFunc {
+	if t.Form() == record.FormInt64 {
+		return appendInt
 	}
-	return bits >= 64 && hi == 1<<64-1 || bits < 64 && hi >= 1<<bits-1
+	return appendUint
 }
 
 func (f *field) forFloat(t record.Type, fam family) {
 	switch fam {
 	case fraction:
-		f.append, f.check = appendFloat(t.Bits), checkFinite
+		f.append = appendFloat(t.Bits)
+		f.stored.Finite = true // JSON has neither NaN nor infinities
 		if f.esType == "half_float" || f.esType == "scaled_float" || f.esType == "float" && t.Bits == 64 {
 			f.losses = append(f.losses, "the index holds the nearest "+f.esType)
 		}
@@ -242,18 +239,13 @@ func (f *field) forDecimal(t record.Type, fam family) {
 	switch fam {
 	case fraction:
 		f.append = appendDigits(&t)
-		if t.Precision == 0 || t.Precision > 38 {
-			f.check = checkNumber
-		}
 		if f.esType != "double" || !exactAsDouble(t) {
 			f.losses = append(f.losses, "the index holds the nearest "+f.esType)
 		}
 	case whole:
 		if t.Scale == 0 && t.Precision >= 1 && t.Precision <= 18 {
-			f.append = appendInt
-			if lo, hi := rangeOf(f.esType); f.esType != "long" {
-				f.check = checkRange(true, lo, hi, f.esType)
-			}
+			f.stored = wholeType(f.esType)
+			f.append = appendWhole(f.stored)
 		}
 	case words:
 		f.append = appendForm(&t)
@@ -265,9 +257,10 @@ func (f *field) forMoment(t record.Type, fam family) {
 	case moment:
 		f.append = appendMoment(&t)
 		nanos := f.esType == "date_nanos"
+		f.stored.Limits = momentLimits(t, nanos)
 		f.check = checkMoment(t, nanos)
 		if nanos {
-			f.notes = append(f.notes, "date_nanos holds 1970-01-01 to 2262-04-11: a row outside is dirty (RANGE) unless the job gives the column type date or keyword")
+			f.notes = append(f.notes, "date_nanos holds 1970-01-01 to 2262-04-11: what is outside is marked RANGE; as date or keyword the column can hold more")
 		} else if t.Precision > 3 && t.Kind != record.Date {
 			f.losses = append(f.losses, "the index holds milliseconds")
 		}
@@ -302,6 +295,21 @@ func (f *field) forJSON(fam family) {
 	case words:
 		f.append, f.check = appendText, checkText
 	}
+}
+
+// forList makes the field of its elements' field: to the server every field may have more than one value, also in arrays of arrays.
+func (f *field) forList(t record.Type) {
+	if t.Elem == nil {
+		return
+	}
+	elem := makeField(*t.Elem, f.esType)
+	if elem == nil {
+		return
+	}
+	f.stored.Elem = &elem.stored
+	f.append, f.check = appendList(&elem.stored, elem.append), checkList(&elem.stored, elem.check)
+	f.losses = elem.losses
+	f.notes = append(elem.notes, "the index cannot tell a list of one element from that element, and forgets order, nesting and NULL of elements; _source has the list as it is. Lists whose lower bounds are not 1 are dirty (SHAPE)")
 }
 
 // property makes the mapping of the field.

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/internal/transform"
 	"github.com/towpath/towpath/record"
 	"github.com/towpath/towpath/tools/testservers/servers"
 )
@@ -86,35 +87,116 @@ func TestServerRefusesRow(t *testing.T) {
 	})
 }
 
-// Values outside a field's range never reach the server.
+// through makes of a batch as read what the target stores, as the engine does, with one policy for all columns of a code.
+func through(t *testing.T, target *connector.Target, in *record.Batch, policies record.Policies) (out *record.Batch, dirty []string) {
+	t.Helper()
+	var columns []transform.Column
+	for i := range in.Schema.Fields {
+		columns = append(columns, transform.Column{From: i, Want: in.Schema.Fields[i].Type, Policies: policies})
+	}
+	stage := transform.New(in.Schema, target.Stored, columns, transform.Options{Key: target.Key})
+	out, marks := stage.Apply(record.NewPool(0), in)
+	var rows []int
+	for _, m := range marks {
+		dirty = append(dirty, fmt.Sprintf("%d %s %s", m.Row, m.Code, target.Stored.Fields[m.Col].Name))
+		rows = append(rows, m.Row)
+	}
+	slices.Sort(dirty)
+	record.DropRows(slices.Compact(rows), out)
+	return out, dirty
+}
+
+// Values outside a field's range never reach the server: the types as stored say so to the engine, with whose policies the job can
+// settle them; the rest the writer refuses itself.
 func TestChecksBeforeWrite(t *testing.T) {
 	onEach(t, func(t *testing.T, s *search) {
 		name := s.newName(t)
 		schema := schemaOf(t, 1, "id int64", "x float64", "at datetime(6)", "day date", "big int64", "doc json")
 		sink := connector.Sink{Dataset: name, Mode: connector.Upsert, Run: newRun(), Options: []byte(`{"columns":{"big":{"type":"byte"}}}`)}
 		r := start(t, openClient(t, s.options()), sink, schema)
-		out := write(t, r.sw, batchOf(t, schema,
-			[]string{"1", "NaN", null, null, null, null},
-			[]string{"2", null, "1969-12-31 23:59:59.999999", null, null, null},
-			[]string{"3", null, "2262-04-11 23:47:16.854775", null, null, null},
-			[]string{"4", null, "2262-04-11 23:47:16.854776", null, null, null},
-			[]string{"5", null, null, "0000-01-01", "127", null},
-			[]string{"6", null, null, "9999-12-31", "128", null},
-			[]string{"7", "-0", "1970-01-01 00:00:00.000001", "2026-02-28", "-128", `"<&>"`},
-			[]string{null, null, null, null, null, null},
-			[]string{"8", null, null, null, null, `1}, "x":1`}))
-		var got []string
-		for _, x := range out.Rejected {
-			got = append(got, fmt.Sprintf("%d %s %s", x.Row, x.Code, x.Column))
+		rows := [][]string{
+			{"1", "NaN", null, null, null, null},
+			{"2", null, "1969-12-31 23:59:59.999999", null, null, null},
+			{"3", null, "2262-04-11 23:47:16.854775", null, null, null},
+			{"4", null, "2262-04-11 23:47:17.000000", null, null, null},
+			{"5", null, null, "0000-01-01", "127", null},
+			{"6", null, null, "9999-12-31", "128", null},
+			{"7", "-0", "1970-01-01 00:00:00.000001", "2026-02-28", "-128", `"<&>"`},
+			{null, null, null, null, null, null},
+			{"8", null, null, null, null, `1}, "x":1`},
+			{"9", null, "2262-04-11 23:47:16.854776", null, null, null},
+			{"10", "-Infinity", null, "-0001-12-31", null, null}}
+		out, dirty := through(t, r.target, batchOf(t, schema, rows...), nil)
+		want := []string{"0 NONFINITE x", "1 RANGE at", "10 NONFINITE x", "10 RANGE day", "3 RANGE at", "5 RANGE big", "7 KEYNULL id"}
+		if d := cmp.Diff(want, dirty); d != "" {
+			t.Errorf("dirty by the types as stored (-want +got):\n%s", d)
 		}
-		slices.Sort(got)
-		want := []string{"0 NONFINITE x", "1 RANGE at", "3 RANGE at", "5 RANGE big", "7 KEYNULL id", "8 TYPE doc"}
-		if d := cmp.Diff(want, got); d != "" {
-			t.Error(d)
+		var refused []string
+		for _, x := range write(t, r.sw, out).Rejected {
+			refused = append(refused, fmt.Sprintf("%d %s %s", x.Row, x.Code, x.Column))
+		}
+		slices.Sort(refused)
+		if d := cmp.Diff([]string{"3 TYPE doc", "4 RANGE at"}, refused); d != "" {
+			t.Errorf("refused by the writer (-want +got):\n%s", d)
 		}
 		docs := s.sources(t, name)
 		if len(docs) != 3 || docs["7"] != `{"id":7,"x":-0,"at":"1970-01-01T00:00:00.000001","day":"2026-02-28","big":-128,"doc":"<&>"}` {
 			t.Errorf("documents %v", docs)
+		}
+		out, dirty = through(t, r.target, batchOf(t, schema, rows[0], rows[1], rows[3], rows[5], rows[10]), record.Policies{record.NonFinite: "null", record.Range: "clamp"})
+		if rejected := write(t, r.sw, out).Rejected; len(dirty) > 0 || len(rejected) > 0 {
+			t.Errorf("with policies: dirty %v, rejected %v", dirty, rejected)
+		}
+		docs = s.sources(t, name)
+		for id, want := range map[string]string{"1": `{"id":1,"x":null,"at":null,"day":null,"big":null,"doc":null}`, "2": `{"id":2,"x":null,"at":"1970-01-01T00:00:00.000000","day":null,"big":null,"doc":null}`,
+			"4": `{"id":4,"x":null,"at":"2262-04-11T23:47:16.000000","day":null,"big":null,"doc":null}`, "6": `{"id":6,"x":null,"at":null,"day":"9999-12-31","big":127,"doc":null}`, "10": `{"id":10,"x":null,"at":null,"day":"0000-01-01","big":null,"doc":null}`} {
+			if docs[id] != want {
+				t.Errorf("document %s is %s, want %s", id, docs[id], want)
+			}
+		}
+	})
+}
+
+// Lists are arrays, which the index searches by their elements.
+func TestLists(t *testing.T) {
+	onEach(t, func(t *testing.T, s *search) {
+		name := s.newName(t)
+		schema := schemaOf(t, 1, "id int64", "n list(int32)", "words list(text)", "at list(datetime(6))", "x list(float64)", "b list(bytes)", "j list(json)", "ok list(bool)",
+			"price list(decimal(20,2))", `tags list(set("a","b"))`, "deep list(list(int8))")
+		r := start(t, openClient(t, s.options()), connector.Sink{Dataset: name, Mode: connector.Upsert, Run: newRun()}, schema)
+		if all := strings.Join(r.target.Notes, "\n"); !strings.Contains(all, "column n: the index cannot tell a list of one element from that element") {
+			t.Errorf("notes %q do not tell what the index makes of lists", r.target.Notes)
+		}
+		none := slices.Repeat([]string{null}, 9)
+		out, dirty := through(t, r.target, batchOf(t, schema,
+			[]string{"1", "[[1,null],[3,4]]", `["a \"quote\"",null,"<&>\u0000"]`, `["2026-01-02 03:04:05.000001"]`, "[0.1,-0]", `["00ff",""]`, `["{\"a\": [1.10]}","null"]`, "[true,null]", "[12.50]", `["a,b",""]`, `["[1,2]",null,"[[3]]"]`},
+			append([]string{"2", "[]"}, none...),
+			append([]string{"3", "[0:1]=[5,6]"}, none...),
+			[]string{"4", null, null, `["1969-12-31 23:59:59.000000"]`, null, null, null, null, null, null, null},
+			[]string{"5", null, null, null, `[1,"NaN"]`, null, null, null, null, null, null},
+			[]string{"6", null, null, `["2262-04-11 23:47:16.854776"]`, null, null, null, null, null, null, null}), nil)
+		if d := cmp.Diff([]string{"3 RANGE at", "4 NONFINITE x"}, dirty); d != "" {
+			t.Errorf("dirty (-want +got):\n%s", d)
+		}
+		var refused []string
+		for _, x := range write(t, r.sw, out).Rejected {
+			refused = append(refused, fmt.Sprintf("%d %s %s", x.Row, x.Code, x.Column))
+		}
+		if d := cmp.Diff([]string{"2 SHAPE n", "3 RANGE at"}, refused); d != "" {
+			t.Errorf("refused (-want +got):\n%s", d)
+		}
+		rest := `"words":null,"at":null,"x":null,"b":null,"j":null,"ok":null,"price":null,"tags":null,"deep":null}`
+		want := map[string]string{"2": `{"id":2,"n":[],` + rest,
+			"1": `{"id":1,"n":[[1,null],[3,4]],"words":["a \"quote\"",null,"<&>\u0000"],"at":["2026-01-02T03:04:05.000001"],"x":[0.1,-0],"b":["AP8=",""],"j":[{"a": [1.10]},null],` +
+				`"ok":[true,null],"price":["12.50"],"tags":[["a","b"],[]],"deep":[[1,2],null,[[3]]]}`}
+		if d := cmp.Diff(want, s.sources(t, name)); d != "" {
+			t.Errorf("documents (-want +got):\n%s", d)
+		}
+		for _, query := range []string{`{"term":{"n":4}}`, `{"term":{"words.keyword":"a \"quote\""}}`, `{"range":{"at":{"gte":"2026-01-02","lt":"2026-01-03"}}}`, `{"term":{"x":0.1}}`, `{"term":{"ok":true}}`, `{"term":{"price":"12.50"}}`, `{"term":{"tags":"b"}}`, `{"term":{"deep":3}}`} {
+			var answer struct{ Hits struct{ Hits []hit } }
+			if err := json.Unmarshal(s.must(t, "POST", "/"+name+"/_search", `{"query":`+query+`}`), &answer); err != nil || len(answer.Hits.Hits) != 1 || answer.Hits.Hits[0].ID != "1" {
+				t.Errorf("%s finds %v, %v", query, answer.Hits.Hits, err)
+			}
 		}
 	})
 }
