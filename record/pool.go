@@ -2,6 +2,7 @@ package record
 
 import (
 	"context"
+	"slices"
 	"sync"
 )
 
@@ -157,7 +158,8 @@ func (p *Pool) put(b *Batch) {
 	defer p.mu.Unlock()
 	p.used -= b.charged
 	b.charged = 0
-	for i, v := range b.Cols {
+	// Last column first, so that the next batch of the schema finds for each column the storage that it has grown to.
+	for i, v := range slices.Backward(b.Cols) {
 		if !b.lent[i] && kept(v) {
 			p.vectors[v.Form] = append(p.vectors[v.Form], v)
 		}

@@ -123,3 +123,28 @@ func TestPoolBatchesAreEmpty(t *testing.T) {
 		b.Release()
 	}
 }
+
+// TestPoolGivesColumnsTheirStorageBack: columns of unlike sizes, one batch after another, allocate nothing.
+func TestPoolGivesColumnsTheirStorageBack(t *testing.T) {
+	text := typed(t, "text")
+	s := &record.Schema{Fields: []record.Field{{Name: "short", Type: text}, {Name: "n", Type: typed(t, "int64")}, {Name: "long", Type: text}}}
+	pool := record.NewPool(0)
+	fill := func() {
+		b, err := pool.Get(t.Context(), s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for !b.Full() {
+			b.Cols[0].AppendString("x")
+			b.Cols[1].AppendInt64(1)
+			b.Cols[2].AppendString("a value that makes the column of a batch grow far beyond what the pool keeps of any vector, however few bytes are in it")
+			b.Len++
+		}
+		b.Settle()
+		b.Release()
+	}
+	fill()
+	if n := testing.AllocsPerRun(20, fill); n > 0 {
+		t.Errorf("got %v allocations for a batch, want none", n)
+	}
+}
