@@ -187,12 +187,20 @@ func (c *Cast) decideToJSON() {
 	case JSON:
 		c.set(Checked, "JSON with the escape of U+0000 is marked NUL, with half a surrogate pair UTF8", loopJSON)
 	case Text, Native:
-		c.set(Checked, "texts that are not JSON are marked TYPE", loopFromText)
+		c.set(Checked, "texts that are not JSON are marked TYPE"+c.escapeLoss(), loopFromText)
 	case List:
 		c.decideListJSON()
 	case Bytes:
-		c.set(Checked, "bytes that are not JSON are marked TYPE or UTF8", loopFromText)
+		c.set(Checked, "bytes that are not JSON are marked TYPE or UTF8"+c.escapeLoss(), loopFromText)
 	}
+}
+
+// escapeLoss says what JSON of a store without U+0000 does not hold either.
+func (c *Cast) escapeLoss() string {
+	if !c.To.NoNUL {
+		return ""
+	}
+	return "; those with the escape of U+0000 NUL, with half a surrogate pair UTF8"
 }
 
 // castJSON looks for escapes, first in the whole column, for what a store without U+0000 refuses.

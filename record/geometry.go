@@ -171,18 +171,18 @@ func (w *wkbWalker) body(order binary.ByteOrder, kind uint32, depth int) bool {
 	case 1:
 		return w.points(order, 1, true)
 	case 2, 8: // line string, circular string
-		n, ok := w.count(order, 8*w.width())
+		n, ok := w.count(order)
 		return ok && w.points(order, n, false)
 	case 3, maxGeometryType: // polygon, triangle
-		n, ok := w.count(order, 4)
+		n, ok := w.count(order)
 		for ; ok && n > 0; n-- {
 			var points int
-			points, ok = w.count(order, 8*w.width())
+			points, ok = w.count(order)
 			ok = ok && w.points(order, points, false)
 		}
 		return ok
 	}
-	n, ok := w.count(order, 9) // byte order, type, count
+	n, ok := w.count(order)
 	for ; ok && n > 0; n-- {
 		ok = w.geometry(depth+1, partsOf(kind))
 	}
@@ -201,8 +201,8 @@ func (w *wkbWalker) width() int {
 	return n
 }
 
-// count reads a number of things that have at least so many bytes each.
-func (w *wkbWalker) count(order binary.ByteOrder, least int) (n int, ok bool) {
+// count reads a number of things, each of which has to be there.
+func (w *wkbWalker) count(order binary.ByteOrder) (n int, ok bool) {
 	if len(w.in) < 4 {
 		return 0, false
 	}
@@ -212,7 +212,7 @@ func (w *wkbWalker) count(order binary.ByteOrder, least int) (n int, ok bool) {
 		w.found.Empty = true
 	}
 	w.out = binary.LittleEndian.AppendUint32(w.out, uint32(n))
-	return n, n <= len(w.in)/least
+	return n, true
 }
 
 // points copies the coordinates of n points. single: all NaN they are an empty point.

@@ -159,6 +159,7 @@ func TestWKB(t *testing.T) {
 		{"points with an SRID each", "0104000020e610000001000000" + "0101000020e6100000" + one + two, "010400000001000000" + "0101000000" + one + two, record.WKB{Types: 1<<4 | 1<<1, SRID: 4326}},
 		{"a part of another SRID", "0104000020e610000001000000" + "0101000020e7100000" + one + two, "", record.WKB{}},
 		{"a part with another dimension", "010400000001000000" + "01e9030000" + one + two + one, "", record.WKB{}},
+		{"an empty part with another dimension", "010700000001000000" + "01ea03000000000000", "", record.WKB{}},
 		{"a part of another type", "010400000001000000" + "010200000000000000", "", record.WKB{}},
 		{"nothing", "", "", record.WKB{}}, {"no type", "01", "", record.WKB{}}, {"cut off", "0101000000" + one, "", record.WKB{}}, {"byte order 2", "0201000000" + one + two, "", record.WKB{}},
 		{"type 0", "010000000000000000", "", record.WKB{}}, {"type 13", "010d00000000000000", "", record.WKB{}}, {"type 18", "011200000000000000", "", record.WKB{}}, {"type 4001", "01a10f0000" + one + two, "", record.WKB{}},

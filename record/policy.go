@@ -161,12 +161,15 @@ func (p *patch) sort() {
 	p.rows, p.values = rows, values
 }
 
-// patch replaces NULL cells.
+// patch replaces NULL cells; one for which the patch has NULL stays.
 func (v *Vector) patch(p *patch) {
 	if v.Form == FormBytes {
 		v.patchBytes(p)
 	}
 	for i, row := range p.rows {
+		if p.values.Null(i) {
+			continue
+		}
 		if v.Null(row) {
 			v.Valid[row>>3] |= 1 << (row & 7)
 			v.Nulls--

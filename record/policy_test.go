@@ -69,6 +69,32 @@ func TestPolicies(t *testing.T) {
 	}
 }
 
+// A policy's text that does not fit for another reason goes on with the policy for that one.
+func TestPoliciesFollowEachOther(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		typ, raw string
+		code     record.Code
+		policies record.Policies
+		want     string // empty: the row is dirty
+	}{
+		{"date", "2026-13-01", record.WrongType, record.Policies{record.WrongType: "text", record.Range: "null"}, null}, {"date", "2026-13-01", record.WrongType, record.Policies{record.WrongType: "text"}, ""},
+		{"text(2)", "a\xffbc", record.UTF8, record.Policies{record.UTF8: "recode:latin1", record.Trunc: "truncate"}, "aÿ"}, {"text(2)", "a\xffbc", record.UTF8, record.Policies{record.UTF8: "hex", record.Trunc: "dirty"}, ""},
+		{"int32", "x", record.WrongType, record.Policies{record.WrongType: "text", record.Range: "null"}, ""}, {"json", "x", record.WrongType, record.Policies{record.WrongType: "text"}, ""},
+	} {
+		b := table(t, []record.Type{typed(t, tt.typ)}, []string{null}, []string{null})
+		b.Marks = []record.Mark{{Row: 1, Code: tt.code, Raw: []byte(tt.raw)}}
+		dirty := record.Resolve(b, []record.Policies{tt.policies})
+		want, wantDirty := tt.want, 0
+		if want == "" {
+			want, wantDirty = null, 1
+		}
+		if diff := cmp.Diff([]string{null, want}, texts(b.Schema.Fields[0].Type, b.Cols[0])); diff != "" || len(dirty) != wantDirty {
+			t.Errorf("%s %q under %v: %d dirty, want %d (-want +got):\n%s", tt.typ, tt.raw, tt.policies, len(dirty), wantDirty, diff)
+		}
+	}
+}
+
 func TestPoliciesOfLimitedTypes(t *testing.T) {
 	t.Parallel()
 	typ := typed(t, "instant(0)")
@@ -80,6 +106,13 @@ func TestPoliciesOfLimitedTypes(t *testing.T) {
 	want := []string{"1970-01-01 00:00:01Z", "2038-01-19 03:14:07Z", "1970-01-01 00:00:01Z"}
 	if diff := cmp.Diff(want, texts(typ, b.Cols[0])); diff != "" || len(dirty) > 0 {
 		t.Errorf("%d dirty (-want +got):\n%s", len(dirty), diff)
+	}
+	day := typed(t, "date")
+	day.Limits = &[2]int64{-10, -5}
+	b = table(t, []record.Type{day}, []string{null})
+	b.Marks = []record.Mark{{Row: 0, Code: record.ZeroDate, Raw: []byte("0000-00-00")}}
+	if dirty := record.Resolve(b, []record.Policies{{record.ZeroDate: "epoch"}}); len(dirty) != 1 {
+		t.Errorf("a store that ends before 1970 got %q for a zero date", texts(day, b.Cols[0]))
 	}
 }
 

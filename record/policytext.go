@@ -11,12 +11,16 @@ import (
 	"golang.org/x/text/encoding/ianaindex"
 )
 
-// appendPolicyText appends the text that stands for a mark's. Where that does not fit for another reason whose policy gives a
-// text too, it goes on from there, with each code once.
+// appendPolicyText appends the text that stands for a mark's. Where that does not fit for another reason, it goes on from there with
+// the policy for that one, each code once; a NULL if it says so.
 func appendPolicyText(v *Vector, t *Type, m *Mark, policies Policies) bool {
 	raw, code, tried := m.Raw, m.Code, map[Code]bool{}
 	for !tried[code] {
 		tried[code] = true
+		if policies[code] == "null" {
+			v.AppendNull()
+			return true
+		}
 		text, ok := policyText(t, raw, code, policies[code])
 		if !ok {
 			return false

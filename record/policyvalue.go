@@ -35,6 +35,9 @@ func appendEpoch(v *Vector, t *Type) bool {
 	}
 	switch t.Kind {
 	case Date:
+		if t.fitLimits(x) != "" {
+			return false
+		}
 		v.AppendInt64(x)
 		return true
 	case Datetime, Instant:
