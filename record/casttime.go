@@ -62,6 +62,10 @@ func (c *Cast) decideZone() {
 }
 
 func castLimited(c *Cast, o *castOutput, src *Vector) {
+	if l := c.To.Limits; l == nil || allWithin(src.Int64, l[0], l[1]) {
+		castCopy(c, o, src)
+		return
+	}
 	for i, x := range src.Int64 {
 		if src.Null(i) {
 			o.dst.AppendNull()
