@@ -5,6 +5,7 @@ import (
 	"github.com/towpath/towpath/connector"
 	"github.com/towpath/towpath/connectors/elasticsearch"
 	"github.com/towpath/towpath/connectors/mysql"
+	"github.com/towpath/towpath/connectors/postgres"
 	"github.com/towpath/towpath/connectors/sqlite"
 )
 
@@ -14,6 +15,7 @@ func Connectors() connector.Set {
 		elasticsearch.Connector(),
 		elasticsearch.OpenSearch(),
 		mysql.Connector(),
+		postgres.Connector(),
 		sqlite.Connector(),
 	)
 }

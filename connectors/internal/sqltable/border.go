@@ -39,6 +39,10 @@ type Sizing struct {
 	// WalkRows is the number of rows up to which borders are found by walking the index; 0: a million. Beyond it, keys of one
 	// integer column are halved by samples.
 	WalkRows int64
+	// Sample returns the keys of about n rows of a keyed range, which has some rows, in the key's order, as far as can be from rows anywhere
+	// in it with equal chance, without reading the whole range. Beyond WalkRows it finds the borders of keys that cannot be halved;
+	// fewer keys than n, or none, are a coarser answer and no error. nil: such keys are found by walking the index.
+	Sample func(ctx context.Context, r Range, rows, n int64) ([][]connector.Part, error)
 }
 
 // complete puts the defaults in.
@@ -134,10 +138,38 @@ func Cut(ctx context.Context, src Source, k Key, r Range, size Sizing) ([]Piece,
 	switch {
 	case n <= 1:
 		return []Piece{{r, rows}}, nil
-	case rows <= size.WalkRows || !k.computable():
+	case rows <= size.WalkRows:
 		return walk(ctx, src, r, rows, n)
+	case k.computable():
+		return halve(ctx, src, r, rows, n)
+	case size.Sample != nil:
+		return sampled(ctx, size, r, rows, n)
 	}
-	return halve(ctx, src, r, rows, n)
+	return walk(ctx, src, r, rows, n)
+}
+
+// How many keys are sampled for one shard: its size is then off by a tenth, more where there are so many shards that the sample would
+// be large.
+const (
+	samplesEach = 100
+	mostSamples = 200_000
+)
+
+// sampled takes every so manieth key of a sample for a border.
+func sampled(ctx context.Context, size Sizing, r Range, rows, n int64) ([]Piece, error) {
+	keys, err := size.Sample(ctx, r, rows, min(samplesEach*n, mostSamples))
+	if err != nil {
+		return nil, err
+	}
+	n = max(min(n, int64(len(keys))), 1)
+	out := make([]Piece, 0, n)
+	low := r.Low
+	for i := int64(1); i < n; i++ {
+		high := keys[i*int64(len(keys))/n]
+		out = append(out, Piece{Range{Low: low, High: high}, rows / n})
+		low = high
+	}
+	return append(out, Piece{Range{Low: low, High: r.High}, rows / n}), nil
 }
 
 // pieces returns the number of shards for the rows: rows × average bytes over the size of a shard.

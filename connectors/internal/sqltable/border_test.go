@@ -327,3 +327,44 @@ func TestEstimatesAddUpToTheTables(t *testing.T) {
 		}
 	}
 }
+
+// TestSampledKeys: keys that cannot be halved are cut at sampled ones, however many there are, without a walk over the index.
+func TestSampledKeys(t *testing.T) {
+	t.Parallel()
+	var values []int64
+	for i := range int64(50_000) {
+		values = append(values, i*i)
+	}
+	src := signed(values...)
+	key := src.key()
+	key[0].Integer = false
+	for _, have := range []int{0, 1, 3, 40, 700, 50_000} {
+		var asked, told int64
+		sample := func(_ context.Context, r sqltable.Range, estimate, n int64) ([][]connector.Part, error) {
+			asked, told = n, estimate
+			rows := src.within(r)
+			var keys [][]connector.Part
+			for i := range min(have, len(rows)) {
+				keys = append(keys, []connector.Part{src.part(rows[i*len(rows)/min(have, len(rows))])})
+			}
+			return keys, nil
+		}
+		for _, r := range []sqltable.Range{{}, {Low: ints(100), High: ints(40_000 * 40_000)}} {
+			*src.scanned = 0
+			pieces, err := sqltable.Cut(t.Context(), src, key, r, sqltable.Sizing{WalkRows: 1000, Sample: sample, Hint: connector.Hint{Shards: 7}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			sizes := together(t, src, r, pieces)
+			if want := max(1, min(7, have)); len(pieces) != want {
+				t.Errorf("%d keys: got %d pieces, want %d", have, len(pieces), want)
+			}
+			if have >= 700 && (slices.Min(sizes) < 5000 || slices.Max(sizes) > 9000) {
+				t.Errorf("%d keys: sizes are %v", have, sizes)
+			}
+			if *src.scanned > 20_000 || asked != 700 || told <= 1000 {
+				t.Errorf("%d keys: %d rows were walked, %d samples of %d rows asked for", have, *src.scanned, asked, told)
+			}
+		}
+	}
+}

@@ -8,8 +8,9 @@ import (
 
 // Statement is SQL with its parameters in order.
 type Statement struct {
-	SQL  string
-	Args []connector.Part
+	SQL    string
+	Args   []connector.Part
+	Places []int // of each of Args: which column of the key it is compared with
 }
 
 // Select is what statements over a table are made of. Columns, From and Where stand in statements as they are: names in
@@ -27,11 +28,13 @@ type builder struct {
 	strings.Builder
 	dialect Dialect
 	args    []connector.Part
+	places  []int
 	terms   int // of the WHERE clause
 }
 
-func (b *builder) bind(p connector.Part) {
-	b.args = append(b.args, p)
+// bind binds a value of column place of the key.
+func (b *builder) bind(place int, p connector.Part) {
+	b.args, b.places = append(b.args, p), append(b.places, place)
 	b.WriteString(b.dialect.placeholder(len(b.args)))
 }
 
@@ -88,7 +91,8 @@ func (s Select) CountUpTo(r Range, upTo int64) Statement {
 	b := s.from("1 AS towpath_one", r)
 	b.WriteString(s.Dialect.limit(upTo+1, 0))
 	inner := b.statement()
-	return Statement{"SELECT count(*) FROM (" + inner.SQL + ") towpath_counted", inner.Args}
+	inner.SQL = "SELECT count(*) FROM (" + inner.SQL + ") towpath_counted"
+	return inner
 }
 
 // from begins a statement: its columns, table and predicate.
@@ -104,7 +108,7 @@ func (s Select) from(columns string, r Range) *builder {
 	return b
 }
 
-func (b *builder) statement() Statement { return Statement{b.String(), b.args} }
+func (b *builder) statement() Statement { return Statement{b.String(), b.args, b.places} }
 
 // where adds the terms that select the range.
 func (k Key) where(b *builder, r Range) {
@@ -141,52 +145,53 @@ func (k Key) where(b *builder, r Range) {
 func (k Key) compare(b *builder, bound []connector.Part, upper bool) {
 	if len(k) == 1 {
 		b.WriteString(k[0].Quoted + k[0].operator(upper, upper))
-		b.bind(bound[0])
+		b.bind(0, bound[0])
 		return
 	}
-	if b.dialect.RowComparison && k.sameDirection() {
+	if b.dialect.RowComparison && k.comparedAsRow() {
 		b.WriteString("(" + k.list() + ")" + k[0].operator(upper, upper) + "(")
 		for i, p := range bound {
 			if i > 0 {
 				b.WriteString(", ")
 			}
-			b.bind(p)
+			b.bind(i, p)
 		}
 		b.WriteByte(')')
 		return
 	}
 	// The first term repeats what the second says: it is what the optimizer takes its range from.
 	b.WriteString(k[0].Quoted + k[0].operator(upper, true))
-	b.bind(bound[0])
+	b.bind(0, bound[0])
 	b.WriteString(" AND (")
-	k.nested(b, bound, upper)
+	k.nested(b, bound, upper, 0)
 	b.WriteByte(')')
 }
 
-// nested adds a > ? OR (a = ? AND (b > ? ...)).
-func (k Key) nested(b *builder, bound []connector.Part, upper bool) {
-	if len(k) == 1 {
-		b.WriteString(k[0].Quoted + k[0].operator(upper, upper))
-		b.bind(bound[0])
+// nested adds a > ? OR (a = ? AND (b > ? ...)) for the columns from place on.
+func (k Key) nested(b *builder, bound []connector.Part, upper bool, place int) {
+	c := k[place]
+	if place == len(k)-1 {
+		b.WriteString(c.Quoted + c.operator(upper, upper))
+		b.bind(place, bound[place])
 		return
 	}
-	b.WriteString(k[0].Quoted + k[0].operator(upper, false))
-	b.bind(bound[0])
-	b.WriteString(" OR (" + k[0].Quoted + " = ")
-	b.bind(bound[0])
+	b.WriteString(c.Quoted + c.operator(upper, false))
+	b.bind(place, bound[place])
+	b.WriteString(" OR (" + c.Quoted + " " + c.spell("=") + " ")
+	b.bind(place, bound[place])
 	b.WriteString(" AND (")
-	k[1:].nested(b, bound[1:], upper)
+	k.nested(b, bound, upper, place+1)
 	b.WriteString("))")
 }
 
 // operator returns the comparison that goes forward (or, for upper, backward) in the column's direction.
 func (c Column) operator(upper, equal bool) string {
-	op := " >"
+	op := ">"
 	if upper != c.Descending {
-		op = " <"
+		op = "<"
 	}
 	if equal {
 		op += "="
 	}
-	return op + " "
+	return " " + c.spell(op) + " "
 }

@@ -154,3 +154,44 @@ func TestShardRangeRefusesForeignRecords(t *testing.T) {
 		t.Error("reading a whole dataset with a nullable key would miss its NULLs and was allowed")
 	}
 }
+
+// TestOperatorsOfTheIndex: comparisons and order are spelled as the key says, and each argument tells its column.
+func TestOperatorsOfTheIndex(t *testing.T) {
+	t.Parallel()
+	in := func(schema string) func(string) string {
+		return func(op string) string { return "OPERATOR(" + schema + "." + op + ")" }
+	}
+	key := func(schemas ...string) sqltable.Key {
+		k := columns("a", "b", "c")[:len(schemas)]
+		for i, s := range schemas {
+			k[i].Operator = in(s)
+		}
+		k[0].Nulls = "NULLS FIRST"
+		return k
+	}
+	for _, c := range []struct {
+		name   string
+		key    sqltable.Key
+		want   string
+		places []int
+	}{
+		{"one", key("x"), "SELECT * FROM t WHERE a OPERATOR(x.>) 1 AND a OPERATOR(x.<=) 1 ORDER BY a NULLS FIRST LIMIT 9", []int{0, 0}},
+		{"alike", key("x", "x"), "SELECT * FROM t WHERE (a, b) OPERATOR(x.>) (1, 2) AND (a, b) OPERATOR(x.<=) (1, 2) ORDER BY a NULLS FIRST, b LIMIT 9", []int{0, 1, 0, 1}},
+		{"unlike", key("x", "y"), "SELECT * FROM t WHERE a OPERATOR(x.>=) 1 AND (a OPERATOR(x.>) 1 OR (a OPERATOR(x.=) 1 AND (b OPERATOR(y.>) 2)))" +
+			" AND a OPERATOR(x.<=) 1 AND (a OPERATOR(x.<) 1 OR (a OPERATOR(x.=) 1 AND (b OPERATOR(y.<=) 2))) ORDER BY a NULLS FIRST, b LIMIT 9",
+			[]int{0, 0, 0, 1, 0, 0, 0, 1}},
+		{"three", func() sqltable.Key { k := key("x", "x", "x"); k[1].Descending = true; return k }(),
+			"SELECT * FROM t WHERE a OPERATOR(x.>=) 1 AND (a OPERATOR(x.>) 1 OR (a OPERATOR(x.=) 1 AND (b OPERATOR(x.<) 2 OR (b OPERATOR(x.=) 2 AND (c OPERATOR(x.>) 3)))))" +
+				" AND a OPERATOR(x.<=) 1 AND (a OPERATOR(x.<) 1 OR (a OPERATOR(x.=) 1 AND (b OPERATOR(x.>) 2 OR (b OPERATOR(x.=) 2 AND (c OPERATOR(x.<=) 3)))))" +
+				" ORDER BY a NULLS FIRST, b DESC, c LIMIT 9", []int{0, 0, 0, 1, 1, 2, 0, 0, 0, 1, 1, 2}},
+	} {
+		bound := ints(1, 2, 3)[:len(c.key)]
+		s := sqltable.Select{Columns: "*", From: "t", Key: c.key, Dialect: sqltable.Dialect{RowComparison: true}}.Page(sqltable.Range{Low: bound, High: bound}, 9)
+		if got := inlined(s); got != c.want {
+			t.Errorf("%s:\n got %s\nwant %s", c.name, got, c.want)
+		}
+		if !reflect.DeepEqual(s.Places, c.places) {
+			t.Errorf("%s: got places %v, want %v", c.name, s.Places, c.places)
+		}
+	}
+}

@@ -28,6 +28,10 @@ type Column struct {
 	Nullable   bool
 	Integer    bool          // its values come as TagInt or TagUint: borders may be computed
 	Tag        connector.Tag // of its values in positions; a loosely typed source may send others
+	Nulls      string        // where its NULLs stand, as ORDER BY says it behind the direction; "": where the source puts them
+	// Operator spells a comparison (">=") with the operator by which the index is ordered, where a bare one might be another; nil: it
+	// stands as it is. Columns whose operators are spelled alike can be compared as a row.
+	Operator func(op string) string
 }
 
 // Key is the columns by which a table is read, in index order, all of them. An empty Key: the table has none.
@@ -46,14 +50,21 @@ func (k Key) Nullable() bool {
 // computable reports whether borders may be found by halving distances between values.
 func (k Key) computable() bool { return len(k) == 1 && k[0].Integer && !k[0].Descending }
 
-// sameDirection reports whether one row comparison can express the order of the key.
-func (k Key) sameDirection() bool {
+// comparedAsRow reports whether one row comparison can express the order of the key.
+func (k Key) comparedAsRow() bool {
 	for _, c := range k {
-		if c.Descending != k[0].Descending {
+		if c.Descending != k[0].Descending || c.spell(">") != k[0].spell(">") {
 			return false
 		}
 	}
 	return true
+}
+
+func (c Column) spell(op string) string {
+	if c.Operator == nil {
+		return op
+	}
+	return c.Operator(op)
 }
 
 // OrderBy returns the columns of an ORDER BY in the key's order.
@@ -63,6 +74,9 @@ func (k Key) OrderBy() string {
 		parts[i] = c.Quoted
 		if c.Descending {
 			parts[i] += " DESC"
+		}
+		if c.Nulls != "" {
+			parts[i] += " " + c.Nulls
 		}
 	}
 	return strings.Join(parts, ", ")

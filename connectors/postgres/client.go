@@ -1,0 +1,241 @@
+package postgres
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/towpath/towpath/connector"
+)
+
+// Client is a connection to one database: a pool of sessions, those that read and those that write apart. It is safe for
+// concurrent use.
+type Client struct {
+	dialer *dialer
+	slots  chan struct{} // one for each session that may be in use
+
+	mu     sync.Mutex
+	idle   []*session // of both uses; with those in use never more than there are slots
+	closed bool
+}
+
+// idleCheck is how long an unused session counts as alive without asking.
+const idleCheck = 5 * time.Second
+
+// open makes the client and logs in once, so that a wrong connection is known at once.
+func open(ctx context.Context, o Connection) (*Client, error) {
+	d, err := newDialer(o)
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{dialer: d, slots: make(chan struct{}, o.Connections)}
+	s, err := c.take(ctx, reads)
+	if err != nil {
+		return nil, err
+	}
+	c.give(s)
+	return c, nil
+}
+
+// take returns a session; it waits while as many as may be are in use.
+func (c *Client) take(ctx context.Context, u use) (*session, error) { return c.takeAt(ctx, u, "") }
+
+// takeAt is take for a session with the server at the address; "": whichever answers and plays the role.
+func (c *Client) takeAt(ctx context.Context, u use, address string) (*session, error) {
+	select {
+	case c.slots <- struct{}{}:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	for {
+		s, err := c.unused(u, address)
+		if err != nil {
+			<-c.slots
+			return nil, err
+		}
+		if s == nil {
+			break
+		}
+		if time.Since(s.used) < idleCheck || s.alive(ctx) {
+			return s, nil
+		}
+		s.close()
+	}
+	var s *session
+	var err error
+	if address == "" {
+		s, err = c.dialer.open(ctx, u)
+	} else {
+		s, err = c.dialer.openAt(ctx, address, u)
+	}
+	if err != nil {
+		<-c.slots
+		return nil, err
+	}
+	return s, nil
+}
+
+// unused takes a session that is not in use out of the pool; nil: there is none that fits. Then the oldest one is closed when the
+// one that is opened instead would be too many.
+func (c *Client) unused(u use, address string) (*session, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return nil, connector.Errorf(connector.Config, "TOW-728", "use a connection that is closed")
+	}
+	for i := len(c.idle) - 1; i >= 0; i-- {
+		if s := c.idle[i]; s.use == u && (address == "" || s.address == address) {
+			c.idle = slices.Delete(c.idle, i, i+1)
+			return s, nil
+		}
+	}
+	if len(c.idle) > 0 && len(c.idle)+len(c.slots) > cap(c.slots) {
+		c.idle[0].close()
+		c.idle = slices.Delete(c.idle, 0, 1)
+	}
+	return nil, nil
+}
+
+func (s *session) alive(ctx context.Context) bool {
+	defer s.until(ctx)()
+	return s.ping() == nil && !s.stopped.Load()
+}
+
+// give takes a session back. One with an answer left unread, a transaction left open, or stopped, is closed, and so is one in which
+// text of the job ran.
+func (c *Client) give(s *session) {
+	s.used = time.Now()
+	c.mu.Lock()
+	keep := !s.broken && s.state == stateIdle && !s.stopped.Load() && !s.foreign && !c.closed
+	if keep {
+		c.idle = append(c.idle, s)
+	}
+	c.mu.Unlock()
+	if !keep {
+		s.close()
+	}
+	<-c.slots
+}
+
+// abandon ends a session in the middle of a result or a statement. The server would notice a closed connection only when it next
+// sends a row, so it is also told to stop, for as long as nobody has to wait for it.
+func (c *Client) abandon(s *session) {
+	s.close()
+	ctx, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
+	defer cancel()
+	_ = s.login.CancelRequest(ctx) // goes to the very server of the session; it has no answer
+	<-c.slots
+}
+
+// with runs f on a session that reads and ends with ctx.
+func (c *Client) with(ctx context.Context, f func(*session) error) error {
+	return c.withSession(ctx, reads, f)
+}
+
+func (c *Client) withSession(ctx context.Context, u use, f func(*session) error) error {
+	s, err := c.take(ctx, u)
+	if err != nil {
+		return err
+	}
+	release := s.until(ctx)
+	err = f(s)
+	release()
+	if s.stopped.Load() {
+		c.abandon(s)
+	} else {
+		c.give(s)
+	}
+	if err != nil && ctx.Err() != nil && errors.Is(err, errStopped) {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+// Identity returns the system identifier of the cluster, which its physical replicas share, and the name of the database. Where the
+// server keeps the identifier to itself, a hash of address, port and number of the database stands for it.
+func (c *Client) Identity(ctx context.Context) (id string, err error) {
+	err = c.with(ctx, func(s *session) error {
+		rows, err := s.query("SELECT system_identifier, current_database() FROM pg_control_system()")
+		if err == nil && len(rows) == 1 {
+			id = rows[0][0].text + "/" + rows[0][1].text
+			return nil
+		}
+		if _, refused := errors.AsType[*serverError](err); !refused {
+			return classify(err, "identify server")
+		}
+		rows, err = s.query("SELECT concat_ws(' ', inet_server_addr(), inet_server_port(), oid), current_database() FROM pg_database WHERE datname = current_database()")
+		if err != nil || len(rows) != 1 {
+			return classify(err, "identify server")
+		}
+		id = fmt.Sprintf("%x", sha256.Sum256([]byte(rows[0][0].text)))[:32] + "/" + rows[0][1].text
+		return nil
+	})
+	return id, err
+}
+
+// Datasets yields the tables and views that match schema.table, in which * stands for any characters of one part; a pattern without
+// a dot is of the connection's schema. Partitions come with their table; tables that belong to an extension, and our own, are left out.
+func (c *Client) Datasets(ctx context.Context, pattern string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		var names []tableName
+		err := c.with(ctx, func(s *session) (err error) {
+			names, err = s.datasets(c.dialer.options.Schema, pattern)
+			return err
+		})
+		if err != nil {
+			yield("", err)
+			return
+		}
+		for _, n := range names {
+			if !yield(n.String(), nil) {
+				return
+			}
+		}
+	}
+}
+
+// count counts the rows of a table that the condition selects.
+func (c *Client) count(ctx context.Context, dataset, where string) (n int64, err error) {
+	name, err := parseName(dataset, c.dialer.options.Schema)
+	if err != nil {
+		return 0, err
+	}
+	text := "SELECT count(*) FROM " + name.quoted()
+	if where != "" {
+		text += " WHERE (" + where + "\n)"
+	}
+	err = c.with(ctx, func(s *session) error {
+		if where != "" {
+			if err := s.admit(c.dialer.options.Schema, true); err != nil {
+				return classify(err, "count "+name.String())
+			}
+		}
+		rows, err := s.query(text)
+		if err != nil {
+			return classifyRead(err, "count "+name.String())
+		}
+		if len(rows) != 1 || len(rows[0]) != 1 {
+			return classify(errMalformed, "count "+name.String())
+		}
+		n = rows[0][0].int64()
+		return nil
+	})
+	return n, err
+}
+
+// Close closes the sessions that are not in use; those in use close when they are given back.
+func (c *Client) Close() error {
+	c.mu.Lock()
+	idle := c.idle
+	c.idle, c.closed = nil, true
+	c.mu.Unlock()
+	for _, s := range idle {
+		s.close()
+	}
+	return nil
+}

@@ -1,0 +1,107 @@
+package postgres
+
+import (
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/towpath/towpath/connector"
+)
+
+// Connection is how a server, or one of several servers of a cluster, is reached. There is no connection string, and no variable
+// or file of the machine is heeded: what is not here cannot be set.
+type Connection struct {
+	Host           string   `json:"host" doc:"Name or address of the server." example:"db1.example.org"`
+	Port           int      `json:"port" doc:"TCP port of the server." minimum:"1" maximum:"65535"`
+	Hosts          []string `json:"hosts" doc:"Servers of one cluster, each host or host:port, instead of host; the first that answers and plays the role is used." example:"[\"db1:5432\", \"db2:5432\"]"`
+	Role           string   `json:"role" doc:"Which of the servers is read from: any; primary, the one that takes changes; replica, one that follows it. What is written goes to the primary always." enum:"any,primary,replica"`
+	User           string   `json:"user" doc:"Role that logs in." example:"towpath"`
+	Password       string   `json:"password" doc:"Password of the role." secret:"true"`
+	Database       string   `json:"database" doc:"Database that is connected to." example:"shop"`
+	Schema         string   `json:"schema" doc:"Schema of datasets that are named without one."`
+	TLS            TLS      `json:"tls" doc:"How the connection is encrypted and the server checked."`
+	ConnectSeconds int      `json:"connect_seconds" doc:"Seconds to wait for a server to accept and log in, for each of hosts." minimum:"1" maximum:"600"`
+	ReadSeconds    int      `json:"read_seconds" doc:"Seconds to wait for the next bytes of an answer before the connection counts as lost." minimum:"1" maximum:"86400"`
+	Connections    int      `json:"connections" doc:"Most connections open at a time." minimum:"2" maximum:"1000"`
+}
+
+// TLS is how the connection is encrypted and the server checked.
+type TLS struct {
+	Mode        string `json:"mode" doc:"auto: verified TLS, but plain to this machine itself; verify: verified TLS always; off: plain, readable on the way." enum:"auto,verify,off"`
+	CA          string `json:"ca" doc:"PEM text of the certificates that may sign the server's; empty: those of the system."`
+	ServerName  string `json:"server_name" doc:"Name that the server's certificate must have; empty: the host."`
+	Fingerprint string `json:"fingerprint" doc:"SHA-256 of the server's certificate in hex, instead of a CA; for certificates that servers sign themselves."`
+	Cert        string `json:"cert" doc:"PEM text of the client's certificate."`
+	Key         string `json:"key" doc:"PEM text of the client certificate's key." secret:"true"`
+}
+
+// ReadOptions is how datasets are read.
+type ReadOptions struct {
+	StatementSeconds int    `json:"statement_seconds" doc:"Seconds that one SELECT shall take at most; a shard is read by many. Shorter ones keep fewer dead rows from being cleaned up, longer ones cost less." minimum:"1" maximum:"3600"`
+	MaxCellBytes     int64  `json:"max_cell_bytes" doc:"Largest value in bytes; a row with a larger one is dirty (TOOBIG)." minimum:"1024" maximum:"1073741824"`
+	PlanSeconds      int    `json:"plan_seconds" doc:"Seconds that cutting a table into shards may take; what is not cut by then is one shard, cut further while it is read." minimum:"1" maximum:"3600"`
+	Oids             string `json:"oids" doc:"Columns of type oid: refuse, because what they stand for (large objects) would not be copied; number: copy the numbers." enum:"refuse,number"`
+}
+
+func defaultConnection() Connection {
+	return Connection{Host: "127.0.0.1", Port: 5432, Role: "any", Schema: "public", TLS: TLS{Mode: "auto"}, ConnectSeconds: 10, ReadSeconds: 600, Connections: 16}
+}
+
+func defaultReadOptions() ReadOptions {
+	return ReadOptions{StatementSeconds: 10, MaxCellBytes: 64 << 20, PlanSeconds: 20, Oids: "refuse"}
+}
+
+// addresses returns host:port of the servers, in the order in which they are tried.
+func (c *Connection) addresses() ([]string, error) {
+	hosts := c.Hosts
+	if len(hosts) == 0 {
+		if c.Host == "" {
+			return nil, connector.Errorf(connector.Config, "TOW-703", "no host is given").At("host")
+		}
+		hosts = []string{net.JoinHostPort(strings.Trim(c.Host, "[]"), strconv.Itoa(c.Port))}
+	}
+	var list []string
+	for _, h := range hosts {
+		host, port, err := net.SplitHostPort(h)
+		if err != nil {
+			host, port = strings.Trim(h, "[]"), strconv.Itoa(c.Port)
+		}
+		// A path would be taken for a socket of this machine, and a comma for a list.
+		if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 || host == "" || strings.ContainsAny(host, `/\,@ `) {
+			return nil, connector.Errorf(connector.Config, "TOW-703", "%q is no host:port", h).At("hosts")
+		}
+		list = append(list, net.JoinHostPort(host, port))
+	}
+	return list, nil
+}
+
+// fromURL turns postgres://user:password@host:port/database/schema.table into options and a dataset.
+func fromURL(u *url.URL) (map[string]any, string, error) {
+	options := map[string]any{}
+	if u.RawQuery != "" || u.Fragment != "" || u.Opaque != "" {
+		return nil, "", connector.Errorf(connector.Config, "TOW-719", "a %s URL takes no ? and no #", u.Scheme).
+			WithHint("Options beyond user, host, port, database and dataset belong to a stored connection or a job file.")
+	}
+	if h := u.Hostname(); h != "" {
+		options["host"] = h
+	}
+	if p := u.Port(); p != "" {
+		n, err := strconv.Atoi(p)
+		if err != nil {
+			return nil, "", connector.Errorf(connector.Config, "TOW-719", "%q is no port", p)
+		}
+		options["port"] = n
+	}
+	if u.User != nil {
+		options["user"] = u.User.Username()
+		if p, ok := u.User.Password(); ok {
+			options["password"] = p
+		}
+	}
+	database, dataset, _ := strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")
+	if database != "" {
+		options["database"] = database
+	}
+	return options, strings.TrimSuffix(dataset, "/"), nil
+}

@@ -1,0 +1,63 @@
+// Package postgres reads PostgreSQL 11 to 18: tables, views and own SELECTs in binary form, cut into shards by their keys, and all of
+// them as of one instant. Logging in is the work of a library; statements, messages and values are its own.
+package postgres
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+
+	"github.com/towpath/towpath/connector"
+)
+
+//go:embed README.md
+var docs string
+
+// Connector describes PostgreSQL.
+func Connector() connector.Connector {
+	connection, reading := connector.Describe(defaultConnection()), connector.Describe(defaultReadOptions())
+	return connector.Connector{
+		Name:       "postgres",
+		Title:      "PostgreSQL",
+		Docs:       docs,
+		Connection: connection,
+		Reading:    reading,
+		Open: func(ctx context.Context, c connector.Connection) (connector.Client, error) {
+			o, err := connector.DecodeOptions[Connection](connection, c.Options, "connection")
+			if err != nil {
+				return nil, err
+			}
+			client, err := open(ctx, o)
+			if err != nil {
+				return nil, named(err, c.Name)
+			}
+			return client, nil
+		},
+		Read: func(ctx context.Context, c connector.Client, s connector.Source) (connector.Reader, error) {
+			o, err := connector.DecodeOptions[ReadOptions](reading, s.Options, "source.options")
+			if err != nil {
+				return nil, err
+			}
+			return newReader(ctx, c.(*Client), s, o)
+		},
+		Snapshot: func(ctx context.Context, c connector.Client, datasets []string, _ int) (connector.Snapshot, error) {
+			return c.(*Client).snapshot(ctx, datasets)
+		},
+		Count: func(ctx context.Context, c connector.Client, dataset, where string) (int64, error) {
+			return c.(*Client).count(ctx, dataset, where)
+		},
+		Schemes: []string{"postgresql"},
+		URL:     fromURL,
+	}
+}
+
+// named puts the alias of the connection before the address in an error: "connection shop: open db1:5432: access denied".
+func named(err error, alias string) error {
+	e, ok := err.(*connector.Error)
+	if !ok || alias == "" {
+		return err
+	}
+	out := *e
+	out.Text = fmt.Sprintf("connection %s: %s", alias, e.Text)
+	return &out
+}

@@ -1,0 +1,315 @@
+package postgres
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// Messages of protocol 3.0: https://www.postgresql.org/docs/current/protocol-message-formats.html
+const (
+	msgBind     = 'B'
+	msgDescribe = 'D'
+	msgExecute  = 'E'
+	msgParse    = 'P'
+	msgQuery    = 'Q'
+	msgSync     = 'S'
+
+	gotParse       = '1'
+	gotBind        = '2'
+	gotNotify      = 'A'
+	gotComplete    = 'C'
+	gotRow         = 'D'
+	gotError       = 'E'
+	gotEmpty       = 'I'
+	gotNoData      = 'n'
+	gotNotice      = 'N'
+	gotStatus      = 'S'
+	gotParams      = 't'
+	gotDescription = 'T'
+	gotReady       = 'Z'
+
+	readSize   = 256 << 10
+	keepBuffer = 4 << 20   // a larger buffer, grown for one huge row, is given back
+	maxMessage = 1<<30 + 1 // bytes of a message; the server's rows are below 1 GB
+)
+
+// The states of a session's transaction, as ReadyForQuery tells them.
+const (
+	stateIdle   = 'I'
+	stateWithin = 'T'
+	stateFailed = 'E'
+)
+
+// errMalformed is a message that breaks the protocol. The connection is of no more use.
+var errMalformed = errors.New("malformed message")
+
+// errStopped ends a read whose caller went away.
+var errStopped = errors.New("reading was stopped")
+
+// wire reads and writes the messages of a connection that is logged in. Messages are views into its buffer: between the network
+// and the vectors nothing is copied. One goroutine uses it; stop alone may come from another.
+type wire struct {
+	conn     net.Conn
+	in       io.Reader // conn, behind what the login may have read ahead
+	buf      []byte
+	r, w     int
+	out      []byte
+	timeout  time.Duration // of one read or write on the network; 0: none
+	extended time.Time     // when that began to count
+	stopped  atomic.Bool
+	broken   bool // an answer was left unread or the network failed
+	state    byte // of the transaction, when the last answer ended
+
+	affected int64 // rows that the last statement changed or returned
+}
+
+func newWire(conn net.Conn, in io.Reader, timeout time.Duration) *wire {
+	return &wire{conn: conn, in: in, timeout: timeout, buf: make([]byte, readSize), state: stateIdle}
+}
+
+// stop makes reads and writes, also those under way, end at once. The connection is broken from then on.
+func (w *wire) stop() {
+	w.stopped.Store(true)
+	_ = w.conn.SetDeadline(time.Unix(1, 0))
+}
+
+// fill reads until n bytes are in the buffer behind r.
+func (w *wire) fill(n int) error {
+	if w.w-w.r >= n {
+		return nil
+	}
+	if w.r == w.w {
+		w.r, w.w = 0, 0
+	}
+	if n > len(w.buf)-w.r || len(w.buf) > keepBuffer {
+		w.room(n)
+	}
+	for w.w-w.r < n {
+		if w.w == len(w.buf) {
+			w.room(n)
+		}
+		w.extend()
+		// Asked after the deadline is set: stop either sees its own deadline last or is seen here.
+		if w.stopped.Load() {
+			w.broken = true
+			return errStopped
+		}
+		got, err := w.in.Read(w.buf[w.w:])
+		w.w += got
+		if err != nil && w.w-w.r < n {
+			w.broken = true
+			if w.stopped.Load() {
+				return errStopped
+			}
+			if errors.Is(err, io.EOF) {
+				err = io.ErrUnexpectedEOF
+			}
+			return fmt.Errorf("read from server: %w", err)
+		}
+	}
+	return nil
+}
+
+// extend puts off the time at which a read counts as lost. Doing so for each read would cost as much as the read.
+func (w *wire) extend() {
+	if w.timeout <= 0 {
+		return
+	}
+	if now := time.Now(); now.Sub(w.extended) > w.timeout/16 {
+		w.extended = now
+		_ = w.conn.SetReadDeadline(now.Add(w.timeout))
+	}
+}
+
+// room moves what is unread to the front of a buffer that holds n bytes, or some part of them: one that is larger than before grows
+// as its bytes come, whatever length the server claims.
+func (w *wire) room(n int) {
+	unread, to := w.w-w.r, w.buf
+	switch {
+	case n > len(w.buf):
+		to = make([]byte, max(min(n, 2*max(unread, readSize)), readSize))
+	case len(w.buf) > keepBuffer && n <= readSize && unread <= readSize:
+		to = make([]byte, readSize)
+	}
+	w.w = copy(to, w.buf[w.r:w.w])
+	w.r, w.buf = 0, to
+}
+
+// message returns the next message but those that come at any time, valid until the next call.
+func (w *wire) message() (kind byte, body []byte, err error) {
+	for {
+		if err := w.fill(5); err != nil {
+			return 0, nil, err
+		}
+		kind = w.buf[w.r]
+		length := int(binary.BigEndian.Uint32(w.buf[w.r+1:]))
+		if length < 4 || length > maxMessage {
+			w.broken = true
+			return 0, nil, fmt.Errorf("%w: it is %d bytes long", errMalformed, length)
+		}
+		if err := w.fill(1 + length); err != nil {
+			return 0, nil, err
+		}
+		body = w.buf[w.r+5 : w.r+1+length : w.r+1+length]
+		w.r += 1 + length
+		if kind != gotNotice && kind != gotStatus && kind != gotNotify {
+			return kind, body, nil
+		}
+	}
+}
+
+// answer reads a message of an answer. An error of the server comes back as *serverError, with the rest of the answer read, so that
+// the session goes on.
+func (w *wire) answer() (kind byte, body []byte, err error) {
+	kind, body, err = w.message()
+	if err == nil && kind == gotError {
+		refused := parseServerError(body)
+		if err := w.ready(); err != nil {
+			w.broken = true
+		}
+		return 0, nil, refused
+	}
+	if err == nil && kind == gotReady {
+		return kind, body, w.noteState(body)
+	}
+	if err == nil && kind == gotComplete {
+		w.affected = rowsOfTag(body)
+	}
+	return kind, body, err
+}
+
+// rowsOfTag reads the number at the end of a command's tag: INSERT 0 5.
+func rowsOfTag(tag []byte) (n int64) {
+	factor := int64(1)
+	for i := len(tag) - 2; i >= 0 && tag[i] >= '0' && tag[i] <= '9' && factor < 1e18; i-- {
+		n += factor * int64(tag[i]-'0')
+		factor *= 10
+	}
+	return n
+}
+
+// ready reads to the end of an answer.
+func (w *wire) ready() error {
+	for {
+		kind, body, err := w.message()
+		if err != nil {
+			return err
+		}
+		if kind == gotReady {
+			return w.noteState(body)
+		}
+	}
+}
+
+func (w *wire) noteState(body []byte) error {
+	if len(body) != 1 {
+		return w.unexpected(gotReady)
+	}
+	w.state = body[0]
+	return nil
+}
+
+// unexpected gives up a connection on which something came that does not belong there.
+func (w *wire) unexpected(kind byte) error {
+	w.broken = true
+	return fmt.Errorf("%w: %q where it does not belong", errMalformed, kind)
+}
+
+// expect reads one message of the kind.
+func (w *wire) expect(kind byte) ([]byte, error) {
+	got, body, err := w.answer()
+	if err != nil {
+		return nil, err
+	}
+	if got != kind {
+		return nil, w.unexpected(got)
+	}
+	return body, nil
+}
+
+// begin begins a message in w.out; the caller appends its body and calls end with the answer.
+func (w *wire) begin(kind byte) (at int) {
+	w.out = append(w.out, kind, 0, 0, 0, 0)
+	return len(w.out) - 4
+}
+
+func (w *wire) end(at int) { binary.BigEndian.PutUint32(w.out[at:], uint32(len(w.out)-at)) }
+
+// text appends a string to the message. Its end is a zero byte, so it may hold none.
+func (w *wire) text(s string) { w.out = append(append(w.out, s...), 0) }
+
+// send writes the messages in w.out.
+func (w *wire) send() error {
+	if w.timeout > 0 {
+		_ = w.conn.SetWriteDeadline(time.Now().Add(w.timeout))
+	}
+	if w.stopped.Load() {
+		w.broken = true
+		return errStopped
+	}
+	_, err := w.conn.Write(w.out)
+	if w.out = w.out[:0]; cap(w.out) > keepBuffer {
+		w.out = nil
+	}
+	if err == nil {
+		return nil
+	}
+	w.broken = true
+	if w.stopped.Load() {
+		return errStopped
+	}
+	return fmt.Errorf("write to server: %w", err)
+}
+
+// serverError is what the server says of a failed statement.
+type serverError struct {
+	Severity, Code, Message, Detail, Hint       string
+	Schema, Table, Column, DataType, Constraint string
+}
+
+// Error returns the server's text with its SQLSTATE.
+func (e *serverError) Error() string { return fmt.Sprintf("%s (%s)", e.Message, e.Code) }
+
+func parseServerError(body []byte) *serverError {
+	e := &serverError{Code: "XX000"}
+	for len(body) > 1 {
+		field := body[0]
+		value, rest, ok := strings.Cut(string(body[1:]), "\x00")
+		if !ok {
+			break
+		}
+		switch field {
+		case 'V':
+			e.Severity = value
+		case 'C':
+			e.Code = value
+		case 'M':
+			e.Message = value
+		case 'D':
+			e.Detail = value
+		case 'H':
+			e.Hint = value
+		case 's':
+			e.Schema = value
+		case 't':
+			e.Table = value
+		case 'c':
+			e.Column = value
+		case 'd':
+			e.DataType = value
+		case 'n':
+			e.Constraint = value
+		}
+		body = []byte(rest)
+	}
+	if e.Message == "" {
+		e.Message = "the server sent an error without a text"
+	}
+	return e
+}
