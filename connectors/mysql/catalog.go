@@ -16,16 +16,35 @@ import (
 type table struct {
 	name     tableName
 	view     bool
+	engine   string
+	comment  string
 	columns  []column
-	indexes  []index
-	rows     int64 // the server's estimate
+	all      []catalogIndex // every index, the primary key first
+	indexes  []index        // those by whose order the table can be read
+	rows     int64          // the server's estimate
 	rowBytes int64
 }
 
 // column is a field and what reading it takes beyond its type.
 type column struct {
 	record.Field
-	dataType string
+	text typeText
+}
+
+// catalogIndex is an index as the server describes it.
+type catalogIndex struct {
+	name    string
+	kind    string // BTREE, HASH, FULLTEXT, SPATIAL
+	unique  bool
+	unused  bool // by the optimizer: ignored or invisible
+	columns []catalogPart
+}
+
+// catalogPart is a column of an index.
+type catalogPart struct {
+	at      int // in table.columns; -1: an expression
+	falling bool
+	prefix  bool // only the beginning of its values
 }
 
 // index is a unique index by whose order the table can be read.
@@ -39,7 +58,7 @@ type index struct {
 // describe reads the catalog.
 func (s *session) describe(n tableName) (*table, error) {
 	t := &table{name: n}
-	rows, err := s.query("SELECT TABLE_TYPE, COALESCE(TABLE_ROWS, 0), COALESCE(AVG_ROW_LENGTH, 0) FROM information_schema.TABLES "+
+	rows, err := s.query("SELECT TABLE_TYPE, COALESCE(TABLE_ROWS, 0), COALESCE(AVG_ROW_LENGTH, 0), COALESCE(ENGINE, ''), TABLE_COMMENT FROM information_schema.TABLES "+
 		"WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ?", textParam(n.database), textParam(n.table))
 	if err != nil {
 		return nil, classify(err, fmt.Sprintf("describe %s", n))
@@ -48,7 +67,10 @@ func (s *session) describe(n tableName) (*table, error) {
 		return nil, s.absent(n)
 	}
 	t.view = strings.Contains(rows[0][0].text, "VIEW")
-	t.rows, t.rowBytes = rows[0][1].int64(), rows[0][2].int64()
+	t.rows, t.rowBytes, t.engine = rows[0][1].int64(), rows[0][2].int64(), rows[0][3].text
+	if !t.view {
+		t.comment = rows[0][4].text // that of a view is the word VIEW
+	}
 	for _, read := range []func(*table) error{s.describeColumns, s.describeJSON, s.describeIndexes} {
 		if err := read(t); err != nil {
 			return nil, classify(err, fmt.Sprintf("describe %s", n))
@@ -57,6 +79,11 @@ func (s *session) describe(n tableName) (*table, error) {
 	if len(t.columns) == 0 {
 		return nil, connector.Errorf(connector.Denied, "TOW-413", "describe %s: no right to see its columns", n).
 			WithHint("GRANT SELECT ON %s TO the account.", n.quoted())
+	}
+	for i := range t.all {
+		if ix, ok := t.ordering(&t.all[i]); ok {
+			t.indexes = append(t.indexes, ix)
+		}
 	}
 	return t, nil
 }
@@ -80,13 +107,13 @@ func (s *session) describeColumns(t *table) error {
 		return err
 	}
 	for _, r := range rows {
-		tt := parseType(r[1].text, r[2].text, r[3].int64(), r[4].int64())
-		c := column{dataType: tt.name}
+		tt := parseType(r[1].text, r[2].text)
+		tt.chars, tt.octets, tt.charset, tt.release = r[3].int64(), r[4].int64(), r[8].text, s.release
+		c := column{text: tt}
 		c.Field = record.Field{Name: r[0].text, Type: logical(tt), Nullable: r[5].text == "YES", Native: r[2].text, Comment: r[7].text,
-			Charset: r[8].text, Collation: r[9].text, Generated: generated(r[10].text)}
-		// MariaDB writes the absent default of a nullable column as the word NULL.
-		if !r[6].null && !(s.maria && r[6].text == "NULL") {
-			c.Default = &record.Default{Foreign: r[6].text}
+			Charset: r[8].text, Collation: r[9].text, Generated: generated(r[10].text), Numbered: strings.Contains(strings.ToLower(r[10].text), "auto_increment")}
+		if !r[6].null {
+			c.Default = parseDefault(r[6].text, r[10].text, &c.Field.Type, s.release)
 		}
 		t.columns = append(t.columns, c)
 	}
@@ -102,7 +129,7 @@ func generated(extra string) bool {
 // describeJSON finds MariaDB's JSON columns: LONGTEXT with the check json_valid(`c`), which the alias JSON adds.
 // https://mariadb.com/kb/en/json-data-type/
 func (s *session) describeJSON(t *table) error {
-	if !s.maria || t.view || !slices.ContainsFunc(t.columns, func(c column) bool { return c.dataType == "longtext" }) {
+	if !s.release.Maria || t.view || !slices.ContainsFunc(t.columns, func(c column) bool { return c.text.name == "longtext" }) {
 		return nil
 	}
 	rows, err := s.query("SELECT CHECK_CLAUSE FROM information_schema.CHECK_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = ? AND TABLE_NAME = ?",
@@ -113,50 +140,60 @@ func (s *session) describeJSON(t *table) error {
 	for i := range t.columns {
 		c := &t.columns[i]
 		want := "json_valid(" + quote(c.Name) + ")"
-		if c.dataType == "longtext" && slices.ContainsFunc(rows, func(r []cell) bool { return r[0].text == want }) {
+		if c.text.name == "longtext" && slices.ContainsFunc(rows, func(r []cell) bool { return r[0].text == want }) {
 			c.Type = record.Type{Kind: record.JSON}
 		}
 	}
 	return nil
 }
 
-// describeIndexes finds the unique indexes by which the table can be read in order: B-trees over whole columns.
+// describeIndexes reads all indexes.
 func (s *session) describeIndexes(t *table) error {
 	if t.view {
 		return nil
 	}
 	usable := "'YES'"
-	if s.maria {
+	switch {
+	case s.release.since(10, 6):
 		usable = "IF(IGNORED = 'YES', 'NO', 'YES')"
-		if strings.Contains(s.version, "10.4.") || strings.Contains(s.version, "10.5.") {
-			usable = "'YES'"
-		}
-	} else if !strings.HasPrefix(s.version, "5.") {
+	case s.release.oracle(8, 0, 0):
 		usable = "IS_VISIBLE"
 	}
 	rows, err := s.query("SELECT INDEX_NAME, COALESCE(COLUMN_NAME, ''), COALESCE(COLLATION, ''), COALESCE(SUB_PART, 0), INDEX_TYPE, "+usable+
-		", SEQ_IN_INDEX FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? AND NON_UNIQUE = 0 ORDER BY INDEX_NAME, SEQ_IN_INDEX",
+		", NON_UNIQUE FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? ORDER BY INDEX_NAME = 'PRIMARY' DESC, INDEX_NAME, SEQ_IN_INDEX",
 		textParam(t.name.database), textParam(t.name.table))
 	if err != nil {
 		return err
 	}
-	bad := map[string]bool{}
 	for _, r := range rows {
-		name := r[0].text
-		at := slices.IndexFunc(t.columns, func(c column) bool { return strings.EqualFold(c.Name, r[1].text) })
-		if at < 0 || r[3].int64() > 0 || r[4].text != "BTREE" || r[5].text != "YES" || !orderable(&t.columns[at], r[6].text == "1") {
-			bad[name] = true
-			continue
+		if len(t.all) == 0 || t.all[len(t.all)-1].name != r[0].text {
+			t.all = append(t.all, catalogIndex{name: r[0].text, kind: r[4].text, unique: r[6].text == "0", unused: r[5].text != "YES"})
 		}
-		if len(t.indexes) == 0 || t.indexes[len(t.indexes)-1].name != name {
-			t.indexes = append(t.indexes, index{name: name})
-		}
-		ix := &t.indexes[len(t.indexes)-1]
-		ix.columns, ix.falling = append(ix.columns, at), append(ix.falling, r[2].text == "D")
-		ix.nullable = ix.nullable || t.columns[at].Nullable
+		x := &t.all[len(t.all)-1]
+		x.columns = append(x.columns, catalogPart{at: t.place(r[1].text), falling: r[2].text == "D", prefix: r[3].int64() > 0})
 	}
-	t.indexes = slices.DeleteFunc(t.indexes, func(ix index) bool { return bad[ix.name] })
 	return nil
+}
+
+// place returns where the named column is, or -1.
+func (t *table) place(name string) int {
+	return slices.IndexFunc(t.columns, func(c column) bool { return strings.EqualFold(c.Name, name) })
+}
+
+// ordering tells whether the table can be read in the order of an index: of a unique B-tree over whole columns.
+func (t *table) ordering(x *catalogIndex) (index, bool) {
+	ix := index{name: x.name}
+	if !x.unique || x.unused || x.kind != "BTREE" {
+		return ix, false
+	}
+	for i, c := range x.columns {
+		if c.at < 0 || c.prefix || !orderable(&t.columns[c.at], i == 0) {
+			return ix, false
+		}
+		ix.columns, ix.falling = append(ix.columns, c.at), append(ix.falling, c.falling)
+		ix.nullable = ix.nullable || t.columns[c.at].Nullable
+	}
+	return ix, true
 }
 
 // exactCharsets are those whose text comes back from utf8mb4 as it was, every byte: only such keys can be positions.
@@ -173,7 +210,7 @@ func orderable(c *column, first bool) bool {
 	case record.Geometry, record.JSON:
 		return false
 	case record.Native:
-		return c.dataType == "inet4" || c.dataType == "inet6"
+		return c.text.name == "inet4" || c.text.name == "inet6"
 	}
 	return true
 }

@@ -13,13 +13,14 @@ import (
 	"github.com/towpath/towpath/connector"
 )
 
-// Client is a connection to one server: a pool of sessions with equal settings. It is safe for concurrent use.
+// Client is a connection to one server: a pool of sessions, those that read and those that write apart. It is safe for
+// concurrent use.
 type Client struct {
 	dialer *dialer
-	slots  chan struct{} // one for each session that may be open
+	slots  chan struct{} // one for each session that may be in use
 
 	mu     sync.Mutex
-	idle   []*session
+	idle   []*session // of both uses; with those in use never more than there are slots
 	closed bool
 }
 
@@ -33,7 +34,7 @@ func open(ctx context.Context, o Connection) (*Client, error) {
 		return nil, err
 	}
 	c := &Client{dialer: d, slots: make(chan struct{}, o.Connections)}
-	s, err := c.take(ctx)
+	s, err := c.take(ctx, reads)
 	if err != nil {
 		return nil, err
 	}
@@ -42,33 +43,27 @@ func open(ctx context.Context, o Connection) (*Client, error) {
 }
 
 // take returns a session; it waits while as many as may be are in use.
-func (c *Client) take(ctx context.Context) (*session, error) {
+func (c *Client) take(ctx context.Context, u use) (*session, error) {
 	select {
 	case c.slots <- struct{}{}:
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
 	for {
-		c.mu.Lock()
-		if c.closed {
-			c.mu.Unlock()
+		s, err := c.unused(u)
+		if err != nil {
 			<-c.slots
-			return nil, connector.Errorf(connector.Config, "TOW-428", "use a connection that is closed")
+			return nil, err
 		}
-		n := len(c.idle)
-		if n == 0 {
-			c.mu.Unlock()
+		if s == nil {
 			break
 		}
-		s := c.idle[n-1]
-		c.idle = c.idle[:n-1]
-		c.mu.Unlock()
 		if time.Since(s.used) < idleCheck || s.alive(ctx) {
 			return s, nil
 		}
 		s.close()
 	}
-	s, err := c.dialer.open(ctx)
+	s, err := c.dialer.open(ctx, u)
 	if err != nil {
 		<-c.slots
 		return nil, err
@@ -76,16 +71,37 @@ func (c *Client) take(ctx context.Context) (*session, error) {
 	return s, nil
 }
 
+// unused takes a session that is not in use out of the pool; nil: there is none for the use. Then the oldest one for the other
+// use is closed, as the one that is opened instead counts too.
+func (c *Client) unused(u use) (*session, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return nil, connector.Errorf(connector.Config, "TOW-428", "use a connection that is closed")
+	}
+	for i := len(c.idle) - 1; i >= 0; i-- {
+		if s := c.idle[i]; s.use == u {
+			c.idle = slices.Delete(c.idle, i, i+1)
+			return s, nil
+		}
+	}
+	if len(c.idle) > 0 && len(c.idle)+len(c.slots) > cap(c.slots) {
+		c.idle[0].close()
+		c.idle = slices.Delete(c.idle, 0, 1)
+	}
+	return nil, nil
+}
+
 func (s *session) alive(ctx context.Context) bool {
 	defer s.until(ctx)()
 	return s.ping() == nil && !s.stopped.Load()
 }
 
-// give takes a session back; one with an answer left unread, or stopped, is closed.
+// give takes a session back; one with an answer left unread, a transaction left open, or stopped, is closed.
 func (c *Client) give(s *session) {
 	s.used = time.Now()
 	c.mu.Lock()
-	keep := !s.broken && !s.stopped.Load() && !c.closed
+	keep := !s.broken && !s.within && !s.stopped.Load() && !c.closed
 	if keep {
 		c.idle = append(c.idle, s)
 	}
@@ -96,7 +112,7 @@ func (c *Client) give(s *session) {
 	<-c.slots
 }
 
-// abandon ends a session in the middle of a result. The server would notice a closed connection only when it next sends a
+// abandon ends a session in the middle of a result or a statement. The server would notice a closed connection only when it next sends a
 // row, so it is also told to stop, for as long as nobody has to wait for it.
 func (c *Client) abandon(s *session) {
 	s.close()
@@ -105,7 +121,7 @@ func (c *Client) abandon(s *session) {
 	k := c.idleAt(s)
 	if k == nil {
 		var err error
-		if k, err = c.dialer.openAt(ctx, s.address); err != nil {
+		if k, err = c.dialer.openAt(ctx, s.address, reads); err != nil {
 			<-c.slots
 			return
 		}
@@ -138,9 +154,13 @@ func sameServer(a, b *session) bool {
 	return a.address == b.address && a.conn.RemoteAddr().String() == b.conn.RemoteAddr().String()
 }
 
-// with runs f on a session that ends with ctx.
+// with runs f on a session that reads and ends with ctx.
 func (c *Client) with(ctx context.Context, f func(*session) error) error {
-	s, err := c.take(ctx)
+	return c.withSession(ctx, reads, f)
+}
+
+func (c *Client) withSession(ctx context.Context, u use, f func(*session) error) error {
+	s, err := c.take(ctx, u)
 	if err != nil {
 		return err
 	}

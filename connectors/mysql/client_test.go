@@ -181,11 +181,11 @@ func TestSchema(t *testing.T) {
 	c := j.client(nil)
 	s, _, _ := j.reader(c, connector.Source{Dataset: "t"}).Schema(t.Context())
 	got, _ := json.Marshal(s.Fields)
-	want := `[{"name":"a","type":{"kind":"int","bits":32},"key":2,"native":"int(11)","default":"7","comment":"it's"},` +
-		`{"name":"b","type":{"kind":"text","length":9},"key":1,"native":"varchar(9)","charset":"latin1","collation":"latin1_german1_ci"},` +
+	want := `[{"name":"a","type":{"kind":"int","bits":32},"key":2,"native":"int(11)","default":{"text":"7"},"comment":"it's"},` +
+		`{"name":"b","type":{"kind":"text","length":9,"charset":"latin1"},"key":1,"native":"varchar(9)","charset":"latin1","collation":"latin1_german1_ci"},` +
 		`{"name":"c","type":{"kind":"int","bits":32},"nullable":true,"native":"int(11)","generated":true},` +
-		`{"name":"d","type":{"kind":"instant"},"nullable":true,"native":"timestamp","default":"current_timestamp()"},` +
-		`{"name":"e","type":{"kind":"int","bits":32},"nullable":true,"native":"int(11)","default":"3"}]`
+		`{"name":"d","type":{"kind":"instant","limits":[1,2147483647]},"nullable":true,"native":"timestamp","default":{"now":true}},` +
+		`{"name":"e","type":{"kind":"int","bits":32},"nullable":true,"native":"int(11)","default":{"text":"3"}}]`
 	if string(got) != want {
 		t.Errorf("\n got %s\nwant %s", got, want)
 	}
@@ -270,17 +270,17 @@ func TestPoolGivesUpWithItsContext(t *testing.T) {
 	t.Parallel()
 	j := newJudge(t)
 	c := j.client(map[string]any{"connections": 2})
-	first, err := c.take(t.Context())
+	first, err := c.take(t.Context(), reads)
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := c.take(t.Context())
+	second, err := c.take(t.Context(), reads)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := contextFor(t, 50*time.Millisecond)
 	defer cancel()
-	if _, err := c.take(ctx); err == nil {
+	if _, err := c.take(ctx, reads); err == nil {
 		t.Error("a third session was opened")
 	}
 	// A session that died unnoticed is replaced.
@@ -290,7 +290,7 @@ func TestPoolGivesUpWithItsContext(t *testing.T) {
 	})
 	c.give(second)
 	second.used = time.Now().Add(-time.Hour)
-	third, err := c.take(t.Context())
+	third, err := c.take(t.Context(), reads)
 	if err != nil || third.id == second.id {
 		t.Errorf("got session %v, %v", third, err)
 	}

@@ -358,7 +358,7 @@ func TestParseType(t *testing.T) {
 		"geomcollection":                         "geometry",
 	} {
 		name, _, _ := strings.Cut(strings.Fields(text)[0], "(")
-		if got := logical(parseType(name, text, 0, 0)).String(); got != want {
+		if got := logical(parseType(name, text)).String(); got != want {
 			t.Errorf("%s: got %s, want %s", text, got, want)
 		}
 	}

@@ -124,7 +124,7 @@ func standInServer(t *testing.T, method string, config *tls.Config) int {
 func (d *dialer) tryOnce(t *testing.T) error {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	s, err := d.open(ctx)
+	s, err := d.open(ctx, reads)
 	if err == nil {
 		s.close()
 	}

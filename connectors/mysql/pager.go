@@ -114,7 +114,7 @@ func nextLimit(limit, rows int, took, may time.Duration) int {
 }
 
 func (p *pager) open() error {
-	s, err := p.client.take(p.ctx)
+	s, err := p.client.take(p.ctx, reads)
 	if err != nil {
 		return err
 	}

@@ -27,7 +27,7 @@ func TestFailedReadsGiveTheirSessionsBack(t *testing.T) {
 	}
 	ctx, cancel := contextFor(t, 10*time.Second)
 	defer cancel()
-	s, err := c.take(ctx)
+	s, err := c.take(ctx, reads)
 	if err != nil {
 		t.Fatalf("no session is left: %v", err)
 	}
@@ -65,12 +65,12 @@ func TestKillGoesToTheSessionsServer(t *testing.T) {
 		hosts = append(hosts, net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	}
 	c := j.client(map[string]any{"hosts": hosts, "connections": 3})
-	atSecond, err := c.take(t.Context())
+	atSecond, err := c.take(t.Context(), reads)
 	if err != nil {
 		t.Fatal(err)
 	}
 	up.Store(true)
-	atFirst, err := c.take(t.Context())
+	atFirst, err := c.take(t.Context(), reads)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -70,6 +70,9 @@ func (r *reader) describeTable(s *session, n tableName) error {
 	if r.schema, err = schemaOf(r.columns, names, len(r.source.Key) > 0); err != nil {
 		return err
 	}
+	if err := s.describeStructure(t, r.schema); err != nil {
+		return err
+	}
 	from := n.quoted()
 	if ix != nil {
 		for _, at := range ix.columns {

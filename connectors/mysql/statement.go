@@ -85,6 +85,7 @@ type statement struct {
 	id      uint32
 	params  int
 	columns []columnDef
+	typed   *encoder // whose parameter types the server has from an execution before; nil: none
 }
 
 // prepare makes a prepared statement; results come in the binary protocol, which is exact and the server's cheapest.

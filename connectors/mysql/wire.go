@@ -19,6 +19,8 @@ const (
 	comStmtExecute = 0x17
 	comStmtClose   = 0x19
 
+	comStmtBulkExecute = 0xfa
+
 	headOK  = 0x00
 	headErr = 0xff
 	headEOF = 0xfe
@@ -45,6 +47,7 @@ type wire struct {
 	timeout time.Duration // of one read or write on the network; 0: none
 	stopped atomic.Bool
 	broken  bool // an answer was left unread or the network failed
+	within  bool // a transaction is open
 }
 
 func newWire(conn net.Conn, timeout time.Duration) *wire {
@@ -206,18 +209,43 @@ func (w *wire) answer() ([]byte, error) {
 	return p, nil
 }
 
+// done is what a statement without rows did.
+type done struct {
+	affected uint64
+	warnings int // 65535: that many or more
+}
+
 // ok reads an answer that holds no rows.
 func (w *wire) ok() error {
+	_, err := w.done()
+	return err
+}
+
+// done reads an answer that holds no rows.
+func (w *wire) done() (d done, err error) {
 	p, err := w.answer()
 	if err != nil {
-		return err
+		return d, err
 	}
 	if p[0] != headOK {
 		// 0xfb would be the wish for a file of ours (LOAD DATA LOCAL): nothing is ever sent.
 		w.broken = true
-		return fmt.Errorf("%w: an answer begins with 0x%02x", errMalformed, p[0])
+		return d, fmt.Errorf("%w: an answer begins with 0x%02x", errMalformed, p[0])
 	}
-	return nil
+	return w.parseOK(p)
+}
+
+const statusInTransaction = 1
+
+func (w *wire) parseOK(p []byte) (d done, err error) {
+	affected, at := lenenc(p, 1)
+	_, at = lenenc(p, at) // the last number of AUTO_INCREMENT
+	if at < 0 || len(p)-at < 4 {
+		w.broken = true
+		return d, fmt.Errorf("%w: the end of a statement", errMalformed)
+	}
+	w.within = binary.LittleEndian.Uint16(p[at:])&statusInTransaction != 0
+	return done{affected: affected, warnings: int(binary.LittleEndian.Uint16(p[at+2:]))}, nil
 }
 
 // isEOF tells the end of a list of packets; CLIENT_DEPRECATE_EOF is never asked for.

@@ -1,0 +1,263 @@
+package mysql
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// use is what a session is for; a session is never used for both.
+type use int
+
+const (
+	reads use = iota
+	writes
+)
+
+// session is one connection, logged in and with the settings that all sessions of ours have.
+type session struct {
+	*wire
+	id      uint32 // the server's number of the connection, for KILL
+	address string // host:port of the server, as the options name it
+	use     use
+	release release
+	bulk    bool   // it takes parameters of many rows for one execution
+	results string // character_set_results as set
+	mode    string // sql_mode as set
+	packet  int    // most bytes of a command, of sessions that write
+	manual  bool   // autocommit is off
+	used    time.Time
+	ready   []*statement // prepared to be executed again and again, the one used last at the end
+}
+
+// What sql_mode is made of. A session that reads takes zero dates as they are; one that writes refuses them unless the
+// job keeps them, and never takes a zero for the wish for a number of AUTO_INCREMENT.
+const (
+	strictMode   = "STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
+	keepingMode  = strictMode + ",NO_AUTO_VALUE_ON_ZERO"
+	refusingMode = keepingMode + ",NO_ZERO_IN_DATE,NO_ZERO_DATE"
+)
+
+// Each session is UTC and strict, and is not cut short by limits of the server or of init_connect: sql_select_limit would
+// end results early without an error, sql_auto_is_null would turn IS NULL into another question, completion_type would make
+// COMMIT begin another transaction or end the session.
+var (
+	sessionSettings = []string{
+		"SET NAMES utf8mb4",
+		"SET time_zone = '+00:00', autocommit = 1, completion_type = 0, sql_auto_is_null = 0, sql_big_selects = 1, net_write_timeout = 3600, " +
+			"net_read_timeout = 3600, wait_timeout = 28800, lock_wait_timeout = 60, max_error_count = 65535",
+		"SET sql_select_limit = 18446744073709551615",
+	}
+	mariaSettings = []string{"SET max_statement_time = 0"}
+	mysqlSettings = []string{"SET max_execution_time = 0"} // from 5.7.8 on
+
+	readSettings = []string{"SET sql_mode = '" + strictMode + "'", "SET SESSION TRANSACTION READ ONLY"}
+	// READ COMMITTED locks rows alone and not the gaps between them, where shards would wait for each other.
+	writeSettings = []string{
+		"SET sql_mode = '" + refusingMode + "', foreign_key_checks = 1, unique_checks = 1, sql_safe_updates = 0, innodb_lock_wait_timeout = 30",
+		"SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+		"SET SESSION TRANSACTION READ WRITE",
+	}
+	mariaWriteSettings = []string{"SET check_constraint_checks = 1"}
+)
+
+// settings returns the statements that make a session of the release fit for its use.
+func settings(r release, u use) []string {
+	list := slices.Clone(sessionSettings)
+	switch {
+	case r.Maria:
+		list = append(list, mariaSettings...)
+	case r.oracle(5, 7, 8):
+		list = append(list, mysqlSettings...)
+	}
+	if u == reads {
+		list = append(list, readSettings...)
+	} else {
+		list = append(list, writeSettings...)
+	}
+	if !r.Maria && !r.oracle(5, 6, 5) {
+		list = list[:len(list)-1] // transactions had no READ ONLY yet
+	}
+	if u == writes && r.since(10, 2) {
+		list = append(list, mariaWriteSettings...)
+	}
+	return list
+}
+
+// settle gives the session its settings.
+func (s *session) settle(ctx context.Context) error {
+	defer s.until(ctx)()
+	for _, text := range settings(s.release, s.use) {
+		if err := s.exec(text); err != nil {
+			return fmt.Errorf("set up session: %w", err)
+		}
+	}
+	s.results, s.mode = "utf8mb4", strictMode
+	if s.use == reads {
+		return nil
+	}
+	s.mode = refusingMode
+	rows, err := s.query("SELECT @@max_allowed_packet")
+	if err != nil || len(rows) != 1 {
+		return fmt.Errorf("set up session: %w", cmp.Or(err, errMalformed))
+	}
+	s.packet = int(rows[0][0].int64())
+	return nil
+}
+
+// until stops the session when ctx ends; the caller calls the answer once, when it is done.
+func (s *session) until(ctx context.Context) (release func()) {
+	stopped := make(chan struct{})
+	cancel := context.AfterFunc(ctx, func() {
+		s.stop()
+		close(stopped)
+	})
+	return func() {
+		// A stop that has begun must not hit the next user of the session.
+		if !cancel() {
+			<-stopped
+		}
+	}
+}
+
+// exec runs a statement without rows.
+func (s *session) exec(text string) error {
+	s.command(comQuery)
+	s.out = append(s.out, text...)
+	if err := s.send(); err != nil {
+		return err
+	}
+	return s.ok()
+}
+
+// charset sets the character set in which text of results comes; "NULL" sends each column as it is stored.
+func (s *session) charset(name string) error {
+	if s.results == name {
+		return nil
+	}
+	if err := s.exec("SET character_set_results = " + name); err != nil {
+		return err
+	}
+	s.results = name
+	return nil
+}
+
+// byHand turns autocommit off or on. Where statements are sent before the answers to earlier ones are read it has to be off: when
+// the server gives up a whole transaction, as it does in a deadlock, what comes behind would else be committed by itself.
+func (s *session) byHand(manual bool) error {
+	if s.manual == manual {
+		return nil
+	}
+	on := "1"
+	if manual {
+		on = "0"
+	}
+	if err := s.exec("SET autocommit = " + on); err != nil {
+		return err
+	}
+	s.manual = manual
+	return nil
+}
+
+// sqlMode sets sql_mode to one of the modes above.
+func (s *session) sqlMode(mode string) error {
+	if s.mode == mode {
+		return nil
+	}
+	if err := s.exec("SET sql_mode = '" + mode + "'"); err != nil {
+		return err
+	}
+	s.mode = mode
+	return nil
+}
+
+// query runs a statement with a small result.
+func (s *session) query(text string, params ...param) ([][]cell, error) {
+	return s.queryColumns(text, nil, params...)
+}
+
+// queryColumns is query for the named columns of the result; nil: all.
+func (s *session) queryColumns(text string, columns []string, params ...param) ([][]cell, error) {
+	st, err := s.prepare(text)
+	if err != nil {
+		return nil, err
+	}
+	defs, err := s.execute(st, params)
+	if err != nil {
+		s.drop(st)
+		return nil, err
+	}
+	var rows [][]cell
+	for len(defs) > 0 {
+		p, err := s.answer()
+		if err != nil {
+			s.drop(st)
+			return nil, err
+		}
+		if isEOF(p) {
+			break
+		}
+		row, err := cells(defs, p)
+		if err != nil {
+			s.broken = true
+			return nil, err
+		}
+		if columns != nil {
+			row = slices.DeleteFunc(row, func(c cell) bool { return !slices.Contains(columns, c.column) })
+		}
+		rows = append(rows, row)
+	}
+	return rows, s.closeStatement(st)
+}
+
+// mostReady is how many statements a session keeps prepared: those of one table in all their sizes, and some of another.
+const mostReady = 12
+
+// known returns a statement that is prepared; nil: it is not.
+func (s *session) known(text string) *statement {
+	for i, st := range s.ready {
+		if st.text == text {
+			s.ready = append(slices.Delete(s.ready, i, i+1), st)
+			return st
+		}
+	}
+	return nil
+}
+
+// prepareReady prepares a statement that stays prepared for its next use.
+func (s *session) prepareReady(text string) (*statement, error) {
+	if len(s.ready) == mostReady {
+		if err := s.closeStatement(s.ready[0]); err != nil {
+			return nil, err
+		}
+		s.ready = slices.Delete(s.ready, 0, 1)
+	}
+	st, err := s.prepare(text)
+	if err != nil {
+		return nil, err
+	}
+	s.ready = append(s.ready, st)
+	return st, nil
+}
+
+// drop gives back a statement that ended in an error; a broken session ends with all it has.
+func (s *session) drop(st *statement) {
+	if !s.broken {
+		_ = s.closeStatement(st)
+	}
+}
+
+func (s *session) ping() error {
+	s.command(comPing)
+	if err := s.send(); err != nil {
+		return err
+	}
+	return s.ok()
+}
+
+func (s *session) close() {
+	s.broken = true
+	_ = s.conn.Close()
+}
