@@ -88,11 +88,6 @@ func typeName(text string) bool {
 
 // literalValue reads 'it”s', -1.50, true.
 func literalValue(text string) (string, bool) {
-	// A backslash in it puts an E in front and is doubled, as quotes are.
-	escaped := strings.HasPrefix(text, "E'")
-	if escaped {
-		text = strings.ReplaceAll(text[1:], `\\`, `\`)
-	}
 	switch {
 	case len(text) >= 2 && text[0] == '\'' && text[len(text)-1] == '\'':
 		body := text[1 : len(text)-1]
