@@ -65,6 +65,7 @@ func newDialer(o Connection) (*dialer, error) {
 // is replaced.
 func (d *dialer) loginConfig() (*pgconn.Config, error) {
 	text := "host=localhost port=5432 user=towpath password=none dbname=towpath sslmode=disable sslcertmode=allow sslnegotiation=postgres " +
+		"sslrootcert='' sslcert='' sslkey='' sslpassword='' " +
 		"connect_timeout=0 target_session_attrs=any min_protocol_version=3.0 max_protocol_version=3.0 channel_binding=prefer require_auth='' passfile=''"
 	if service, set := os.LookupEnv("PGSERVICE"); set {
 		// A service that is named must be found, whatever else is given: it is found empty.

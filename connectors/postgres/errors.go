@@ -155,7 +155,7 @@ func (d *dialer) loginError(ctx context.Context, address string, err error) erro
 		return connector.Errorf(connector.Retry, "TOW-702", "%s: no answer in %d s", doing, d.options.ConnectSeconds).
 			WithHint("Check host and port, and the firewalls between.")
 	case strings.Contains(text, "unknown message type"), strings.Contains(text, "invalid message length"), strings.Contains(text, "unexpected message"),
-		strings.Contains(text, "protocol error"), strings.Contains(text, "message body"), errors.Is(err, errMalformed):
+		strings.Contains(text, "protocol error"), strings.Contains(text, "body length"), errors.Is(err, errMalformed):
 		return connector.Errorf(connector.Config, "TOW-727", "%s: what answers is no PostgreSQL server", doing)
 	}
 	if strings.Contains(text, "EOF") || errors.Is(err, syscall.ECONNRESET) {
