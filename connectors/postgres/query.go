@@ -177,6 +177,10 @@ func (r *reader) deterministic(s *session, column string) (bool, error) {
 func (p *pager) distinct() error {
 	p.previous, p.scratch = p.scratch, p.previous[:0]
 	for i, k := range p.decoder.keys {
+		if !p.decoder.present[i] {
+			_, err := p.lastKey() // says that it is NULL
+			return err
+		}
 		p.scratch = compared(p.scratch, p.key[i].info.oid, k)
 	}
 	if !bytes.Equal(p.previous, p.scratch) {
