@@ -291,7 +291,9 @@ func (l *listDecoder) shape(b []byte) (body []byte, ok bool) {
 			opened[depth]++
 			at++
 		case '}':
-			depth--
+			if depth--; depth < 0 {
+				return nil, false
+			}
 			at++
 		case l.separator:
 			at++
