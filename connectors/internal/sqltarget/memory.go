@@ -129,23 +129,35 @@ func (m *Memory) Raise(ctx context.Context, c Conn, s connector.Shard, epoch int
 //
 // Invariant 3: one owner.
 func (m *Memory) Fence(ctx context.Context, c Conn, shard string, epoch, seq int64) error {
-	rows, err := m.query(ctx, c, "SELECT 1 FROM @ WHERE run_id = ? AND dataset = ? AND shard_id = ? AND epoch = ? AND seq = ?"+m.Lock, m.Run, m.Dataset, shard, epoch, seq)
+	text, args := m.FenceStatement(shard, epoch, seq)
+	rows, err := c.Query(ctx, text, args...)
 	if err == nil && len(rows) != 1 {
 		err = Lost(shard, epoch)
 	}
 	return err
 }
 
+// FenceStatement is the statement of Fence, for connectors that send it along with others: where it returns no row, the owner is Lost.
+func (m *Memory) FenceStatement(shard string, epoch, seq int64) (text string, args []any) {
+	return m.sql("SELECT 1 FROM @ WHERE run_id = ? AND dataset = ? AND shard_id = ? AND epoch = ? AND seq = ?" + m.Lock), []any{m.Run, m.Dataset, shard, epoch, seq}
+}
+
 // Advance stores the checkpoint that follows seq, in the transaction of its rows.
 //
 // Invariant 1: rows and position become durable together.
 func (m *Memory) Advance(ctx context.Context, c Conn, epoch, seq int64, cp connector.Checkpoint) error {
-	n, err := m.exec(ctx, c, "UPDATE @ SET seq = ?, record = ? WHERE run_id = ? AND dataset = ? AND shard_id = ? AND epoch = ? AND seq = ?", cp.Seq,
-		connector.AppendCheckpoint(nil, cp), m.Run, m.Dataset, cp.Shard, epoch, seq)
+	text, args := m.AdvanceStatement(epoch, seq, cp)
+	n, err := c.Exec(ctx, text, args...)
 	if err == nil && n != 1 {
 		err = Lost(cp.Shard, epoch)
 	}
 	return err
+}
+
+// AdvanceStatement is the statement of Advance: where it changes no row, the owner is Lost.
+func (m *Memory) AdvanceStatement(epoch, seq int64, cp connector.Checkpoint) (text string, args []any) {
+	return m.sql("UPDATE @ SET seq = ?, record = ? WHERE run_id = ? AND dataset = ? AND shard_id = ? AND epoch = ? AND seq = ?"),
+		[]any{cp.Seq, connector.AppendCheckpoint(nil, cp), m.Run, m.Dataset, cp.Shard, epoch, seq}
 }
 
 // Lost is the error of an owner that a newer one has replaced.
