@@ -34,6 +34,10 @@ type Suite struct {
 	Whole  bool // datasets are never split
 	Rows   int  // of the larger tables; 0: 600
 
+	// Unmarked: the target keeps no marker of a run, so that nobody notices when it was restored from before the start. The plan's
+	// notes say so.
+	Unmarked bool
+
 	// LoseCommit arms the next Commit of the system: it is applied, or not, and its answer is lost. nil: not tested.
 	LoseCommit func(tb TB, applied bool)
 	// Kill ends all connections that the system's clients have open, as a restart of the server does. nil: not tested.

@@ -264,6 +264,12 @@ func (s Suite) marker(tb TB) {
 	x := j.start(tb, true)
 	x.take(shardA, 1, connector.Checkpoint{}).write(j.table.Rows)
 	x.publishes(j.table.Rows)
+	if s.Unmarked {
+		if len(j.target.Notes) == 0 {
+			tb.Errorf("the target keeps no marker and the plan's notes do not say so")
+		}
+		return
+	}
 	other := *j
 	other.run, other.target = newRun(), nil
 	if err := other.open(tb).prepare(false); connector.ClassOf(err) != connector.Changed {
