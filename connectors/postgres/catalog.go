@@ -70,7 +70,7 @@ FROM pg_class c JOIN parts p ON p.oid = c.oid WHERE c.relkind IN ('r', 'm')`
 // describe reads the catalog.
 func (s *session) describe(n tableName) (*table, error) {
 	doing := "describe " + n.String()
-	rows, err := s.query(describeTable, textParam(n.schema), textParam(n.table))
+	rows, err := s.ask(describeTable, textParam(n.schema), textParam(n.table))
 	if err != nil {
 		return nil, classify(err, doing)
 	}
@@ -106,7 +106,7 @@ func (s *session) describeColumns(t *table) error {
 	if s.version < 120000 {
 		generated = "''"
 	}
-	rows, err := s.query(fmt.Sprintf(describeColumns, generated), oidParam(t.oid))
+	rows, err := s.ask(fmt.Sprintf(describeColumns, generated), oidParam(t.oid))
 	if err != nil {
 		return err
 	}
@@ -138,7 +138,7 @@ func (s *session) describeSize(t *table) error {
 	if t.kind != kindTable && t.kind != kindPartitioned && t.kind != kindMaterial {
 		return nil
 	}
-	rows, err := s.query(describeSize, oidParam(t.oid))
+	rows, err := s.ask(describeSize, oidParam(t.oid))
 	if err != nil || len(rows) != 1 {
 		return err
 	}

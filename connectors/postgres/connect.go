@@ -31,6 +31,7 @@ type dialer struct {
 	config    *pgconn.Config // without host and port
 	tls       *tls.Config    // nil: plain
 	loopback  bool           // plain only to this machine itself
+	cache     typeCache
 }
 
 func newDialer(o Connection) (*dialer, error) {
@@ -239,7 +240,7 @@ func (d *dialer) openAt(ctx context.Context, address string, u use) (*session, e
 		return nil, d.loginError(ctx, address, err)
 	}
 	_ = given.Conn.SetDeadline(time.Time{})
-	s := &session{wire: newWire(given.Conn, lead.r, time.Duration(d.options.ReadSeconds)*time.Second), login: login, address: address, use: u}
+	s := &session{wire: newWire(given.Conn, lead.r, time.Duration(d.options.ReadSeconds)*time.Second), login: login, address: address, use: u, cache: &d.cache}
 	if err := s.settle(ctx); err != nil {
 		s.close()
 		return nil, d.loginError(ctx, address, err)

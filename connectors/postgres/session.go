@@ -27,6 +27,9 @@ type session struct {
 	encoding string // of the database
 	used     time.Time
 	foreign  bool // text of the job ran in it, which may have changed its settings
+
+	kept  map[string]string // statements of ours that the server keeps: name by text
+	cache *typeCache
 }
 
 // Each session is UTC, spells values in one way, and is not cut short or changed in silence by what roles, databases or the
@@ -103,6 +106,40 @@ func (s *session) settle(ctx context.Context) error {
 		return fmt.Errorf("set up session: %w", err)
 	}
 	return nil
+}
+
+// ask runs a statement of ours that sessions run again and again, with a small result. The server keeps it: looking at a catalog costs less
+// than planning how to.
+func (s *session) ask(text string, params ...param) ([][]cell, error) {
+	name, kept := s.kept[text]
+	if !kept {
+		name = fmt.Sprintf("towpath_%d", len(s.kept))
+		s.parseNamed(name, text, params)
+	}
+	s.bindNamed(name, params, nil)
+	s.describeMessage('P')
+	s.executeMessage()
+	s.syncMessage()
+	if err := s.send(); err != nil {
+		return nil, err
+	}
+	if !kept {
+		if _, err := s.expect(gotParse); err != nil {
+			return nil, err
+		}
+		if s.kept == nil {
+			s.kept = map[string]string{}
+		}
+		s.kept[text] = name
+	}
+	if _, err := s.expect(gotBind); err != nil {
+		return nil, err
+	}
+	defs, err := s.description()
+	if err != nil {
+		return nil, err
+	}
+	return s.cells(defs)
 }
 
 // until stops the session when ctx ends; the caller calls the answer once, when it is done.

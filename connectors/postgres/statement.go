@@ -91,9 +91,12 @@ func checkText(text string) error {
 }
 
 // parse appends a Parse message of the unnamed statement. Its plan is made anew for the values it is run with.
-func (w *wire) parse(text string, params []param) {
+func (w *wire) parse(text string, params []param) { w.parseNamed("", text, params) }
+
+// parseNamed appends a Parse message of a statement that the session keeps.
+func (w *wire) parseNamed(name, text string, params []param) {
 	at := w.begin(msgParse)
-	w.text("")
+	w.text(name)
 	w.text(text)
 	w.out = binary.BigEndian.AppendUint16(w.out, uint16(len(params)))
 	for _, p := range params {
@@ -102,11 +105,13 @@ func (w *wire) parse(text string, params []param) {
 	w.end(at)
 }
 
-// bind appends a Bind message of the unnamed portal; formats are those of the result columns, none: text.
-func (w *wire) bind(params []param, formats []uint16) {
+// bind appends a Bind message of the unnamed portal and statement; formats are those of the result columns, none: text.
+func (w *wire) bind(params []param, formats []uint16) { w.bindNamed("", params, formats) }
+
+func (w *wire) bindNamed(name string, params []param, formats []uint16) {
 	at := w.begin(msgBind)
 	w.text("")
-	w.text("")
+	w.text(name)
 	w.out = binary.BigEndian.AppendUint16(w.out, uint16(len(params)))
 	for _, p := range params {
 		w.out = binary.BigEndian.AppendUint16(w.out, p.format)
@@ -270,6 +275,11 @@ func (w *wire) query(text string, params ...param) ([][]cell, error) {
 	if err != nil {
 		return nil, err
 	}
+	return w.cells(defs)
+}
+
+// cells reads the rows of a small result.
+func (w *wire) cells(defs []columnDef) ([][]cell, error) {
 	var rows [][]cell
 	for {
 		body, err := w.row()

@@ -69,7 +69,7 @@ func (s *session) describeIndexes(t *table) error {
 		nullsEqual, stale = "i.indnullsnotdistinct", staleCollation+staleDatabase
 	}
 	text := strings.Replace(strings.Replace(describeIndexes, "%s", nullsEqual, 1), "%s", stale, 1)
-	rows, err := s.query(text, oidParam(t.oid))
+	rows, err := s.ask(text, oidParam(t.oid))
 	if err != nil {
 		return err
 	}
@@ -198,7 +198,7 @@ func (s *session) references(t *table, has func(name string) bool) ([]record.Ref
 	if t.kind != kindTable && t.kind != kindPartitioned {
 		return nil, nil
 	}
-	rows, err := s.query(describeReferences, oidParam(t.oid))
+	rows, err := s.ask(describeReferences, oidParam(t.oid))
 	if err != nil {
 		return nil, err
 	}

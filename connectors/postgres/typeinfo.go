@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/towpath/towpath/connector"
 	"github.com/towpath/towpath/record"
@@ -42,8 +43,52 @@ type columnType struct {
 	notNull bool // by a domain
 }
 
+// typeCache keeps the types of the server's own, which are the same as long as the server is.
+type typeCache struct {
+	mu    sync.Mutex
+	known map[typeKey]columnType
+}
+
+// firstForeign is the least number of types that do not come with the server.
+const firstForeign = 10_000
+
 // types returns the types of columns, domains replaced by what they are made of.
 func (s *session) types(keys []typeKey) ([]columnType, error) {
+	out := make([]columnType, len(keys))
+	var unknown []typeKey
+	var places []int
+	s.cache.mu.Lock()
+	for i, k := range keys {
+		ct, ok := s.cache.known[k]
+		if out[i] = ct; !ok {
+			unknown, places = append(unknown, k), append(places, i)
+		}
+	}
+	s.cache.mu.Unlock()
+	if len(unknown) == 0 {
+		return out, nil
+	}
+	found, err := s.askTypes(unknown)
+	if err != nil {
+		return nil, err
+	}
+	s.cache.mu.Lock()
+	defer s.cache.mu.Unlock()
+	for i, ct := range found {
+		out[places[i]] = ct
+		// The digits of money are a setting of the database.
+		if ct.info.oid < firstForeign && ct.info.oid != oidMoney && unknown[i].oid == ct.info.oid && (ct.info.elem == nil || ct.info.elem.oid != oidMoney) {
+			if s.cache.known == nil {
+				s.cache.known = map[typeKey]columnType{}
+			}
+			s.cache.known[unknown[i]] = ct
+		}
+	}
+	return out, nil
+}
+
+// askTypes asks the catalog for the types of columns.
+func (s *session) askTypes(keys []typeKey) ([]columnType, error) {
 	oids := make([]uint32, len(keys))
 	for i, k := range keys {
 		oids[i] = k.oid
@@ -73,7 +118,7 @@ func (s *session) types(keys []typeKey) ([]columnType, error) {
 			}
 		}
 	}
-	rows, err := s.query("SELECT format_type(w.oid, w.mod) FROM ROWS FROM (unnest($1), unnest($2)) WITH ORDINALITY AS w (oid, mod, n) ORDER BY w.n",
+	rows, err := s.ask("SELECT format_type(w.oid, w.mod) FROM ROWS FROM (unnest($1), unnest($2)) WITH ORDINALITY AS w (oid, mod, n) ORDER BY w.n",
 		oidsParam(bases), modsParam(mods))
 	if err != nil || len(rows) != len(out) {
 		return nil, err
@@ -88,7 +133,7 @@ func (s *session) types(keys []typeKey) ([]columnType, error) {
 
 // typeInfos asks the catalog for types and for those they are made of.
 func (s *session) typeInfos(oids []uint32) (map[uint32]*typeInfo, map[uint32]domain, error) {
-	rows, err := s.query(describeTypes, oidsParam(oids))
+	rows, err := s.ask(describeTypes, oidsParam(oids))
 	if err != nil {
 		return nil, nil, err
 	}

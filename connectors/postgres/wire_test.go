@@ -80,7 +80,10 @@ func TestErrorEndsTheAnswer(t *testing.T) {
 	if body, err := w.row(); body != nil || err != nil || w.state != stateIdle || w.affected != 17 {
 		t.Errorf("got %q, %v, %d rows", body, err, w.affected)
 	}
-	go func() { _, _ = io.WriteString(far, message('E', "SFATAL\x00C57P01\x00Mgoing down\x00\x00")); far.Close() }()
+	go func() {
+		_, _ = io.WriteString(far, message('E', "SFATAL\x00C57P01\x00Mgoing down\x00\x00"))
+		far.Close()
+	}()
 	if _, _, err := w.answer(); err == nil || !w.broken {
 		t.Errorf("a server that goes down: got %v, broken %v", err, w.broken)
 	}
