@@ -9,12 +9,14 @@ import (
 
 	"github.com/towpath/towpath/connector"
 	"github.com/towpath/towpath/connectors/internal/sqltable"
+	"github.com/towpath/towpath/connectors/internal/sqltarget"
 	"github.com/towpath/towpath/record"
 )
 
 // table is what the server's catalog says of a dataset.
 type table struct {
 	name     tableName
+	kind     string // BASE TABLE, VIEW, SYSTEM VERSIONED, SEQUENCE
 	view     bool
 	engine   string
 	comment  string
@@ -66,7 +68,8 @@ func (s *session) describe(n tableName) (*table, error) {
 	if len(rows) == 0 {
 		return nil, s.absent(n)
 	}
-	t.view = strings.Contains(rows[0][0].text, "VIEW")
+	t.kind = rows[0][0].text
+	t.view = strings.Contains(t.kind, "VIEW")
 	t.rows, t.rowBytes, t.engine = rows[0][1].int64(), rows[0][2].int64(), rows[0][3].text
 	if !t.view {
 		t.comment = rows[0][4].text // that of a view is the word VIEW
@@ -283,7 +286,7 @@ func (s *session) datasets(ctx context.Context, database, text string) ([]tableN
 	db, name := pattern{parts[0], literal[0]}, pattern{parts[1], literal[1]}
 	var out []tableName
 	for _, r := range rows {
-		if db.match(r[0].text) && name.match(r[1].text) {
+		if db.match(r[0].text) && name.match(r[1].text) && !sqltarget.Own(r[1].text) {
 			out = append(out, tableName{r[0].text, r[1].text})
 		}
 	}
@@ -291,4 +294,31 @@ func (s *session) datasets(ctx context.Context, database, text string) ([]tableN
 		return cmp.Or(strings.Compare(a.database, b.database), strings.Compare(a.table, b.table))
 	})
 	return out, ctx.Err()
+}
+
+// charsetOf returns the charset of a collation's name, for servers whose catalog names none.
+func charsetOf(collation string) string {
+	charset, _, _ := strings.Cut(collation, "_")
+	return charset
+}
+
+// collations returns the collations of the server, each with its charset.
+func (s *session) collations() (map[string]string, error) {
+	name := "COLLATION_NAME"
+	if s.release.since(10, 10) {
+		name = "FULL_COLLATION_NAME"
+	}
+	rows, err := s.query("SELECT " + name + ", CHARACTER_SET_NAME FROM information_schema.COLLATION_CHARACTER_SET_APPLICABILITY")
+	if err != nil {
+		return nil, classify(err, "list collations")
+	}
+	out := map[string]string{}
+	for _, r := range rows {
+		charset := r[1].text
+		if charset == "" {
+			charset = charsetOf(r[0].text)
+		}
+		out[r[0].text] = charset
+	}
+	return out, nil
 }

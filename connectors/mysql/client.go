@@ -22,6 +22,7 @@ type Client struct {
 	mu     sync.Mutex
 	idle   []*session // of both uses; with those in use never more than there are slots
 	closed bool
+	known  map[string]string // the server's collations, each with its charset; nil: not asked for yet
 }
 
 // idleCheck is how long an unused session counts as alive without asking.
@@ -165,13 +166,33 @@ func (c *Client) withSession(ctx context.Context, u use, f func(*session) error)
 		return err
 	}
 	release := s.until(ctx)
-	err = f(s)
+	if err = s.byHand(false); err == nil {
+		err = f(s)
+	}
 	release()
 	c.give(s)
 	if err != nil && ctx.Err() != nil && errors.Is(err, errStopped) {
 		return context.Cause(ctx)
 	}
 	return err
+}
+
+// collationsOf returns the collations of the server, which it is asked for once.
+func (c *Client) collationsOf(s *session) (map[string]string, error) {
+	c.mu.Lock()
+	known := c.known
+	c.mu.Unlock()
+	if known != nil {
+		return known, nil
+	}
+	known, err := s.collations()
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	c.known = known
+	c.mu.Unlock()
+	return known, nil
 }
 
 // Identity returns the id of the server, or of its Galera cluster. MySQL has server_uuid, MariaDB from 10.10 on server_uid;

@@ -103,21 +103,28 @@ func (j *judge) makeDataset(name string, table connectortest.Table) {
 	}
 }
 
-// TestConformance: what the contract promises.
+// TestConformance: what the contract promises of reading.
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	j := newJudge(t)
 	var mu sync.Mutex
-	connectortest.Run(t, connectortest.Suite{
+	s := j.suite(&mu)
+	s.Connector.Write, s.Connector.Clean = nil, nil
+	s.MakeDataset = func(_ connectortest.TB, name string, table connectortest.Table) {
+		mu.Lock()
+		defer mu.Unlock()
+		j.makeDataset(name, table)
+	}
+	connectortest.Run(t, s)
+}
+
+// suite is what the suites of reading and writing have in common.
+func (j *judge) suite(mu *sync.Mutex) connectortest.Suite {
+	return connectortest.Suite{
 		Connector:  Connector(),
 		Connection: func(connectortest.TB) json.RawMessage { return j.options(nil) },
 		NewName: func(connectortest.TB) string {
 			return j.db + ".t" + strings.ToLower(rand.Text()[:10])
-		},
-		MakeDataset: func(_ connectortest.TB, name string, table connectortest.Table) {
-			mu.Lock()
-			defer mu.Unlock()
-			j.makeDataset(name, table)
 		},
 		Types: []record.Type{
 			{Kind: record.Int, Bits: 8}, {Kind: record.Int, Bits: 16}, {Kind: record.Int, Bits: 24}, {Kind: record.Int, Bits: 32}, {Kind: record.Int, Bits: 64},
@@ -136,5 +143,5 @@ func TestConformance(t *testing.T) {
 				_, _ = j.conn.Execute("KILL " + p[0]) // it may have gone by itself
 			}
 		},
-	})
+	}
 }

@@ -156,6 +156,10 @@ func (d *dialer) login(ctx context.Context, address string) (c *client.Conn, gua
 		// Query attributes change the form of COM_STMT_EXECUTE, and one form of the end of rows is enough.
 		c.UnsetCapability(mysql.CLIENT_QUERY_ATTRIBUTES)
 		c.UnsetCapability(mysql.CLIENT_DEPRECATE_EOF)
+		// An update counts the rows that it found, also those that were what it makes of them.
+		if err := c.SetCapability(mysql.CLIENT_FOUND_ROWS); err != nil {
+			return err
+		}
 		if d.tls != nil {
 			config := d.tls.Clone()
 			if config.ServerName == "" {

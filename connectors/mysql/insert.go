@@ -35,6 +35,7 @@ type inserter struct {
 	sizes   []int             // rows that statements have, falling by quarters, down to 1
 	texts   map[int]string    // by rows
 	careful bool              // a savepoint before each statement, and one statement at a time
+	lasting bool              // the table has no transactions: what a statement wrote stays
 	keys    map[string]string // columns of unique keys over one, by the key's name
 }
 
@@ -386,10 +387,13 @@ func (w *sending) warned(f sent) (*sqltarget.Refusal, error) {
 		if slices.Contains(harmless, r[1].text) {
 			continue
 		}
+		refusal := w.refusalOfWarning(r)
+		if w.lasting {
+			return nil, connector.Errorf(connector.Row, "TOW-444", "insert rows: the server stored one otherwise than it was sent, and cannot take it back: %s", refusal.Reason)
+		}
 		if err := w.exec("ROLLBACK TO SAVEPOINT " + statementSavepoint); err != nil {
 			return nil, err
 		}
-		refusal := w.refusalOfWarning(r)
 		if refusal.Row >= 0 {
 			refusal.Row += f.from
 		}

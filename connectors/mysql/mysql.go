@@ -1,5 +1,6 @@
-// Package mysql reads MySQL 5.7 to 9 and MariaDB from 10.4 on: tables and views by the binary protocol, cut into shards by
-// their keys, and own SELECTs. Connecting and logging in is the work of a library; statements, packets and values are its own.
+// Package mysql reads and writes MySQL 5.7 to 9 and MariaDB from 10.4 on: tables and views by the binary protocol, cut into shards
+// by their keys, and own SELECTs; targets whose rows and checkpoints share transactions. Connecting and logging in is the work of a
+// library; statements, packets and values are its own.
 package mysql
 
 import (
@@ -15,13 +16,14 @@ var docs string
 
 // Connector describes MySQL and MariaDB.
 func Connector() connector.Connector {
-	connection, reading := connector.Describe(defaultConnection()), connector.Describe(defaultReadOptions())
+	connection, reading, writing := connector.Describe(defaultConnection()), connector.Describe(defaultReadOptions()), connector.Describe(defaultWriteOptions())
 	return connector.Connector{
 		Name:       "mysql",
 		Title:      "MySQL and MariaDB",
 		Docs:       docs,
 		Connection: connection,
 		Reading:    reading,
+		Writing:    writing,
 		Open: func(ctx context.Context, c connector.Connection) (connector.Client, error) {
 			o, err := connector.DecodeOptions[Connection](connection, c.Options, "connection")
 			if err != nil {
@@ -40,10 +42,20 @@ func Connector() connector.Connector {
 			}
 			return newReader(ctx, c.(*Client), s, o)
 		},
+		Write: func(_ context.Context, c connector.Client, s connector.Sink) (connector.Writer, error) {
+			o, err := connector.DecodeOptions[WriteOptions](writing, s.Options, "target.options")
+			if err != nil {
+				return nil, err
+			}
+			return newWriter(c.(*Client), s, o)
+		},
 		Count: func(ctx context.Context, c connector.Client, dataset, where string) (int64, error) {
 			return c.(*Client).count(ctx, dataset, where)
 		},
 		URL: fromURL,
+		Clean: func(ctx context.Context, c connector.Client, runs []string, remove bool) ([]connector.Leftover, error) {
+			return c.(*Client).clean(ctx, runs, remove)
+		},
 	}
 }
 

@@ -19,6 +19,15 @@ func (n tableName) quoted() string { return quote(n.database) + "." + quote(n.ta
 // String writes the name as jobs do; parts that a dot, a star or a backtick would confuse stand in backticks.
 func (n tableName) String() string { return datasetPart(n.database) + "." + datasetPart(n.table) }
 
+// MarshalText writes the name as String does.
+func (n tableName) MarshalText() ([]byte, error) { return []byte(n.String()), nil }
+
+// UnmarshalText reads a name with its database.
+func (n *tableName) UnmarshalText(b []byte) (err error) {
+	*n, err = parseName(string(b), "")
+	return err
+}
+
 func datasetPart(s string) string {
 	if s == "" || strings.ContainsAny(s, ".*`?[]\\ ") {
 		return quote(s)

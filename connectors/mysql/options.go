@@ -40,6 +40,11 @@ type ReadOptions struct {
 	PlanSeconds      int   `json:"plan_seconds" doc:"Seconds that cutting a table into shards may take; what is not cut by then is one shard, cut further while it is read." minimum:"1" maximum:"3600"`
 }
 
+// WriteOptions is how datasets are written.
+type WriteOptions struct {
+	LockSeconds int `json:"lock_seconds" doc:"Seconds to wait for a row that another session holds; then the transaction is given up and tried again." minimum:"1" maximum:"3600"`
+}
+
 func defaultConnection() Connection {
 	return Connection{Host: "127.0.0.1", Port: 3306, TLS: TLS{Mode: "auto"}, ConnectSeconds: 10, ReadSeconds: 600, Connections: 16}
 }
@@ -47,6 +52,8 @@ func defaultConnection() Connection {
 func defaultReadOptions() ReadOptions {
 	return ReadOptions{StatementSeconds: 10, MaxCellBytes: 64 << 20, PlanSeconds: 20}
 }
+
+func defaultWriteOptions() WriteOptions { return WriteOptions{LockSeconds: 30} }
 
 // addresses returns host:port of the servers, in the order in which they are tried.
 func (c *Connection) addresses() ([]string, error) {

@@ -28,6 +28,8 @@ type session struct {
 	mode    string // sql_mode as set
 	packet  int    // most bytes of a command, of sessions that write
 	manual  bool   // autocommit is off
+	patient int    // innodb_lock_wait_timeout, in seconds
+	logged  bool   // statements are logged as they are (binlog_format STATEMENT), which needs another isolation
 	used    time.Time
 	ready   []*statement // prepared to be executed again and again, the one used last at the end
 }
@@ -56,7 +58,7 @@ var (
 	readSettings = []string{"SET sql_mode = '" + strictMode + "'", "SET SESSION TRANSACTION READ ONLY"}
 	// READ COMMITTED locks rows alone and not the gaps between them, where shards would wait for each other.
 	writeSettings = []string{
-		"SET sql_mode = '" + refusingMode + "', foreign_key_checks = 1, unique_checks = 1, sql_safe_updates = 0, innodb_lock_wait_timeout = 30",
+		"SET sql_mode = '" + refusingMode + "', foreign_key_checks = 1, unique_checks = 1, sql_safe_updates = 0",
 		"SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
 		"SET SESSION TRANSACTION READ WRITE",
 	}
@@ -99,11 +101,17 @@ func (s *session) settle(ctx context.Context) error {
 		return nil
 	}
 	s.mode = refusingMode
-	rows, err := s.query("SELECT @@max_allowed_packet")
+	rows, err := s.query("SELECT @@max_allowed_packet, @@log_bin AND @@binlog_format = 'STATEMENT'")
 	if err != nil || len(rows) != 1 {
 		return fmt.Errorf("set up session: %w", cmp.Or(err, errMalformed))
 	}
-	s.packet = int(rows[0][0].int64())
+	s.packet, s.logged = int(rows[0][0].int64()), rows[0][1].text == "1"
+	if s.logged {
+		// InnoDB takes no statements under READ COMMITTED then (error 1665).
+		if err := s.exec("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ"); err != nil {
+			return fmt.Errorf("set up session: %w", err)
+		}
+	}
 	return nil
 }
 
@@ -159,6 +167,29 @@ func (s *session) byHand(manual bool) error {
 	}
 	s.manual = manual
 	return nil
+}
+
+// lockWait sets how long the session waits for a row that another one holds.
+func (s *session) lockWait(seconds int) error {
+	if s.patient == seconds {
+		return nil
+	}
+	if err := s.exec(fmt.Sprintf("SET innodb_lock_wait_timeout = %d", seconds)); err != nil {
+		return err
+	}
+	s.patient = seconds
+	return nil
+}
+
+// longestBuild is how long a statement may take that builds something.
+const longestBuild = 24 * time.Hour
+
+// build runs a statement that can take long without a word from the server: it counts as lost when the network says so.
+func (s *session) build(text string) error {
+	timeout := s.timeout
+	s.timeout = longestBuild
+	defer func() { s.timeout = timeout }()
+	return s.exec(text)
 }
 
 // sqlMode sets sql_mode to one of the modes above.

@@ -166,22 +166,33 @@ func floatParam(f float64) param { return param{typ: wireDouble, num: math.Float
 // execute runs the statement and returns the definitions of its columns; rows follow until EOF. Without columns the answer is
 // read whole.
 func (w *wire) execute(s *statement, params []param) ([]columnDef, error) {
+	if err := w.sendExecute(s, params); err != nil {
+		return nil, err
+	}
+	return w.resultColumns(s)
+}
+
+// sendExecute sends an execution of the statement.
+func (w *wire) sendExecute(s *statement, params []param) error {
 	if len(params) != s.params {
-		return nil, fmt.Errorf("statement takes %d parameters, %d given", s.params, len(params))
+		return fmt.Errorf("statement takes %d parameters, %d given", s.params, len(params))
 	}
 	w.command(comStmtExecute)
 	w.out = binary.LittleEndian.AppendUint32(w.out, s.id)
 	w.out = append(w.out, 0, 1, 0, 0, 0) // no cursor, one execution
 	w.out = appendParams(w.out, params)
-	if err := w.send(); err != nil {
-		return nil, err
-	}
+	return w.send()
+}
+
+// resultColumns reads the beginning of the answer to an execution: the definitions of its columns, none for a statement without rows.
+func (w *wire) resultColumns(s *statement) ([]columnDef, error) {
 	p, err := w.answer()
 	if err != nil {
 		return nil, err
 	}
 	if p[0] == headOK {
-		return nil, nil
+		_, err := w.parseOK(p)
+		return nil, err
 	}
 	n, at := lenenc(p, 0)
 	if at < 0 || n == 0 || n > 4096 {
