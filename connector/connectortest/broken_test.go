@@ -68,18 +68,33 @@ func suite(o memory.Options) (connectortest.Suite, *memory.Store) {
 	c, store := memory.New(o)
 	n := 0
 	s := connectortest.Suite{
-		Connector:   c,
-		Connection:  func(connectortest.TB) json.RawMessage { return nil },
-		NewName:     func(connectortest.TB) string { n++; return fmt.Sprint("t", n, "x") },
-		MakeDataset: func(_ connectortest.TB, name string, t connectortest.Table) { store.Make(name, t.Schema, t.Rows...) },
-		ReadBack:    func(_ connectortest.TB, name string, _ *record.Schema) []connectortest.Row { return store.Rows(name) },
-		Modes:       []connector.Mode{connector.Upsert, connector.Insert, connector.Replace, connector.Append},
-		Rows:        240,
+		Connector:     c,
+		Connection:    func(connectortest.TB) json.RawMessage { return nil },
+		NewName:       func(connectortest.TB) string { n++; return fmt.Sprint("t", n, "x") },
+		MakeDataset:   func(_ connectortest.TB, name string, t connectortest.Table) { store.Make(name, t.Schema, t.Rows...) },
+		ReadBack:      func(_ connectortest.TB, name string, _ *record.Schema) []connectortest.Row { return store.Rows(name) },
+		ChangeDataset: func(_ connectortest.TB, name string, t connectortest.Table) { store.Make(name, t.Schema, t.Rows...) },
+		Structure:     func(_ connectortest.TB, name string) *record.Schema { return store.Schema(name) },
+		MakeFolding:   func(_ connectortest.TB, name string, t connectortest.Table) { store.Make(name, folding(t.Schema)) },
+		Modes:         []connector.Mode{connector.Upsert, connector.Insert, connector.Replace, connector.Append},
+		Rows:          240,
 	}
 	if o.Way == connector.WayB {
 		s.Modes, s.Fence = []connector.Mode{connector.Upsert, connector.Replace}, connectortest.Outranks
+		s.MakeFolding = nil // a key that is written again is no collision to way B
 	}
 	return s, store
+}
+
+// folding is the schema with text keys that do not tell letters of both cases apart.
+func folding(s *record.Schema) *record.Schema {
+	out := &record.Schema{Fields: slices.Clone(s.Fields)}
+	for i := range out.Fields {
+		if out.Fields[i].Key > 0 {
+			out.Fields[i].Collation = memory.Folding
+		}
+	}
+	return out
 }
 
 func TestHealthyPasses(t *testing.T) {

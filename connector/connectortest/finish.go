@@ -24,7 +24,7 @@ func (s Suite) finish(tb TB) {
 		x.holds(table.Rows)
 		x.close()
 		x = j.start(tb, false) // the process died before it could note that it had published
-		x.finish(connector.Publish)
+		x.finish(connector.Publish, connector.Link, connector.Link)
 		x.holds(table.Rows)
 	}
 }

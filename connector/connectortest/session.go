@@ -20,6 +20,7 @@ type job struct {
 	dataset string
 	mode    connector.Mode
 	run     string
+	create  connector.Structure
 	table   Table
 	target  *connector.Target // from the first session's Plan, as stored
 }
@@ -43,7 +44,7 @@ type session struct {
 func (j *job) open(tb TB) *session {
 	tb.Helper()
 	x := &session{job: j, tb: tb, client: j.suite.open(tb)}
-	sink := connector.Sink{Dataset: j.dataset, Mode: j.mode, Run: j.run, Options: j.suite.Writing}
+	sink := connector.Sink{Dataset: j.dataset, Mode: j.mode, Run: j.run, Create: j.create, Options: j.suite.Writing}
 	for _, k := range j.table.Schema.Key() {
 		sink.Key = append(sink.Key, j.table.Schema.Fields[k].Name)
 	}

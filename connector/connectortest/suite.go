@@ -38,6 +38,16 @@ type Suite struct {
 	// notes say so.
 	Unmarked bool
 
+	// ChangeDataset makes a dataset that MakeDataset made hold exactly the rows of the table, committed on return, while it may be
+	// read. nil: snapshots are not tested.
+	ChangeDataset func(tb TB, dataset string, table Table)
+	// Structure returns what stands beside the columns of a dataset that a run made: indexes beside that of the key, foreign keys,
+	// defaults and comments. nil: that there is what was asked for is not tested.
+	Structure func(tb TB, dataset string) *record.Schema
+	// MakeFolding creates an empty dataset for the table in which text keys that differ in the case of letters alone are equal. nil: the
+	// system has none.
+	MakeFolding func(tb TB, dataset string, table Table)
+
 	// LoseCommit arms the next Commit of the system: it is applied, or not, and its answer is lost. nil: not tested.
 	LoseCommit func(tb TB, applied bool)
 	// Kill ends all connections that the system's clients have open, as a restart of the server does. nil: not tested.
@@ -130,6 +140,9 @@ func (s Suite) reading(tb TB) {
 	if s.Kill != nil {
 		tb.Run("kill", s.killReader)
 	}
+	if s.Connector.Snapshot != nil && s.ChangeDataset != nil {
+		tb.Run("snapshot", s.snapshot)
+	}
 	tb.Run("errors", s.readErrors)
 }
 
@@ -156,6 +169,10 @@ func (s Suite) writing(tb TB) {
 	tb.Run("drop", s.drop)
 	if slices.Contains(s.Modes, connector.Replace) {
 		tb.Run("replace", s.replace)
+	}
+	tb.Run("structure", s.structure)
+	if s.MakeFolding != nil {
+		tb.Run("folded", s.folded)
 	}
 }
 

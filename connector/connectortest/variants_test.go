@@ -155,7 +155,8 @@ func shardWriters(f func(connector.ShardWriter) shardWriter) func(*connectortest
 
 func broken() map[string]variant {
 	all := brokenSplits()
-	for _, some := range []map[string]variant{brokenReaders(), brokenOpenings(), brokenFences(), brokenOutcomes(), brokenCheckpoints(), brokenRuns()} {
+	for _, some := range []map[string]variant{brokenReaders(), brokenOpenings(), brokenFences(), brokenOutcomes(), brokenCheckpoints(), brokenRuns(),
+		brokenSnapshots(), brokenStructures()} {
 		maps.Copy(all, some)
 	}
 	return all

@@ -22,7 +22,7 @@ func (r *reader) read(ctx context.Context, q connector.Query, yield func(connect
 	var keys [][]string
 	for {
 		if len(rows) == 0 {
-			if rows, keys, err = r.rowsBehind(b, after, limit); err != nil || len(rows) == 0 {
+			if rows, keys, err = r.rowsBehind(q.Snapshot, b, after, limit); err != nil || len(rows) == 0 {
 				return err
 			}
 		}

@@ -23,6 +23,7 @@ const (
 	Write    Op = "write"
 	Commit   Op = "commit"
 	Finish   Op = "finish"
+	Snapshot Op = "snapshot"
 )
 
 // Fault is what happens to one call, in this order: Reached, Wait, Delay, Err.

@@ -1,5 +1,6 @@
 // Package memory is a small real connector that keeps its datasets in a Store, in memory, for tests of what uses connectors.
-// It writes by way A (checkpoints beside the rows), B (keyed, under the lease's stamp) and C, and fails when told to.
+// It writes by way A (checkpoints beside the rows), B (keyed, under the lease's stamp) and C, holds to foreign keys, reads in snapshots,
+// and fails when told to.
 package memory
 
 import (
@@ -49,7 +50,7 @@ func New(o Options) (connector.Connector, *Store) {
 	if o.Way == "" {
 		o.Way = connector.WayA
 	}
-	s := &Store{options: o, tables: map[string]*table{}, runs: map[runKey]*run{}, calls: map[Op]int{}}
+	s := &Store{options: o, tables: map[string]*table{}, runs: map[runKey]*run{}, snapshots: map[string]map[string]*table{}, calls: map[Op]int{}}
 	connection, reading, writing := connector.Describe(ConnectionOptions{}), connector.Describe(ReadOptions{}), connector.Describe(WriteOptions{})
 	return connector.Connector{
 		Name: o.Name, Title: "Memory", Docs: "Datasets in memory, for tests.",
@@ -68,6 +69,9 @@ func New(o Options) (connector.Connector, *Store) {
 		},
 		Write: func(ctx context.Context, _ connector.Client, to connector.Sink) (connector.Writer, error) {
 			return s.openWriter(ctx, writing, to)
+		},
+		Snapshot: func(ctx context.Context, _ connector.Client, datasets []string, _ int) (connector.Snapshot, error) {
+			return s.takeSnapshot(ctx, datasets)
 		},
 		Count: func(ctx context.Context, _ connector.Client, dataset, where string) (int64, error) {
 			return s.count(ctx, dataset, where)

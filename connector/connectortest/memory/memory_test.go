@@ -23,7 +23,9 @@ func suite(o memory.Options) connectortest.Suite {
 		ReadBack: func(_ connectortest.TB, name string, _ *record.Schema) []connectortest.Row {
 			return store.Rows(name)
 		},
-		Modes: []connector.Mode{connector.Upsert, connector.Insert, connector.Replace, connector.Append},
+		ChangeDataset: func(_ connectortest.TB, name string, t connectortest.Table) { store.Make(name, t.Schema, t.Rows...) },
+		Structure:     func(_ connectortest.TB, name string) *record.Schema { return store.Schema(name) },
+		Modes:         []connector.Mode{connector.Upsert, connector.Insert, connector.Replace, connector.Append},
 		LoseCommit: func(_ connectortest.TB, applied bool) {
 			store.Inject(memory.Commit, 1, memory.Fault{Err: connector.Errorf(connector.Unknown, "", "commit: answer lost"), Applied: applied})
 		},

@@ -51,7 +51,9 @@ func (r *reader) Schema(ctx context.Context) (*record.Schema, bool, error) {
 	if err != nil {
 		return nil, false, err
 	}
-	out := &record.Schema{Fields: slices.Clone(t.schema.Fields)}
+	out := new(record.Schema)
+	*out = *t.schema
+	out.Fields = slices.Clone(t.schema.Fields)
 	if r.from.Columns != nil {
 		out.Fields = nil
 		for _, name := range r.from.Columns {
@@ -203,17 +205,17 @@ func (t *table) inside(b bounds) []int {
 
 // rowsBehind returns rows of a range that follow a key, and the key to go on from; nil rows at the end. Shards without order
 // come whole.
-func (r *reader) rowsBehind(b bounds, after []string, limit int) ([]connectortest.Row, [][]string, error) {
+func (r *reader) rowsBehind(token []byte, b bounds, after []string, limit int) ([]connectortest.Row, [][]string, error) {
 	r.s.mu.Lock()
 	defer r.s.mu.Unlock()
-	t, err := r.s.table(r.from.Dataset)
+	t, err := r.s.tableIn(token, r.from.Dataset)
 	if err != nil {
 		return nil, nil, err
 	}
 	if b.what != keyed {
 		var rows []connectortest.Row
 		for _, row := range t.rows {
-			if _, ok := keyOf(t.key, row); b.what == whole || !ok {
+			if _, ok := t.keyOf(row); b.what == whole || !ok {
 				rows = append(rows, row)
 			}
 		}
@@ -249,7 +251,7 @@ func (r *reader) start(q connector.Query) (b bounds, after []string, err error) 
 	if after, err = decodePosition(q.From); err != nil || after == nil || q.Shard.Replay != connector.Superset {
 		return b, after, err
 	}
-	_, keys, err := r.rowsBehind(bounds{low: b.low, high: after}, nil, 1<<62)
+	_, keys, err := r.rowsBehind(q.Snapshot, bounds{low: b.low, high: after}, nil, 1<<62)
 	if n := len(keys) - overlap - 1; n >= 0 {
 		return b, keys[n], err
 	}

@@ -38,7 +38,7 @@ func (sw *shardWriter) Write(ctx context.Context, group []*record.Batch) (out co
 	for i, b := range group {
 		for n, row := range connectortest.Rows(b) {
 			ref := connector.RowRef{Batch: i, Row: n}
-			key, hasKey := keyOf(t.key, row)
+			key, hasKey := t.keyOf(row)
 			if code, reason := sw.refuses(t, key, hasKey, row); code != "" {
 				out.Rejected = append(out.Rejected, connector.Rejected{RowRef: ref, Code: code, Reason: reason})
 				continue
@@ -64,13 +64,21 @@ func (sw *shardWriter) refuses(t *table, key string, hasKey bool, row connectort
 			return code, "refused by the test"
 		}
 	}
-	if sw.w.target.Mode != connector.Insert || !hasKey {
+	if why := sw.w.s.orphan(t, row); why != "" {
+		return record.Constraint, why
+	}
+	if sw.w.target.Mode != connector.Insert && !sw.folds() || !hasKey {
 		return "", ""
 	}
 	if _, known := t.index[key]; known || sw.keys[key] {
 		return record.Constraint, "key " + key + " is there"
 	}
 	return "", ""
+}
+
+// folds reports whether rows of a staging dataset may meet in a key that the source tells apart.
+func (sw *shardWriter) folds() bool {
+	return sw.w.target.Mode == connector.Replace && len(sw.w.target.Folded) > 0
 }
 
 // fence checks that no newer epoch has taken the shard. The caller holds the store's lock.

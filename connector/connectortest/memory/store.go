@@ -17,12 +17,17 @@ import (
 type Store struct {
 	options Options
 
-	mu     sync.Mutex
-	tables map[string]*table
-	runs   map[runKey]*run
-	faults []*armed
-	calls  map[Op]int
+	mu        sync.Mutex
+	tables    map[string]*table
+	runs      map[runKey]*run
+	snapshots map[string]map[string]*table // tables by token, then by name
+	taken     int                          // snapshots so far
+	faults    []*armed
+	calls     map[Op]int
 }
+
+// Folding is the collation of a column that takes letters of both cases for equal.
+const Folding = "folding"
 
 // table is one dataset. Rows whose key has a NULL stand in no order.
 type table struct {
@@ -99,6 +104,32 @@ func (s *Store) Rows(dataset string) []connectortest.Row {
 	return rows
 }
 
+// Schema returns the schema of a dataset, with all that was made on it; nil when there is no such dataset.
+func (s *Store) Schema(dataset string) *record.Schema {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t, ok := s.tables[dataset]
+	if !ok {
+		return nil
+	}
+	schema := *t.schema
+	return &schema
+}
+
+// EndSnapshots ends all snapshots, as the end of their sessions does.
+func (s *Store) EndSnapshots() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.snapshots)
+}
+
+// Snapshots returns how many snapshots are held.
+func (s *Store) Snapshots() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.snapshots)
+}
+
 // Names returns the names of the datasets, staging ones included, in their order.
 func (s *Store) Names() []string {
 	s.mu.Lock()
@@ -134,20 +165,37 @@ func newTable(schema *record.Schema) *table {
 }
 
 // keyOf returns a row's key in one text; false when the row has none.
-func keyOf(key []int, row connectortest.Row) (string, bool) {
+func (t *table) keyOf(row connectortest.Row) (string, bool) {
+	cells := make([]connectortest.Cell, len(t.key))
+	for i, k := range t.key {
+		cells[i] = row[k]
+	}
+	return t.keyText(cells)
+}
+
+// keyText returns the cells of a key in one text in which equal keys are alike.
+func (t *table) keyText(cells []connectortest.Cell) (string, bool) {
 	var b strings.Builder
-	for _, k := range key {
-		if row[k].Null {
+	for i, c := range cells {
+		if c.Null {
 			return "", false
 		}
-		b.WriteString(strconv.Quote(row[k].Text))
+		b.WriteString(strconv.Quote(t.folded(i, c.Text)))
 	}
-	return b.String(), len(key) > 0
+	return b.String(), len(cells) > 0
+}
+
+// folded returns a text of key column i as the column's collation compares it.
+func (t *table) folded(i int, text string) string {
+	if t.schema.Fields[t.key[i]].Collation == Folding {
+		return strings.ToLower(text)
+	}
+	return text
 }
 
 // put adds a row, or replaces the row of its key unless a later lease wrote that.
 func (t *table) put(row connectortest.Row, stamp int64) {
-	key, ok := keyOf(t.key, row)
+	key, ok := t.keyOf(row)
 	at, known := t.index[key]
 	switch {
 	case ok && known && t.stamps[at] <= stamp:
@@ -184,7 +232,7 @@ func (t *table) keyCells(row connectortest.Row) []string {
 // compare orders a row against a key: whole numbers by value, all else by bytes.
 func (t *table) compare(row connectortest.Row, key []string) int {
 	for i, k := range t.key {
-		a, b := row[k].Text, key[i]
+		a, b := t.folded(i, row[k].Text), t.folded(i, key[i])
 		c := strings.Compare(a, b)
 		if t.schema.Fields[k].Type.Kind == record.Int {
 			x, xErr := strconv.ParseInt(a, 10, 64)

@@ -2,6 +2,7 @@ package memory
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 
 	"github.com/towpath/towpath/connector"
@@ -14,6 +15,7 @@ type writer struct {
 	sink   connector.Sink
 	o      WriteOptions
 	target *connector.Target // from Prepare
+	made   made              // from Prepare
 }
 
 func (s *Store) openWriter(ctx context.Context, described *connector.Options, to connector.Sink) (connector.Writer, error) {
@@ -50,7 +52,11 @@ func (w *writer) Plan(ctx context.Context, want *record.Schema) (*connector.Targ
 	old, exists := w.s.tables[t.Dataset]
 	t.Exists = exists
 	if exists {
-		t.Rows = int64(len(old.rows))
+		t.Rows, t.Stored.References = int64(len(old.rows)), old.schema.References
+		w.collate(t, old)
+	}
+	if t.Writer, err = json.Marshal(structure(w.sink.Create, want, t)); err != nil {
+		return nil, err
 	}
 	if t.Rows == 0 {
 		t.Owned = t.Dataset
@@ -60,6 +66,22 @@ func (w *writer) Plan(ctx context.Context, want *record.Schema) (*connector.Targ
 		t.Steps = []string{"create " + t.Owned, "rename " + t.Owned + " to " + t.Dataset}
 	}
 	return t, after
+}
+
+// collate gives the columns of an existing dataset the collations they have there, and names those by which keys would be taken for
+// equal that the source tells apart.
+func (w *writer) collate(t *connector.Target, old *table) {
+	for i := range t.Stored.Fields {
+		f := &t.Stored.Fields[i]
+		at := old.schema.Index(f.Name)
+		if at < 0 {
+			continue
+		}
+		if was := f.Collation; old.schema.Fields[at].Collation == Folding && was != Folding && f.Key > 0 {
+			t.Folded = append(t.Folded, f.Name)
+		}
+		f.Collation = old.schema.Fields[at].Collation
+	}
 }
 
 // allows refuses what the way cannot keep apart.
@@ -79,6 +101,11 @@ func (w *writer) Prepare(ctx context.Context, t *connector.Target, fresh bool, r
 		return err
 	}
 	w.target = t
+	if len(t.Writer) > 0 {
+		if err := json.Unmarshal(t.Writer, &w.made); err != nil {
+			return err
+		}
+	}
 	records, err := w.prepare(fresh)
 	if err != nil {
 		return err
@@ -107,7 +134,11 @@ func (w *writer) prepare(fresh bool) (records [][]byte, err error) {
 		w.s.runs[w.key] = r
 	}
 	if w.s.tables[w.into()] == nil && !r.published {
-		w.s.tables[w.into()] = newTable(w.target.Stored)
+		schema := *w.target.Stored
+		if w.target.Mode == connector.Replace || !w.target.Exists {
+			schema.References = nil // until Link
+		}
+		w.s.tables[w.into()] = newTable(&schema)
 	}
 	for _, state := range r.shards {
 		records = append(records, state.record)
@@ -169,6 +200,14 @@ func (w *writer) Finish(ctx context.Context, phase connector.Phase) error {
 	defer w.s.mu.Unlock()
 	r := w.s.runs[w.key]
 	switch {
+	case phase == connector.Seal && (r == nil || !r.published):
+		if !w.target.Exists || w.target.Mode == connector.Replace {
+			w.seal(w.s.tables[w.into()])
+		}
+	case phase == connector.Link:
+		if err := w.link(); err != nil {
+			return err
+		}
 	case phase == connector.Drop:
 		delete(w.s.tables, w.key.staging())
 		delete(w.s.runs, w.key)
