@@ -1,20 +1,25 @@
-// Package transform turns batches as read into batches as stored: columns picked, renamed, cast, and the job's policies
-// applied to what does not fit. A transform never makes more rows. It knows no store and no shard.
+// Package transform turns batches as read into batches as stored: columns picked, renamed, cast or filled with a constant, and the
+// job's policies applied to what does not fit. A transform never makes more rows. It knows no store and no shard.
 package transform
 
 import (
 	"slices"
+	"strconv"
 
 	"github.com/towpath/towpath/record"
 )
 
 // Column says how one target column is made.
 type Column struct {
-	From     int             // place in the schema as read
+	From     int             // place in the schema as read; Constant: the column is made of Text
+	Text     string          // of a constant column, in the text form of Want
 	Want     record.Type     // what the job asks for; the type as read when it names none
 	Policies record.Policies // of the job, for this column
 	Cast     record.CastOptions
 }
+
+// Constant is the From of a column that holds the same text in each row.
+const Constant = -1
 
 // Decision is what a column's casts make of its values, for the plan.
 type Decision struct {
@@ -34,9 +39,10 @@ type Stage struct {
 }
 
 type column struct {
-	from  int
-	casts []*record.Cast // none: the vector is lent as it is
-	forms []record.Form  // of what each cast makes
+	from     int
+	casts    []*record.Cast // none: the vector is lent as it is
+	forms    []record.Form  // of what each cast makes
+	constant *record.Vector // one cell as stored; nil: the column is read
 }
 
 // Options are what a Stage needs to know of its target.
@@ -49,7 +55,10 @@ type Options struct {
 func New(read, stored *record.Schema, columns []Column, o Options) *Stage {
 	s := &Stage{read: read, stored: stored, rowBytes: o.RowBytes}
 	for i, c := range columns {
-		from, to := read.Fields[c.From].Type, stored.Fields[i].Type
+		from, to := c.Want, stored.Fields[i].Type
+		if c.From != Constant {
+			from = read.Fields[c.From].Type
+		}
 		col := column{from: c.From}
 		d := Decision{}
 		for _, step := range [][2]record.Type{{from, c.Want}, {c.Want, to}} {
@@ -61,6 +70,9 @@ func New(read, stored *record.Schema, columns []Column, o Options) *Stage {
 				col.casts = append(col.casts, cast)
 				col.forms = append(col.forms, step[1].Form())
 			}
+		}
+		if c.From == Constant && d.Decision != record.Refused {
+			d = col.hold(c, to)
 		}
 		s.columns = append(s.columns, col)
 		s.policies = append(s.policies, c.Policies)
@@ -75,6 +87,23 @@ func New(read, stored *record.Schema, columns []Column, o Options) *Stage {
 	return s
 }
 
+// hold makes the cell of a constant column. That it does not fit is known from the beginning.
+func (c *column) hold(from Column, to record.Type) Decision {
+	cell := record.NewVector(from.Want.Form())
+	if code := record.AppendParsed(cell, &from.Want, []byte(from.Text)); code != "" {
+		return Decision{record.Refused, "it does not hold " + strconv.Quote(from.Text) + " (" + string(code) + ")"}
+	}
+	for k, cast := range c.casts {
+		next := record.NewVector(c.forms[k])
+		if marks := cast.Apply(next, cell, 0, nil); len(marks) > 0 {
+			return Decision{record.Refused, "it does not hold " + strconv.Quote(from.Text) + " (" + string(marks[0].Code) + ")"}
+		}
+		cell = next
+	}
+	c.casts, c.forms, c.constant = nil, nil, cell
+	return Decision{}
+}
+
 // Decisions returns what becomes of each column, in target order.
 func (s *Stage) Decisions() []Decision { return s.decisions }
 
@@ -84,13 +113,17 @@ func (s *Stage) Apply(pool *record.Pool, in *record.Batch) (out *record.Batch, d
 	lent := make([]*record.Vector, 0, 64) // on the stack, but for wide tables
 	lent = append(lent, s.none...)
 	for i, c := range s.columns {
-		if len(c.casts) == 0 && !s.taken(i, in.Marks) {
+		if c.constant == nil && len(c.casts) == 0 && !s.taken(i, in.Marks) {
 			lent[i] = in.Cols[c.from]
 		}
 	}
 	out = pool.Derive(s.stored, lent)
 	for i, c := range s.columns {
-		if lent[i] == nil {
+		switch {
+		case c.constant != nil:
+			repeat(out.Cols[i], c.constant, in.Len)
+			continue
+		case lent[i] == nil:
 			s.cast(c, in.Cols[c.from], out.Cols[i], i, out)
 		}
 		for _, m := range in.Marks {
@@ -133,6 +166,13 @@ func (s *Stage) cast(c column, src, dst *record.Vector, col int, out *record.Bat
 		for i := range src.Len {
 			dst.AppendCell(src, i)
 		}
+	}
+}
+
+// repeat appends a constant's cell n times.
+func repeat(dst, cell *record.Vector, n int) {
+	for range n {
+		dst.AppendCell(cell, 0)
 	}
 }
 

@@ -158,3 +158,38 @@ func TestUnchangedColumnsAreLent(t *testing.T) {
 	out.Release()
 	in.Release()
 }
+
+// TestConstant fills a column that no source column stands for, in the type that the target stores.
+func TestConstant(t *testing.T) {
+	t.Parallel()
+	read := schema(field("id", int64Type))
+	stored := schema(field("shop", record.Type{Kind: record.Text, Length: 20}), field("id", int64Type), field("raw", record.Type{Kind: record.Bytes}))
+	columns := []transform.Column{{From: transform.Constant, Text: "shop_1.orders", Want: record.Type{Kind: record.Text, Length: 255}}, {From: 0, Want: int64Type},
+		{From: transform.Constant, Text: "é", Want: textType}}
+	s := transform.New(read, stored, columns, transform.Options{Key: []string{"shop", "id"}})
+	for i, d := range s.Decisions() {
+		if d.Decision != record.Same {
+			t.Errorf("column %d is %s: %s", i, d, d.Loss)
+		}
+	}
+	pool := record.NewPool(0)
+	in := batch(t, pool, read, []string{"1"}, []string{"NULL"}, []string{"3"})
+	out, dirty := s.Apply(pool, in)
+	var got []string
+	for _, row := range connectortest.Rows(out) {
+		got = append(got, row.String())
+	}
+	want := []string{`("shop_1.orders", "1", "c3a9")`, `("shop_1.orders", NULL, "c3a9")`, `("shop_1.orders", "3", "c3a9")`}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if len(dirty) != 1 || dirty[0].Row != 1 || dirty[0].Code != record.KeyNull {
+		t.Errorf("dirty rows are %v, want the one without a key", dirty)
+	}
+	out.Release()
+	in.Release()
+	columns[0].Text = strings.Repeat("x", 30)
+	if d := transform.New(read, stored, columns, transform.Options{}).Decisions()[0]; d.Decision != record.Refused || !strings.Contains(d.Loss, "(TRUNC)") {
+		t.Errorf("a name that is too long is %s: %s", d, d.Loss)
+	}
+}
