@@ -30,18 +30,8 @@ func (j *Job) check(p *problems) {
 	if _, there := j.places["streams"]; there && len(j.Streams) == 0 && !p.has("streams") {
 		p.add(j.at("streams"), "streams", "TOW-605", `Write one stream at least; {source: "*"} is all datasets.`, "holds no stream")
 	}
-	targets := map[string]string{}
 	for i := range j.Streams {
-		path := "streams[" + strconv.Itoa(i) + "]"
-		s := &j.Streams[i]
-		j.checkStream(p, s, path)
-		if s.Target == "" {
-			continue
-		}
-		if other, twice := targets[s.Target]; twice {
-			p.add(j.at(path+".target"), path+".target", "TOW-606", "", "target %q is that of %s too", s.Target, other)
-		}
-		targets[s.Target] = path
+		j.checkStream(p, &j.Streams[i], "streams["+strconv.Itoa(i)+"]")
 	}
 	j.checkZone(p, j.Settings.Zone, "settings.zone")
 }
@@ -58,10 +48,17 @@ func (j *Job) checkStream(p *problems, s *Stream, path string) {
 		refuse("query", "TOW-606", "Keep one of them.", "stands beside a source")
 	case s.Query != "" && s.Target == "":
 		refuse("target", "TOW-605", "A query has no name that the target could take.", "is missing")
-	case IsPattern(s.Source) && s.Target != "":
-		refuse("target", "TOW-606", "Leave the target out: each match keeps its name.", "a pattern has many targets")
+	case len(s.Exclude) > 0 && !mayBePattern(s.Source):
+		refuse("exclude", "TOW-606", "Only a source with * has matches that can be left out.", "stands beside a single dataset")
+	case s.Query != "" && s.SourceColumn != "":
+		refuse("source_column", "TOW-606", "Put the name into the query, as a column.", "stands beside a query, which has no name")
 	case strings.Contains(s.Target, "*"):
 		refuse("target", "TOW-603", "", "a target is no pattern")
+	}
+	for i, pattern := range s.Exclude {
+		if pattern == "" {
+			refuse("exclude["+strconv.Itoa(i)+"]", "TOW-605", "", "names no dataset")
+		}
 	}
 	if s.Query != "" && s.Where != "" {
 		refuse("where", "TOW-606", "Put the condition into the query.", "stands beside a query")
@@ -85,6 +82,9 @@ func (j *Job) checkColumns(p *problems, s *Stream, path string) {
 	}
 	targets := map[string]int{}
 	for i, c := range s.Columns {
+		if c.To == s.SourceColumn && c.To != "" {
+			p.add(j.at(path+".source_column"), path+".source_column", "TOW-606", "Give one of them another name.", "is the name of columns[%d] too", i)
+		}
 		at := path + ".columns[" + strconv.Itoa(i) + "]"
 		j.checkZone(p, c.Zone, at+".zone")
 		if c.From == "" {

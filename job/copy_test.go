@@ -87,7 +87,8 @@ func TestFromCopyRefuses(t *testing.T) {
 		{"db://u:canary@@%zz/a", "search:b", "read source: the db URL is not well-formed",
 			"Characters like @, / and # in user names and passwords are written as %40, %2F and %23."},
 		{"ftp://h/a", "search:b", "read source: no connector reads ftp URLs", ""},
-		{"shop:a*", "search:b", "copy: streams[0].target: a pattern has many targets\n    Leave the target out: each match keeps its name.", ""},
+		{"shop:a", "search:b*", "copy: streams[0].target: a target is no pattern", ""},
+		{"shop:a", "search:b_${table}", "copy: streams[0].target: unknown parameter \"table\"\n    ${table} is a part of each match's name: it stands in the target of a source with *.", ""},
 	} {
 		_, err := job.FromCopy(c.source, c.target, aliases, readURL)
 		if err == nil {

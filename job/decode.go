@@ -27,6 +27,9 @@ func (d *decoder) value(n *node, v reflect.Value, path string, tags reflect.Stru
 	case *Column:
 		d.column(n, into, path)
 		return
+	case *Create:
+		d.create(n, into, path)
+		return
 	case *json.RawMessage:
 		if d.is(n, isObject, path) {
 			d.references(n, path)

@@ -28,7 +28,7 @@ type Job struct {
 	Target     Endpoint          `json:"target" required:"true" doc:"Where rows go to."`
 	Streams    []Stream          `json:"streams" required:"true" doc:"What is copied: each stream is one source dataset and one target dataset."`
 	Settings   Settings          `json:"settings,omitzero" doc:"How the job runs."`
-	Parameters map[string]string `json:"parameters,omitempty" doc:"Values that source, query, target and where refer to as ${name}; the command line may give others."`
+	Parameters map[string]string `json:"parameters,omitempty" doc:"Values that source, exclude, query, target and where refer to as ${name}; the command line may give others."`
 
 	places map[string]place
 }
@@ -43,28 +43,22 @@ type Endpoint struct {
 // Inline reports whether the endpoint describes its connection itself.
 func (e Endpoint) Inline() bool { return e.Connector != "" }
 
-// Stream copies one source dataset to one target dataset.
+// Stream copies one source dataset to one target dataset, or, where its source is a pattern, each match.
 type Stream struct {
 	Source       string          `json:"source,omitempty" doc:"The source dataset; * stands for any characters and makes one stream per match."`
+	Exclude      []string        `json:"exclude,omitempty" doc:"Datasets, or patterns of them, that are left out of the matches of a source with *."`
 	Query        string          `json:"query,omitempty" doc:"A query of your own in the source's language, instead of source; batch mode only."`
-	Target       string          `json:"target,omitempty" doc:"The target dataset; left out, the source's name."`
+	Connection   string          `json:"connection,omitempty" doc:"The alias of the connection that this stream reads from; left out, the job's source."`
+	Target       string          `json:"target,omitempty" doc:"The target dataset; left out, the source's name. Of a source with *, ${table}, ${schema} and ${database} are the parts of each match's name, as in ods_${table}; without them all matches flow into the one target. Streams may share a target when their columns are equal and their keys cannot meet: see source_column."`
 	Write        connector.Mode  `json:"write,omitempty" enum:"insert,upsert,replace,append" doc:"How rows meet what the target holds: insert (an existing key is a dirty row), upsert (an existing key is replaced), replace (staged, then swapped in), append (no key is looked at). Default: replace in full mode, upsert in batch mode."`
 	Key          []string        `json:"key,omitempty" doc:"The source columns that identify a row; left out, the source's own key."`
+	SourceColumn string          `json:"source_column,omitempty" doc:"A text column of this name that the target gets in front of the others, and of the key: it holds the name of the dataset that a row is from, so that rows of many datasets keep apart in one target."`
 	Where        string          `json:"where,omitempty" doc:"A condition in the source's language, applied by the source; batch mode only."`
 	Columns      []Column        `json:"columns,omitempty" doc:"The columns to copy, in this order; left out, all; batch mode only."`
-	Create       Create          `json:"create,omitempty" enum:"missing,never" doc:"missing (default) creates a target that does not exist; never refuses then."`
+	Create       Create          `json:"create,omitzero" doc:"What is made at the target, before settings.create. The word missing is short for {missing: true}, never for {missing: false}."`
 	ReadOptions  json.RawMessage `json:"source_options,omitempty" doc:"Options of the source's connector for reading this stream."`
 	WriteOptions json.RawMessage `json:"target_options,omitempty" doc:"Options of the target's connector for writing this stream."`
 }
-
-// Create says what happens when the target dataset does not exist.
-type Create string
-
-// The values of Create.
-const (
-	CreateMissing Create = "missing"
-	CreateNever   Create = "never"
-)
 
 // Column is one column of a stream. In a document it may be written as a name alone.
 type Column struct {
@@ -90,6 +84,8 @@ type Settings struct {
 	Memory            Size                   `json:"memory,omitempty" minimum:"16MiB" doc:"The most memory that rows in flight take; left out, chosen by the machine."`
 	Accept            Guarantee              `json:"accept,omitempty" enum:"exactly-once,effectively-once,at-least-once" doc:"The weakest guarantee a stream may have; a weaker one is refused by the plan. Default effectively-once."`
 	AllowEmptyReplace bool                   `json:"allow_empty_replace,omitempty" doc:"Lets an empty source replace a target that holds rows."`
+	Create            Create                 `json:"create,omitzero" doc:"What is made at the target, for all streams. A key alone means true: {indexes, foreign_keys, defaults, comments}."`
+	Consistency       Consistency            `json:"consistency,omitempty" enum:"fuzzy,snapshot" doc:"fuzzy (default) reads each row as it is at that moment; snapshot reads all streams of a connection as they were at one instant, until the run is paused or cut off."`
 	Verify            Verify                 `json:"verify,omitempty" enum:"counts,none" doc:"What is compared before the run succeeds: counts (default) or none."`
 }
 
@@ -104,6 +100,15 @@ const (
 	ExactlyOnce     Guarantee = "exactly-once"
 	EffectivelyOnce Guarantee = "effectively-once"
 	AtLeastOnce     Guarantee = "at-least-once"
+)
+
+// Consistency is what instants the rows of a run are of.
+type Consistency string
+
+// The values of Consistency.
+const (
+	Fuzzy    Consistency = "fuzzy"
+	Snapshot Consistency = "snapshot"
 )
 
 // Verify is what a run compares before it succeeds.
@@ -146,6 +151,7 @@ func (j *Job) Clone() *Job {
 	for i := range out.Streams {
 		out.Streams[i].Columns = slices.Clone(out.Streams[i].Columns)
 		out.Streams[i].Key = slices.Clone(out.Streams[i].Key)
+		out.Streams[i].Exclude = slices.Clone(out.Streams[i].Exclude)
 	}
 	return &out
 }

@@ -6,6 +6,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/towpath/towpath/connector"
 	"github.com/towpath/towpath/job"
 )
 
@@ -59,18 +60,70 @@ shop: parameters.zzz: the job has no parameter "zzz"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v\nwant %s", err, want)
 	}
-	_, err = j.Bind(map[string]string{"table": "x"})
-	want = `shop:6:33: streams[1].target: target "x" is that of streams[0] too`
-	if err == nil || !strings.Contains(err.Error(), `target "x" is that of streams[0] too`) {
-		t.Errorf("got %v\nwant %s", err, want)
+	bound, err := j.Bind(map[string]string{"other": "shop.*"})
+	if err != nil || bound.Streams[1].Target != "x" {
+		t.Errorf("a pattern as value: target %q, %v; want x", bound.Streams[1].Target, err)
 	}
-	_, err = j.Bind(map[string]string{"other": "shop.*"})
-	if err == nil || !strings.Contains(err.Error(), "streams[1].target: a pattern has many targets") {
-		t.Errorf("a pattern as value: %v", err)
-	}
-	bound, err := j.Bind(map[string]string{"table": "shop.*"})
+	bound, err = j.Bind(map[string]string{"table": "shop.*"})
 	if err != nil || bound.Streams[0].Target != "" {
 		t.Errorf("a pattern as value: target %q, %v; want none", bound.Streams[0].Target, err)
+	}
+}
+
+// TestNamesOfMatches binds and expands patterns with a target: parameters and parts of names meet in it.
+func TestNamesOfMatches(t *testing.T) {
+	t.Parallel()
+	const head = "mode: full\nsource: {connection: a}\ntarget: {connection: b}\n"
+	names := []string{"shop.orders", "shop.items", "shop.items"}
+	for target, want := range map[string]string{
+		"ods_${table}":           "ods_items ods_orders",
+		"ods.${schema}_${table}": "ods.shop_items ods.shop_orders",
+		"${database}_${prefix}":  "shop_x${table} shop_x${table}",
+		"$${table}_${table}":     "${table}_items ${table}_orders",
+		"all":                    "all all",
+		"":                       "shop.items shop.orders",
+		"a$b}_${table}":          "a$b}_items a$b}_orders",
+	} {
+		j := parse(t, head+"streams: [{source: \"${db}.*\", target: '"+target+"'}]\nparameters: {db: shop, prefix: 'x${table}'}\n")
+		bound, err := j.Bind(nil)
+		if err != nil {
+			t.Fatalf("%s: %v", target, err)
+		}
+		again, err := job.Parse(bound.Canonical(), "job.json")
+		if err != nil || again.Streams[0].Target != bound.Streams[0].Target {
+			t.Errorf("%s: a bound job reads back with another target: %v", target, err)
+		}
+		streams, err := job.Expand(bound.Streams[0], names)
+		if err != nil {
+			t.Fatalf("%s: %v", target, err)
+		}
+		var got []string
+		for _, s := range streams {
+			got = append(got, s.Target)
+		}
+		if got := strings.Join(got, " "); got != want {
+			t.Errorf("%s: got %q, want %q", target, got, want)
+		}
+	}
+}
+
+func TestNamesOfMatchesRefused(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ target, dataset, want string }{
+		{"${schema}_${table}", "orders", `target "${schema}_${table}": dataset "orders" has no schema in its name`},
+		{"${database}", "orders", `target "${database}": dataset "orders" has no database in its name`},
+		{"x_${table}", "shop.`a.b`", "target \"x_${table}\": \"a.b\" of dataset \"shop.`a.b`\" cannot be put into another name"},
+		{"x_${table}", `shop."a""b"`, `target "x_${table}": "a\"b" of dataset "shop.\"a\"\"b\"" cannot be put into another name`},
+		{"x_${tabel}", "orders", `target "x_${tabel}": ${tabel is not a part of a dataset's name`},
+	} {
+		_, err := job.Expand(job.Stream{Source: "*", Target: c.target}, []string{c.dataset})
+		if err == nil || err.Error() != c.want || connector.ClassOf(err) != connector.Config {
+			t.Errorf("%s of %s: got %v\nwant %s", c.target, c.dataset, err, c.want)
+		}
+	}
+	streams, err := job.Expand(job.Stream{Source: "*", Target: "${database}/${schema}/${table}"}, []string{"main.`or ders`", "erp.dbo.orders"})
+	if err != nil || streams[0].Target != "erp/dbo/orders" || streams[1].Target != "main/main/or ders" {
+		t.Errorf("got %+v, %v", streams, err)
 	}
 }
 

@@ -67,6 +67,8 @@ func (j *Job) normalise(name string) {
 		base := filepath.Base(name)
 		j.Name = strings.TrimSuffix(base, filepath.Ext(base))
 	}
+	set := &j.Settings
+	set.Create = set.Create.over(Create{})
 	for i := range j.Streams {
 		s := &j.Streams[i]
 		if s.Write == "" {
@@ -78,21 +80,21 @@ func (j *Job) normalise(name string) {
 		if s.Target == "" && s.Query == "" && !IsPattern(s.Source) {
 			s.Target = s.Source
 		}
-		if s.Create == "" {
-			s.Create = CreateMissing
-		}
+		s.Create = s.Create.over(set.Create)
 		for k := range s.Columns {
 			if c := &s.Columns[k]; c.To == "" {
 				c.To = c.From
 			}
 		}
 	}
-	set := &j.Settings
 	if set.Outage == 0 {
 		set.Outage = Duration(DefaultOutage)
 	}
 	if set.Accept == "" {
 		set.Accept = EffectivelyOnce
+	}
+	if set.Consistency == "" {
+		set.Consistency = Fuzzy
 	}
 	if set.Verify == "" {
 		set.Verify = VerifyCounts

@@ -121,7 +121,7 @@ func TestParse(t *testing.T) {
 	t.Parallel()
 	j := parse(t, shop)
 	s := j.Streams[0]
-	if s.Write != connector.Upsert || s.Create != job.CreateMissing || len(s.Columns) != 3 || s.Columns[0].To != "id" {
+	if s.Write != connector.Upsert || s.Create.Never() || s.Create.Structure() != (connector.Structure{}) || len(s.Columns) != 3 || s.Columns[0].To != "id" {
 		t.Errorf("stream = %+v", s)
 	}
 	if got := s.Columns[1].Type; got == nil || got.Kind != record.Int || got.Bits != 64 {
@@ -150,6 +150,7 @@ func TestDefaultsOfModes(t *testing.T) {
 		{"source: a.b", "full", connector.Replace, "a.b"},
 		{"source: a.b", "batch", connector.Upsert, "a.b"},
 		{"source: a.*", "full", connector.Replace, ""},
+		{"source: a.*, target: b", "full", connector.Replace, "b"},
 		{"source: a, write: append, target: c", "full", connector.Append, "c"},
 		{"query: select 1, target: c", "batch", connector.Upsert, "c"},
 	} {
@@ -191,6 +192,7 @@ func TestCanonical(t *testing.T) {
 		{"size", "32MiB", "33554432", true},
 		{"comment", "settings:", "# text\nsettings:", true},
 		{"type's spelling", "type: int64", "type: \"int64\"", true},
+		{"create", "  parallel: 4", "  create: {missing, indexes: false}\n  parallel: 4", true},
 		{"where", ">=", ">", false},
 		{"parallel", "parallel: 4", "parallel: 5", false},
 		{"policy", "ZERODATE: null", "ZERODATE: epoch", false},
@@ -245,6 +247,31 @@ func TestValidate(t *testing.T) {
 	j.Streams[0].Write = "merge"
 	if err := j.Validate(); err == nil || !strings.Contains(err.Error(), `streams[0].write: "merge" is none of insert, upsert, replace, append`) {
 		t.Errorf("Validate: %v", err)
+	}
+}
+
+// TestCreate reads the forms of create: words and objects, in the settings and, before those, in a stream.
+func TestCreate(t *testing.T) {
+	t.Parallel()
+	all := connector.Structure{Indexes: true, References: true, Defaults: true, Comments: true}
+	for _, c := range []struct {
+		settings, stream string
+		want             connector.Structure
+		never            bool
+	}{
+		{"", "", connector.Structure{}, false},
+		{"create: {indexes, foreign_keys, defaults, comments}", "", all, false},
+		{"create: {indexes: true, comments: false}", "", connector.Structure{Indexes: true}, false},
+		{"create: {indexes, comments}", "create: {indexes: false, defaults: true}", connector.Structure{Comments: true, Defaults: true}, false},
+		{"create: never", "", connector.Structure{}, true},
+		{"create: never", "create: missing", connector.Structure{}, false},
+		{"create: {missing: false, foreign_keys}", "create: {missing: true}", connector.Structure{References: true}, false},
+		{"create: {indexes}", "create: never", connector.Structure{Indexes: true}, true},
+	} {
+		j := parse(t, "mode: full\nsource: {connection: a}\ntarget: {connection: b}\nstreams: [{source: x, "+c.stream+"}]\nsettings: {"+c.settings+"}\n")
+		if got := j.Streams[0].Create; got.Structure() != c.want || got.Never() != c.never {
+			t.Errorf("%s %s: got %+v, never %v", c.settings, c.stream, got.Structure(), got.Never())
+		}
 	}
 }
 

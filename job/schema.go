@@ -68,6 +68,8 @@ func schemaOf(t reflect.Type, tags reflect.StructTag) members {
 		m = endpointSchema()
 	case t == reflect.TypeFor[Column]():
 		m.set("oneOf", []any{members{{"type", "string"}}, structSchema(t)})
+	case t == reflect.TypeFor[Create]():
+		m = createSchema()
 	case t == reflect.TypeFor[json.RawMessage]():
 		m.set("type", "object")
 	case t == reflect.TypeFor[*record.Type]():

@@ -5,9 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"time"
-
-	"github.com/towpath/towpath/connector"
-	"github.com/towpath/towpath/internal/control"
 )
 
 // short writes a number in three digits: 999, 24.1k, 1.50M. Below 10,000 it is exact.
@@ -82,14 +79,6 @@ func when(ms int64) string {
 		return "-"
 	}
 	return time.UnixMilli(ms).Local().Format("2006-01-02 15:04:05")
-}
-
-func sum(streams []control.StreamProgress) connector.Counts {
-	var all connector.Counts
-	for _, s := range streams {
-		all.Add(s.Counts)
-	}
-	return all
 }
 
 func sorted(names []string) []string {

@@ -3,6 +3,7 @@ package cli
 import (
 	"bufio"
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -12,18 +13,22 @@ import (
 	"time"
 
 	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/internal/control"
+	"github.com/towpath/towpath/internal/engine"
 	"github.com/towpath/towpath/internal/store"
 	"github.com/towpath/towpath/job"
 )
 
 type dirtyCmd struct {
 	Key    string `arg:"" name:"run" help:"The run's key."`
+	Stream string `help:"Those of this stream alone: its source, alias:source, or target." placeholder:"NAME"`
 	Export string `help:"Write all of them to this file as JSON lines; - is standard output." placeholder:"FILE"`
 	Most   int    `help:"How many to list." default:"20" placeholder:"N"`
 }
 
 // dirtyJSON is a dirty row in JSON answers and exports.
 type dirtyJSON struct {
+	Stream  string          `json:"stream"` // as people call it
 	Shard   string          `json:"shard"`
 	Seq     int64           `json:"seq"`
 	Ordinal int64           `json:"ordinal"`
@@ -40,13 +45,17 @@ func (c *dirtyCmd) Run(s *session) error {
 		return err
 	}
 	defer done()
+	names, only, err := c.streams(ctx, svc)
+	if err != nil {
+		return err
+	}
 	if c.Export != "" {
 		n, err := s.exportTo(c.Export, func(write func(dirtyJSON) error) error {
-			for row, err := range svc.Dirty(ctx, c.Key, 0) {
+			for row, err := range svc.Dirty(ctx, c.Key, only, 0) {
 				if err != nil {
 					return err
 				}
-				if err := write(dirtyData(row)); err != nil {
+				if err := write(dirtyData(names, row)); err != nil {
 					return err
 				}
 			}
@@ -59,28 +68,49 @@ func (c *dirtyCmd) Run(s *session) error {
 	}
 	list := []dirtyJSON{}
 	var rows [][]string
-	for row, err := range svc.Dirty(ctx, c.Key, c.Most) {
+	first := 0
+	if len(names) == 1 { // there is nothing to tell apart
+		first = 1
+	}
+	for row, err := range svc.Dirty(ctx, c.Key, only, c.Most) {
 		if err != nil {
 			return err
 		}
-		d := dirtyData(row)
+		d := dirtyData(names, row)
 		list = append(list, d)
-		rows = append(rows, []string{d.Code, d.Column, d.Reason, clip(string(d.Row), 200)})
+		rows = append(rows, []string{d.Stream, d.Code, d.Column, d.Reason, clip(string(d.Row), 200)}[first:])
 	}
 	return s.answer(list, func() {
 		if len(rows) == 0 {
 			s.printf("no dirty rows\n")
 			return
 		}
-		s.table([]string{"CODE", "COLUMN", "REASON", "ROW"}, rows)
+		s.table([]string{"STREAM", "CODE", "COLUMN", "REASON", "ROW"}[first:], rows)
 		if len(rows) == c.Most {
 			s.note("There may be more: towpath dirty %s --export FILE writes all of them.", c.Key)
 		}
 	})
 }
 
-func dirtyData(d store.DirtyAt) dirtyJSON {
-	return dirtyJSON{d.Cursor.Shard, d.Cursor.Seq, d.Cursor.Ordinal, string(d.Code), d.Column, d.Reason, d.Row}
+// streams returns how the streams of the run are called, by ID, and the ID of the one that was asked for, "" for all.
+func (c *dirtyCmd) streams(ctx context.Context, svc *control.Service) (names map[string]string, only string, err error) {
+	if c.Stream != "" {
+		st, err := svc.FindStream(ctx, c.Key, c.Stream)
+		if err != nil {
+			return nil, "", err
+		}
+		only = st.ID
+	}
+	_, progress, _, err := svc.Status(ctx, c.Key)
+	names = make(map[string]string, len(progress.Streams))
+	for _, p := range progress.Streams {
+		names[p.ID] = streamName(p)
+	}
+	return names, only, err
+}
+
+func dirtyData(names map[string]string, d store.DirtyAt) dirtyJSON {
+	return dirtyJSON{names[engine.StreamOf(d.Cursor.Shard)], d.Cursor.Shard, d.Cursor.Seq, d.Cursor.Ordinal, string(d.Code), d.Column, d.Reason, d.Row}
 }
 
 func (s *session) exportTo(path string, rows func(write func(dirtyJSON) error) error) (n int, err error) {

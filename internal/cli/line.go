@@ -8,10 +8,14 @@ import (
 	"unicode/utf8"
 
 	"github.com/towpath/towpath/internal/control"
+	"github.com/towpath/towpath/internal/store"
 )
 
 // mostStreams is how many streams the block shows one by one; of more, those at work.
 const mostStreams = 12
+
+// aboveBlock is how many lines of a terminal the block leaves to what stands above it.
+const aboveBlock = 5
 
 // cell is one part of a progress line. Of lines that are too wide, the parts with the highest rank go first.
 type cell struct {
@@ -21,13 +25,15 @@ type cell struct {
 	right bool // aligned to the right
 }
 
-// lineup is the block: a line for each stream and one for all, their parts below one another, as wide as the terminal allows.
-func (c *screen) lineup(streams []control.StreamProgress, total control.StreamProgress, width int) []string {
-	shown := streams
-	if len(streams) > mostStreams {
+// lineup is the block: a line for each stream, one for all, and one that counts streams; their parts below one another, as wide and as
+// high as the terminal allows.
+func (c *screen) lineup(p control.Progress, width, height int) []string {
+	shown, all := p.Streams, streamsOf(p)
+	most := max(min(mostStreams, height-aboveBlock), 1)
+	if all > most {
 		shown = nil
-		for _, s := range streams {
-			if s.Counts.Read > 0 && s.Done < s.Shards && len(shown) < mostStreams {
+		for _, s := range p.Streams {
+			if s.Active > 0 && len(shown) < most {
 				shown = append(shown, s)
 			}
 		}
@@ -38,15 +44,56 @@ func (c *screen) lineup(streams []control.StreamProgress, total control.StreamPr
 		for _, s := range shown {
 			rows = append(rows, cells(s, c.meter(s.ID), form.bar))
 		}
-		if len(streams) > 1 {
-			rows = append(rows, cells(total, c.meter(""), form.bar))
+		if all > 1 {
+			rows = append(rows, cells(p.Total, c.meter(""), form.bar))
 		}
 		lines = align(rows, form.most)
 		if !slices.ContainsFunc(lines, func(line string) bool { return utf8.RuneCountInString(line) >= width }) {
 			break
 		}
 	}
+	if all > most || all > 1 && p.States[store.StreamFailed]+p.States[store.StreamHeld] > 0 {
+		lines = append(lines, "  "+statesText(p.States))
+	}
 	return lines
+}
+
+// streamsOf is how many streams a run has, told of or not.
+func streamsOf(p control.Progress) int {
+	n := 0
+	for _, some := range p.States {
+		n += some
+	}
+	return n
+}
+
+// statesText counts streams: 10,000 streams: 4,312 copied, 4 at work, 5,683 waiting, 1 failed.
+func statesText(states map[store.StreamState]int) string {
+	n := 0
+	var parts []string
+	for _, of := range []struct {
+		state store.StreamState
+		word  string
+	}{{store.StreamDone, "done"}, {store.StreamCopied, "copied"}, {store.StreamRunning, "at work"}, {store.StreamWaiting, "waiting"},
+		{store.StreamHeld, "held back"}, {store.StreamFailed, "failed"}} {
+		if some := states[of.state]; some > 0 {
+			n += some
+			parts = append(parts, full(int64(some))+" "+of.word)
+		}
+	}
+	return plural(n, "stream") + ": " + strings.Join(parts, ", ")
+}
+
+// streamName is how people call a stream.
+func streamName(s control.StreamProgress) string {
+	name := s.Source
+	if name == "" {
+		name = "query to " + s.Target
+	}
+	if s.Connection != "" {
+		name = s.Connection + ":" + name
+	}
+	return name
 }
 
 // cells are the parts of a line: name, bar, share, rows, speed, time left, dirty rows, guarantee.
@@ -55,7 +102,7 @@ func cells(s control.StreamProgress, m *meter, bar int) []cell {
 	filled := int(share * float64(bar))
 	rows, bytes := m.speed()
 	return []cell{
-		{text: clip(s.Source, 24)},
+		{text: clip(streamName(s), 24)},
 		{text: "[" + strings.Repeat("#", filled) + strings.Repeat("-", bar-filled) + "]", rank: 1},
 		{text: fmt.Sprintf("%3d%%", int(share*100))},
 		{text: short(s.Counts.Read) + "/" + short(max(s.Rows, s.Counts.Read)) + " rows", least: 16, right: true},
@@ -99,14 +146,19 @@ func align(rows [][]cell, most int) []string {
 }
 
 // plainLine is the progress of a run where there is no terminal.
-func plainLine(total control.StreamProgress, m *meter) string {
+func plainLine(p control.Progress, m *meter) string {
+	total := p.Total
 	rows, bytes := m.speed()
 	parts := []string{fmt.Sprintf("%3d%%", int(part(total)*100)), short(total.Counts.Read) + "/" + short(max(total.Rows, total.Counts.Read)) + " rows",
 		short(int64(rows)) + " rows/s", size(int64(bytes)) + "/s"}
 	if left := leftText(total, rows); left != "" {
 		parts = append(parts, left)
 	}
-	return strings.Join(append(parts, "dirty "+short(total.Counts.Dirty)), "  ")
+	parts = append(parts, "dirty "+short(total.Counts.Dirty))
+	if streamsOf(p) > 1 {
+		parts = append(parts, statesText(p.States))
+	}
+	return strings.Join(parts, "  ")
 }
 
 func leftText(s control.StreamProgress, rowsPerSecond float64) string {

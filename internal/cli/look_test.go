@@ -50,24 +50,30 @@ func TestLines(t *testing.T) {
 		80:  "  orders  [####-----]   48%  24.1M/50.2M rows  412k rows/s  left 1m03s  dirty 3",
 		70:  "  orders   48%  24.1M/50.2M rows  412k rows/s  left 1m03s  dirty 3",
 	} {
-		got := c.lineup([]control.StreamProgress{orders}, orders, width)
+		got := c.lineup(control.Progress{Streams: []control.StreamProgress{orders}, Total: orders, States: map[store.StreamState]int{store.StreamRunning: 1}}, width, 24)
 		if diff := cmp.Diff([]string{want}, got); diff != "" {
 			t.Errorf("%d columns: %s", width, diff)
 		}
 	}
-	// Of many streams, those at work; the parts of all lines stand below one another.
+	// Of many streams, those at work; the parts of all lines stand below one another, and the last line counts streams.
 	many := make([]control.StreamProgress, 40)
 	for i := range many {
-		many[i] = control.StreamProgress{ID: strings.Repeat("x", i+1), Source: strings.Repeat("s", i+1), Rows: 10, Shards: 1}
-		many[i].Counts.Read = int64(i % 2)
+		many[i] = control.StreamProgress{ID: strings.Repeat("x", i+1), Source: strings.Repeat("s", i+1), Rows: 10, Shards: 1, Active: i % 2}
 	}
-	lines := c.lineup(many, orders, 120)
-	if len(lines) != mostStreams+1 {
-		t.Errorf("lines: got %d, want %d", len(lines), mostStreams+1)
-	}
-	for _, line := range lines {
-		if got, want := utf8.RuneCountInString(line[:strings.Index(line, "%")]), utf8.RuneCountInString(lines[0][:strings.Index(lines[0], "%")]); got != want {
-			t.Errorf("shares stand at columns %d and %d", got, want)
+	p := control.Progress{Streams: many, Total: orders, States: map[store.StreamState]int{store.StreamRunning: 20, store.StreamWaiting: 9_970, store.StreamCopied: 9, store.StreamFailed: 1}}
+	for height, want := range map[int]int{50: mostStreams + 2, 10: 5 + 2, 3: 1 + 2} {
+		lines := c.lineup(p, 120, height)
+		if len(lines) != want {
+			t.Fatalf("%d lines high: got %d lines, want %d", height, len(lines), want)
+		}
+		if got, want := lines[len(lines)-1], "  10,000 streams: 9 copied, 20 at work, 9,970 waiting, 1 failed"; got != want {
+			t.Errorf("last line is %q, want %q", got, want)
+		}
+		lines = lines[:len(lines)-1]
+		for _, line := range lines {
+			if got, want := utf8.RuneCountInString(line[:strings.Index(line, "%")]), utf8.RuneCountInString(lines[0][:strings.Index(lines[0], "%")]); got != want {
+				t.Errorf("shares stand at columns %d and %d", got, want)
+			}
 		}
 	}
 }
@@ -77,12 +83,13 @@ func TestPlainLines(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	c := &screen{out: &out, meters: map[string]*meter{}, told: time.Now().Add(-plainEvery)}
-	p := control.Progress{Streams: []control.StreamProgress{{ID: "1", Rows: 1000, Shards: 2}}}
+	p := control.Progress{Streams: []control.StreamProgress{{ID: "1", Rows: 1000, Shards: 2}}, Total: control.StreamProgress{Rows: 1000, Shards: 2},
+		States: map[store.StreamState]int{store.StreamRunning: 1}}
 	c.Progress(p)
 	if out.Len() != 0 {
 		t.Errorf("before anything moved: %q", out.String())
 	}
-	p.Streams[0].Counts = connector.Counts{Read: 500, Dirty: 1}
+	p.Total.Counts = connector.Counts{Read: 500, Dirty: 1}
 	c.Progress(p)
 	if got := out.String(); !strings.HasPrefix(got, " 50%  500/1000 rows  ") || !strings.HasSuffix(got, "dirty 1\n") {
 		t.Errorf("got %q", got)
@@ -92,6 +99,17 @@ func TestPlainLines(t *testing.T) {
 	if got := strings.Count(out.String(), "\n"); got != 2 {
 		t.Errorf("lines within %v: got %d, want 2:\n%s", plainEvery, got, out.String())
 	}
+	// Of several streams, how many are where, and once of each that it failed.
+	out.Reset()
+	c.told = time.Now().Add(-plainEvery)
+	p.States = map[store.StreamState]int{store.StreamDone: 3, store.StreamFailed: 1}
+	p.Streams = []control.StreamProgress{{ID: "4", Source: "orders", Connection: "shop", State: store.StreamFailed, Error: "no right"}}
+	for range 2 {
+		c.Progress(p)
+	}
+	if got := out.String(); strings.Count(got, "shop:orders failed, the others go on: no right\n") != 1 || !strings.HasSuffix(got, "  4 streams: 3 done, 1 failed\n") {
+		t.Errorf("got %q", got)
+	}
 }
 
 // TestBlock checks that a block on a terminal is wiped before anything else is written.
@@ -99,7 +117,8 @@ func TestBlock(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	c := &screen{out: &out, live: true, meters: map[string]*meter{}}
-	c.Progress(control.Progress{Streams: []control.StreamProgress{{ID: "1", Source: "a", Rows: 10, Shards: 1}, {ID: "2", Source: "b", Rows: 10, Shards: 1}}})
+	c.Progress(control.Progress{Streams: []control.StreamProgress{{ID: "1", Source: "a", Rows: 10, Shards: 1}, {ID: "2", Source: "b", Rows: 10, Shards: 1}},
+		States: map[store.StreamState]int{store.StreamRunning: 2}})
 	before := out.String()
 	if got := strings.Count(before, "\n"); got != 3 {
 		t.Fatalf("lines: got %d, want one a stream and one for all:\n%s", got, before)

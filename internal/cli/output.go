@@ -76,6 +76,9 @@ func exitOf(err error) int {
 	return exitFailed
 }
 
+// mostReasons is how many reasons of a plan that refuses are written one by one.
+const mostReasons = 25
+
 // errorLines writes an error for people: what happened, the hint below it, and the code behind it.
 func errorLines(err error) []string {
 	if invalid, ok := errors.AsType[*job.Invalid](err); ok {
@@ -87,7 +90,11 @@ func errorLines(err error) []string {
 	}
 	if refused, ok := errors.AsType[*engine.Refused](err); ok {
 		lines := []string{"the plan refuses:"}
-		for _, reason := range refused.Reasons {
+		for n, reason := range refused.Reasons {
+			if more := len(refused.Reasons) - n; n == mostReasons && more > 1 {
+				lines = append(lines, fmt.Sprintf("  and %s: --json lists all", plural(more, "reason")))
+				break
+			}
 			part := errorLines(reason)
 			lines = append(lines, "  - "+part[0])
 			for _, more := range part[1:] {

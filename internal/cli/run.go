@@ -62,7 +62,7 @@ func (c *copyCmd) Run(s *session) error {
 		j.Settings.Accept = job.AtLeastOnce
 	}
 	if c.Plan {
-		return s.plan(j)
+		return s.plan(j, "")
 	}
 	return s.run(j)
 }
@@ -146,7 +146,7 @@ func (s *session) rested(svc *control.Service, run store.Run, took time.Duration
 	if err != nil {
 		return errors.Join(cause, err)
 	}
-	total := sum(progress.Streams)
+	total := progress.Total.Counts
 	switch {
 	case run.State == store.Failed:
 		s.code = exitOf(cause)
@@ -158,7 +158,7 @@ func (s *session) rested(svc *control.Service, run store.Run, took time.Duration
 		s.code = exitDirty
 	}
 	if s.flags.JSON {
-		e := envelope{OK: cause == nil, Command: s.command, Data: statusData(run, progress, nil)}
+		e := envelope{OK: cause == nil, Command: s.command, Data: statusData(run, progress, progress.Streams, nil)}
 		if cause != nil {
 			e.Error = describe(cause)
 		}

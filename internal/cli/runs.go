@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -12,17 +14,27 @@ import (
 
 // runJSON is a run in JSON answers; times are RFC 3339 in UTC.
 type runJSON struct {
-	Run     string                   `json:"run"`
-	Name    string                   `json:"name"`
-	Mode    string                   `json:"mode"`
-	State   store.State              `json:"state"`
-	Reason  string                   `json:"reason,omitempty"`
-	Code    string                   `json:"code,omitempty"`
-	Created string                   `json:"created"`
-	Ended   string                   `json:"ended,omitempty"`
-	Total   *connector.Counts        `json:"total,omitempty"`
-	Streams []control.StreamProgress `json:"streams,omitempty"`
-	History []eventJSON              `json:"history,omitempty"`
+	Run         string                    `json:"run"`
+	Name        string                    `json:"name"`
+	Mode        string                    `json:"mode"`
+	State       store.State               `json:"state"`
+	Reason      string                    `json:"reason,omitempty"`
+	Code        string                    `json:"code,omitempty"`
+	Consistency consistencyJSON           `json:"consistency"`
+	Created     string                    `json:"created"`
+	Ended       string                    `json:"ended,omitempty"`
+	States      map[store.StreamState]int `json:"stream_states,omitempty"`
+	Total       *connector.Counts         `json:"total,omitempty"`
+	Streams     []control.StreamProgress  `json:"streams,omitempty"`
+	History     []eventJSON               `json:"history,omitempty"`
+}
+
+// consistencyJSON says what instants the rows of a run are of.
+type consistencyJSON struct {
+	Label  string `json:"label"` // fuzzy, snapshot, or snapshot until a time
+	At     string `json:"snapshot_at,omitempty"`
+	Locked int64  `json:"writes_waited_ms,omitempty"`
+	Until  string `json:"snapshot_until,omitempty"`
 }
 
 type eventJSON struct {
@@ -42,14 +54,16 @@ func utc(ms int64) string {
 	return time.UnixMilli(ms).UTC().Format(time.RFC3339Nano)
 }
 
-func runData(r store.Run) runJSON {
-	return runJSON{Run: r.Key, Name: r.Name, Mode: r.Mode, State: r.State, Reason: r.Reason, Code: r.Code, Created: utc(r.Created), Ended: utc(r.Ended)}
+func runData(r store.Run, states map[store.StreamState]int) runJSON {
+	c := r.Consistency
+	return runJSON{Run: r.Key, Name: r.Name, Mode: r.Mode, State: r.State, Reason: r.Reason, Code: r.Code, Created: utc(r.Created), Ended: utc(r.Ended),
+		States: states, Consistency: consistencyJSON{control.Consistency(c), utc(c.At), c.Locked, utc(c.Until)}}
 }
 
-func statusData(r store.Run, p control.Progress, history []store.Event) runJSON {
-	out := runData(r)
-	total := sum(p.Streams)
-	out.Total, out.Streams = &total, p.Streams
+// statusData is a run with those of its streams that were asked for.
+func statusData(r store.Run, p control.Progress, streams []control.StreamProgress, history []store.Event) runJSON {
+	out := runData(r, p.States)
+	out.Total, out.Streams = &p.Total.Counts, streams
 	for _, e := range history {
 		out.History = append(out.History, eventJSON{e.Number, utc(e.At), e.From, e.To, e.Who, e.Why, e.Code})
 	}
@@ -71,23 +85,49 @@ func (c *runsCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
+	keys := make([]string, len(runs))
+	for i, r := range runs {
+		keys[i] = r.Key
+	}
+	states, err := svc.States(ctx, keys...)
+	if err != nil {
+		return err
+	}
 	list := make([]runJSON, len(runs))
 	rows := make([][]string, len(runs))
 	for i, r := range runs {
-		list[i] = runData(r)
-		rows[i] = []string{r.Key, r.Name, r.Mode, string(r.State), when(r.Created), when(r.Ended), r.Reason}
+		list[i] = runData(r, states[r.Key])
+		rows[i] = []string{r.Key, r.Name, r.Mode, string(r.State), doneText(states[r.Key]), list[i].Consistency.Label, when(r.Created), when(r.Ended), r.Reason}
 	}
 	return s.answer(list, func() {
 		if len(rows) == 0 {
 			s.printf("no runs\n")
 			return
 		}
-		s.table([]string{"RUN", "JOB", "MODE", "STATE", "CREATED", "ENDED", "REASON"}, rows)
+		s.table([]string{"RUN", "JOB", "MODE", "STATE", "STREAMS", "CONSISTENCY", "CREATED", "ENDED", "REASON"}, rows)
 	})
 }
 
+// doneText says how many streams of a run are done: 12, 10/12, 10/12 (2 failed).
+func doneText(states map[store.StreamState]int) string {
+	all := 0
+	for _, n := range states {
+		all += n
+	}
+	text := full(int64(all))
+	if done := states[store.StreamDone]; done < all {
+		text = full(int64(done)) + "/" + text
+	}
+	if failed := states[store.StreamFailed]; failed > 0 {
+		text += " (" + full(int64(failed)) + " failed)"
+	}
+	return text
+}
+
 type statusCmd struct {
-	Key string `arg:"" name:"run" help:"The run's key."`
+	Key    string `arg:"" name:"run" help:"The run's key."`
+	Stream string `help:"Show this stream alone: its source, alias:source, or target." placeholder:"NAME"`
+	All    bool   `help:"List all streams, however many there are."`
 }
 
 // Run shows a run.
@@ -101,36 +141,102 @@ func (c *statusCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
+	streams := progress.Streams
+	if c.Stream != "" {
+		one, err := svc.FindStream(ctx, c.Key, c.Stream)
+		if err != nil {
+			return err
+		}
+		streams = slices.DeleteFunc(slices.Clone(streams), func(p control.StreamProgress) bool { return p.ID != one.ID })
+	}
 	history, err := svc.History(ctx, c.Key)
 	if err != nil {
 		return err
 	}
-	return s.answer(statusData(run, progress, history), func() { s.showStatus(run, progress, history) })
+	return s.answer(statusData(run, progress, streams, history), func() {
+		shown := streams
+		if !c.All {
+			shown = worthSeeing(streams)
+		}
+		s.showStatus(run, progress, shown, len(streams)-len(shown), history)
+	})
 }
 
-func (s *session) showStatus(run store.Run, progress control.Progress, history []store.Event) {
+// mostListed is how many streams of a run are listed when not all are asked for.
+const mostListed = 40
+
+// worthSeeing picks streams of a run that has many: those that failed, are held back, are at work or have dirty rows come before others.
+func worthSeeing(streams []control.StreamProgress) []control.StreamProgress {
+	if len(streams) <= mostListed {
+		return streams
+	}
+	rank := func(p control.StreamProgress) int {
+		switch {
+		case p.State == store.StreamFailed:
+			return 0
+		case p.Active > 0:
+			return 1
+		case p.State == store.StreamHeld:
+			return 2
+		case p.Counts.Dirty > 0:
+			return 3
+		}
+		return 4
+	}
+	streams = slices.Clone(streams)
+	slices.SortStableFunc(streams, func(a, b control.StreamProgress) int { return rank(a) - rank(b) })
+	return streams[:mostListed]
+}
+
+func (s *session) showStatus(run store.Run, progress control.Progress, streams []control.StreamProgress, more int, history []store.Event) {
 	s.printf("run %s of %s (%s): %s\n", run.Key, run.Name, run.Mode, run.State)
 	if run.Reason != "" {
-		s.printf("  %s", run.Reason)
-		if run.Code != "" {
-			s.printf(" [%s]", run.Code)
-		}
-		s.printf("\n")
+		s.paragraph("  "+run.Reason+codeText(run.Code), "  ")
+	}
+	s.printf("  %s\n", consistencyText(run))
+	if streamsOf(progress) > 1 {
+		t := progress.Total.Counts
+		s.printf("  %s; %s read, %s\n", statesText(progress.States), plural64(t.Read, "row"), rowsWritten(t))
 	}
 	s.printf("\n")
 	var rows [][]string
-	for _, p := range progress.Streams {
+	for _, p := range streams {
 		c := p.Counts
-		rows = append(rows, []string{p.Source, p.Target, strconv.Itoa(int(part(p)*100)) + "%", full(c.Read), full(c.Written), full(c.Dirty), full(c.Filtered),
-			strconv.Itoa(p.Done) + "/" + strconv.Itoa(p.Shards), string(p.Guarantee)})
+		rows = append(rows, []string{streamName(p), p.Target, string(p.State), strconv.Itoa(int(part(p)*100)) + "%", full(c.Read), full(c.Written), full(c.Dirty),
+			full(c.Filtered), strconv.Itoa(p.Done) + "/" + strconv.Itoa(p.Shards), string(p.Guarantee)})
 	}
-	s.table([]string{"SOURCE", "TARGET", "DONE", "READ", "WRITTEN", "DIRTY", "FILTERED", "SHARDS", "GUARANTEE"}, rows)
+	s.table([]string{"SOURCE", "TARGET", "STATE", "DONE", "READ", "WRITTEN", "DIRTY", "FILTERED", "SHARDS", "GUARANTEE"}, rows)
+	if more > 0 {
+		s.printf("and %s: --all lists them, --stream NAME shows one\n", plural(more, "stream"))
+	}
+	for _, p := range streams {
+		if p.Error != "" {
+			s.paragraph("  "+streamName(p)+": "+p.Error+codeText(p.Code), "    ")
+		}
+	}
 	s.printf("\n")
 	rows = nil
 	for _, e := range history {
 		rows = append(rows, []string{when(e.At), string(e.To), e.Who, e.Why})
 	}
 	s.table([]string{"WHEN", "STATE", "WHO", "WHY"}, rows)
+}
+
+func codeText(code string) string {
+	if code == "" {
+		return ""
+	}
+	return " [" + code + "]"
+}
+
+// consistencyText says of which instants the rows of a run are.
+func consistencyText(run store.Run) string {
+	c := run.Consistency
+	text := "consistency: " + control.Consistency(c)
+	if c.At > 0 {
+		text += fmt.Sprintf(", made %s; writes waited for %s", when(c.At), time.Duration(c.Locked)*time.Millisecond)
+	}
+	return text
 }
 
 type pauseCmd struct {
@@ -178,9 +284,9 @@ func (s *session) wish(key string, goal store.State, why string) error {
 	if err != nil {
 		return err
 	}
-	return s.answer(statusData(run, progress, nil), func() {
+	return s.answer(statusData(run, progress, progress.Streams, nil), func() {
 		if run.State == goal {
-			s.summary(run, sum(progress.Streams), 0)
+			s.summary(run, progress.Total.Counts, 0)
 			return
 		}
 		s.printf("run %s is %s\n", key, run.State)

@@ -12,6 +12,7 @@ import (
 	"github.com/towpath/towpath/internal/control"
 	"github.com/towpath/towpath/internal/engine"
 	"github.com/towpath/towpath/internal/store"
+	"github.com/towpath/towpath/job"
 )
 
 // plainEvery is how often a line is written where there is no terminal.
@@ -27,6 +28,7 @@ type screen struct {
 	block   []string // on screen, below all else
 	told    time.Time
 	meters  map[string]*meter // by stream; "" is the whole run
+	failed  map[string]bool   // streams whose failure was said
 	started time.Time
 	asked   bool // this process asked for the pause and said so
 }
@@ -45,12 +47,20 @@ func isTerminal(w io.Writer) bool {
 
 // widthOf is the width of the terminal behind w, otherwise when there is none.
 func widthOf(w io.Writer, otherwise int) int {
-	if f, ok := w.(*os.File); ok {
-		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width >= 20 {
-			return width
-		}
+	if width, _, ok := sizeOf(w); ok {
+		return width
 	}
 	return otherwise
+}
+
+// sizeOf is the size of the terminal behind w.
+func sizeOf(w io.Writer) (width, height int, ok bool) {
+	f, isFile := w.(*os.File)
+	if !isFile {
+		return 0, 0, false
+	}
+	width, height, err := term.GetSize(int(f.Fd()))
+	return width, height, err == nil && width >= 20
 }
 
 // begin says which run this is and what it promises.
@@ -61,12 +71,24 @@ func (c *screen) begin(verb, key string, plan *engine.Plan) {
 	c.say("%s %s: %s to %s, %s", verb, key, plan.Source.Connector, plan.Target.Connector, streamsText(plan))
 }
 
+// streamsText says what a plan copies and what it promises.
 func streamsText(plan *engine.Plan) string {
-	if len(plan.Streams) == 1 {
-		s := &plan.Streams[0]
-		return fmt.Sprintf("%s to %s, %s", sourceName(s), s.Sink.Dataset, s.Guarantee)
+	t, only := plan.Totals, &plan.Job.Streams[0]
+	text := plural(t.Streams, "stream")
+	if t.Streams == 1 && !job.IsPattern(only.Source) {
+		text = nativeOr(only.Source, "query") + " to " + only.Target
+	} else if t.Targets != t.Streams {
+		text += " into " + plural(t.Targets, "target")
 	}
-	return fmt.Sprintf("%d streams", len(plan.Streams))
+	for _, g := range []job.Guarantee{job.ExactlyOnce, job.EffectivelyOnce, job.AtLeastOnce} {
+		switch n := t.Guarantees[g]; {
+		case n == t.Streams:
+			text += ", " + string(g)
+		case n > 0:
+			text += ", " + full(int64(n)) + " " + string(g)
+		}
+	}
+	return text
 }
 
 // say writes a line above the block.
@@ -96,6 +118,10 @@ func (c *screen) State(e store.Event) {
 		text = string(e.To) + ": rows in flight are being committed"
 	case store.Verifying:
 		text = "verifying: counting what the target holds"
+	case store.Running: // what is to be known of a snapshot
+		if text = e.Why; text == "" {
+			return
+		}
 	default:
 		return
 	}
@@ -123,27 +149,48 @@ func (c *screen) Progress(p control.Progress) {
 	if c.quiet {
 		return
 	}
+	c.sayFailures(p)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := time.Now()
-	total := control.StreamProgress{Source: "all"}
+	p.Total.Source = "all"
+	meters := map[string]*meter{"": c.meter("")} // those of streams that are no longer told of go
 	for i := range p.Streams {
 		s := &p.Streams[i]
-		total.Counts.Add(s.Counts)
-		total.Rows += max(s.Rows, s.Counts.Read)
-		total.Shards += s.Shards
-		total.Done += s.Done
-		c.meter(s.ID).add(now, s.Counts)
+		m := c.meter(s.ID)
+		m.add(now, s.Counts)
+		meters[s.ID] = m
 	}
-	c.meter("").add(now, total.Counts)
+	c.meters = meters
+	c.meter("").add(now, p.Total.Counts)
 	if c.live {
+		width, height, ok := sizeOf(c.out)
+		if !ok {
+			width, height = 80, 24
+		}
 		c.wipe()
-		c.draw(c.lineup(p.Streams, total, widthOf(c.out, 80)))
+		c.draw(c.lineup(p, width, height))
 		return
 	}
 	if rows, _ := c.meter("").speed(); now.Sub(c.told) >= plainEvery && rows > 0 {
 		c.told = now
-		fmt.Fprintln(c.out, plainLine(total, c.meter("")))
+		fmt.Fprintln(c.out, plainLine(p, c.meter("")))
+	}
+}
+
+// sayFailures says once of each stream that it failed while others go on.
+func (c *screen) sayFailures(p control.Progress) {
+	if streamsOf(p) < 2 {
+		return
+	}
+	if c.failed == nil {
+		c.failed = map[string]bool{}
+	}
+	for _, s := range p.Streams {
+		if s.State == store.StreamFailed && !c.failed[s.ID] {
+			c.failed[s.ID] = true
+			c.say("%s failed, the others go on: %s", streamName(s), s.Error)
+		}
 	}
 }
 

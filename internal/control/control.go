@@ -42,24 +42,34 @@ type Observer interface {
 	Progress(p Progress)
 }
 
-// Progress is how far a run of this process is.
+// Progress is how far a run is.
 type Progress struct {
 	Run     string
 	State   store.State
-	Streams []StreamProgress
+	Total   StreamProgress            // of all streams together
+	States  map[store.StreamState]int // how many streams stand where
+	Streams []StreamProgress          // all of them; of more than FewStreams that an Observer is told of, those at work and some that failed
 }
+
+// FewStreams is how many streams an Observer is told of one by one.
+const FewStreams = 32
 
 // StreamProgress is how far a stream is.
 type StreamProgress struct {
-	ID        string           `json:"id"`
-	Source    string           `json:"source"`
-	Target    string           `json:"target"`
-	Guarantee job.Guarantee    `json:"guarantee"`
-	Rows      int64            `json:"rows_estimated"`
-	Bytes     int64            `json:"bytes_estimated"`
-	Counts    connector.Counts `json:"counts"`
-	Shards    int              `json:"shards"`
-	Done      int              `json:"shards_done"`
+	ID         string            `json:"id"`
+	Source     string            `json:"source"`
+	Connection string            `json:"connection,omitempty"`
+	Target     string            `json:"target"`
+	State      store.StreamState `json:"state"`
+	Error      string            `json:"error,omitempty"`
+	Code       string            `json:"code,omitempty"`
+	Guarantee  job.Guarantee     `json:"guarantee"`
+	Rows       int64             `json:"rows_estimated"`
+	Bytes      int64             `json:"bytes_estimated"`
+	Counts     connector.Counts  `json:"counts"`
+	Shards     int               `json:"shards"`
+	Done       int               `json:"shards_done"`
+	Active     int               `json:"shards_at_work"`
 }
 
 // transitions is the state machine of a run.

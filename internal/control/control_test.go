@@ -311,7 +311,7 @@ func TestDirtyRows(t *testing.T) {
 		t.Fatalf("counts are %+v", c)
 	}
 	var stored int64
-	for d, err := range r.Dirty(context.Background(), run.Key, 0) {
+	for d, err := range r.Dirty(context.Background(), run.Key, "", 0) {
 		if err != nil {
 			t.Fatal(err)
 		}

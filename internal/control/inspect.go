@@ -7,6 +7,7 @@ import (
 
 	"github.com/towpath/towpath/connector"
 	"github.com/towpath/towpath/internal/engine"
+	"github.com/towpath/towpath/internal/option"
 	"github.com/towpath/towpath/internal/store"
 	"github.com/towpath/towpath/job"
 	"github.com/towpath/towpath/record"
@@ -17,19 +18,54 @@ func (s *Service) Runs(ctx context.Context, most int) ([]store.Run, error) {
 	return s.Store.Runs(ctx, store.Filter{Limit: most})
 }
 
+// States counts the streams of runs by their states.
+func (s *Service) States(ctx context.Context, keys ...string) (map[string]map[store.StreamState]int, error) {
+	return s.Store.StreamStates(ctx, keys...)
+}
+
 // History returns the changes of a run's state.
 func (s *Service) History(ctx context.Context, key string) ([]store.Event, error) {
 	return s.Store.Events(ctx, key, 0, 1000)
 }
 
-// Dirty yields up to most dirty rows of a run, 0 for all.
-func (s *Service) Dirty(ctx context.Context, key string, most int) iter.Seq2[store.DirtyAt, error] {
+// FindStream returns the stream of a run that people call so: by its source, as alias:source, by its target or by its ID.
+func (s *Service) FindStream(ctx context.Context, key, name string) (store.Stream, error) {
+	if _, err := s.Store.Run(ctx, key); err != nil {
+		return store.Stream{}, err
+	}
+	streams, err := s.Store.Streams(ctx, key)
+	if err != nil {
+		return store.Stream{}, err
+	}
+	var names []string
+	for _, same := range []func(st store.Stream) string{
+		func(st store.Stream) string { return nameOf(&stream{Stream: st}) },
+		func(st store.Stream) string { return st.Source },
+		func(st store.Stream) string { return st.Dataset },
+		func(st store.Stream) string { return st.ID },
+	} {
+		for _, st := range streams {
+			if same(st) == name {
+				return st, nil
+			}
+			names = append(names, same(st))
+		}
+	}
+	e := connector.Errorf(connector.Config, "TOW-149", "run %s has no stream %q", key, name)
+	if near := option.Nearest(name, names); near != "" {
+		return store.Stream{}, e.WithHint("Did you mean %q?", near)
+	}
+	return store.Stream{}, e.WithHint("towpath status %s lists them.", key)
+}
+
+// Dirty yields up to most dirty rows of a run, 0 for all; those of one stream, by its ID, or with "" of all.
+func (s *Service) Dirty(ctx context.Context, key, stream string, most int) iter.Seq2[store.DirtyAt, error] {
 	return func(yield func(store.DirtyAt, error) bool) {
 		if _, err := s.Store.Run(ctx, key); err != nil {
 			yield(store.DirtyAt{}, err)
 			return
 		}
-		for row, err := range s.Store.Dirty(ctx, key, store.DirtyCursor{}, most) {
+		for row, err := range s.Store.Dirty(ctx, key, stream, store.DirtyCursor{}, most) {
 			if !yield(row, err) {
 				return
 			}

@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 
 	"github.com/towpath/towpath/connector"
@@ -134,12 +135,27 @@ func within(err error, name string) error {
 	return err
 }
 
-// ends are both sides of a job, open.
-type ends struct{ source, target engine.End }
+// ends are the sides of a job, open: its source, those that streams name, by alias ("" is the job's own), and its target.
+type ends struct {
+	sources map[string]engine.End
+	target  engine.End
+}
 
-func (s *Service) openBoth(ctx context.Context, j *job.Job) (e ends, err error) {
-	if e.source, err = s.open(ctx, "source", j.Source); err != nil {
+// openAll opens the target of a job and every source that it or its streams name.
+func (s *Service) openAll(ctx context.Context, j *job.Job) (e ends, err error) {
+	e.sources = map[string]engine.End{}
+	if e.sources[""], err = s.open(ctx, "source", j.Source); err != nil {
 		return e, err
+	}
+	for i := range j.Streams {
+		alias := j.Streams[i].Connection
+		if _, there := e.sources[origin(j, alias)]; there {
+			continue
+		}
+		if e.sources[alias], err = s.open(ctx, fmt.Sprintf("streams[%d]", i), job.Endpoint{Connection: alias}); err != nil {
+			e.close()
+			return e, err
+		}
 	}
 	if e.target, err = s.open(ctx, "target", j.Target); err != nil {
 		e.close()
@@ -147,10 +163,21 @@ func (s *Service) openBoth(ctx context.Context, j *job.Job) (e ends, err error) 
 	return e, err
 }
 
+// origin is the key of a stream's connection among the sources: a stream that names the job's own reads from that.
+func origin(j *job.Job, alias string) string {
+	if alias == j.Source.Connection {
+		return ""
+	}
+	return alias
+}
+
 func (e *ends) close() {
-	for _, c := range []connector.Client{e.source.Client, e.target.Client} {
-		if c != nil {
-			c.Close()
+	for _, end := range e.sources {
+		if end.Client != nil {
+			end.Client.Close()
 		}
+	}
+	if e.target.Client != nil {
+		e.target.Client.Close()
 	}
 }

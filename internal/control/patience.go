@@ -27,7 +27,7 @@ func (h *helm) patiently(ctx context.Context, do func() error) error {
 		if time.Since(since) > outage {
 			return local.Away(outage, err)
 		}
-		h.Log.Warn("tried again", "run", h.lease.Run, "state", h.state, "attempt", attempt, "error", err)
+		h.Log.Warn("tried again", "run", h.lease.Run, "state", h.stands(), "attempt", attempt, "error", err)
 		if err := h.wait(ctx, local.BackOff(attempt, err)); err != nil {
 			return err
 		}
@@ -45,7 +45,7 @@ func (h *helm) wait(ctx context.Context, d time.Duration) error {
 			return err
 		}
 		w := wishes[h.lease.Run].Wish
-		if w.Kind == store.WishPause || w.Kind == store.WishStop && h.state != store.Finishing {
+		if w.Kind == store.WishPause || w.Kind == store.WishStop && h.stands() != store.Finishing {
 			return &local.Halt{Kind: w.Kind, Who: w.Who}
 		}
 		select {

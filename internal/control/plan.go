@@ -1,10 +1,13 @@
 package control
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/towpath/towpath/connector"
 	"github.com/towpath/towpath/internal/engine"
@@ -12,84 +15,192 @@ import (
 	"github.com/towpath/towpath/job"
 )
 
-// Plan makes the plan of a job and changes nothing. Where the plan refuses, the error is an *engine.Refused.
+// Plan makes the plan of a job, with all of its streams, and changes nothing. Where the plan refuses, the error is an *engine.Refused.
 func (s *Service) Plan(ctx context.Context, j *job.Job) (*engine.Plan, error) {
-	e, err := s.openBoth(ctx, j)
+	e, err := s.openAll(ctx, j)
 	if err != nil {
 		return nil, err
 	}
 	defer e.close()
-	plan, _, err := s.plan(ctx, newKey(5), j, e)
+	var streams []*engine.StreamPlan
+	plan, err := s.plan(ctx, newKey(5), j, e, func(st *engine.StreamPlan, _ []connector.Shard) error {
+		streams = append(streams, st)
+		return nil
+	})
+	if plan != nil {
+		slices.SortFunc(streams, func(a, b *engine.StreamPlan) int { return ordinal(a.ID) - ordinal(b.ID) })
+		plan.Streams = streams
+	}
 	return plan, err
 }
 
-func (s *Service) plan(ctx context.Context, key string, j *job.Job, e ends) (*engine.Plan, []connector.Shard, error) {
-	expanded, err := s.expand(ctx, j, e.source)
+// ordinal is the place of a stream in its job, from 1.
+func ordinal(id string) int {
+	n, err := strconv.Atoi(id)
 	if err != nil {
-		return nil, nil, err
+		panic(fmt.Sprintf("stream %q was not named by the planner", id))
 	}
-	planner := engine.Planner{Source: e.source, Target: e.target}
-	plan, shards, err := planner.Make(ctx, key, expanded)
+	return n
+}
+
+// plan expands the patterns of a job and plans each stream.
+func (s *Service) plan(ctx context.Context, key string, j *job.Job, e ends, keep func(*engine.StreamPlan, []connector.Shard) error) (*engine.Plan, error) {
+	streams, err := s.expand(ctx, j, e)
+	if err != nil {
+		return nil, err
+	}
+	planner := engine.Planner{Sources: e.sources, Target: e.target}
+	plan, err := planner.Make(ctx, key, j, streams, keep)
 	if plan != nil {
 		plan.Job = s.hide(plan.Job)
 	}
-	return plan, shards, err
+	return plan, err
 }
 
 // expand makes one stream for each dataset that a pattern matches.
-func (s *Service) expand(ctx context.Context, j *job.Job, source engine.End) (*job.Job, error) {
-	out := j.Clone()
-	out.Streams = nil
-	for _, stream := range j.Streams {
+func (s *Service) expand(ctx context.Context, j *job.Job, e ends) ([]engine.Stream, error) {
+	var out []engine.Stream
+	for i, stream := range j.Streams {
+		stream.Connection = origin(j, stream.Connection)
+		at := fmt.Sprintf("streams[%d]", i)
 		var names []string
 		if job.IsPattern(stream.Source) {
-			for name, err := range source.Client.Datasets(ctx, stream.Source) {
-				if err != nil {
-					return nil, err
-				}
-				names = append(names, name)
+			found, err := matches(ctx, e.sources[stream.Connection].Client, stream.Source, stream.Exclude)
+			if err != nil {
+				return nil, err
 			}
+			names = found
 		}
 		streams, err := job.Expand(stream, names)
 		if err != nil {
 			return nil, err
 		}
-		out.Streams = append(out.Streams, streams...)
+		for _, one := range streams {
+			place := at
+			if job.IsPattern(stream.Source) {
+				place += " (" + one.Source + ")"
+			}
+			out = append(out, engine.Stream{Stream: one, At: place})
+		}
 	}
 	return out, nil
+}
+
+// matches returns the datasets that a pattern matches and no exclusion does.
+func matches(ctx context.Context, c connector.Client, pattern string, exclude []string) ([]string, error) {
+	left := map[string]bool{}
+	for _, other := range exclude {
+		for name, err := range c.Datasets(ctx, other) {
+			if err != nil {
+				return nil, err
+			}
+			left[name] = true
+		}
+	}
+	var names []string
+	for name, err := range c.Datasets(ctx, pattern) {
+		if err != nil {
+			return nil, err
+		}
+		if !left[name] {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
+// draft collects the streams of a plan in the form in which they are stored: of ten thousand of them, nothing else is kept.
+type draft struct {
+	packer  engine.Packer
+	target  string // identity
+	streams []store.Stream
+	shards  [][]connector.Shard // of each stream
+}
+
+func (d *draft) keep(s *engine.StreamPlan, shards []connector.Shard) error {
+	body, err := d.packer.Pack(s)
+	if err != nil {
+		return err
+	}
+	hash := sha256.Sum256(body)
+	d.streams = append(d.streams, store.Stream{ID: s.ID, Source: s.Source.Dataset, Connection: s.Connection, Identity: d.target, Dataset: s.Sink.Dataset,
+		Lead: s.Lead, Guarantee: string(s.Guarantee), Parallel: s.Target.Limits.Shards, Rows: s.Rows, Bytes: s.Bytes, Plan: body, Hash: hash[:]})
+	d.shards = append(d.shards, shards)
+	return nil
 }
 
 // save stores the plan, its hash, its streams and shards in one transaction.
 //
 // Invariant 2: the plan is stored with a hash before the first row moves.
-func (s *Service) save(ctx context.Context, lease store.RunLease, plan *engine.Plan, shards []connector.Shard) error {
-	body, err := json.Marshal(plan)
+func (s *Service) save(ctx context.Context, lease store.RunLease, plan *engine.Plan, d *draft) error {
+	head, err := json.Marshal(plan)
 	if err != nil {
 		return err
 	}
-	hash := sha256.Sum256(body)
-	streams := make([]store.Stream, len(plan.Streams))
-	for i, st := range plan.Streams {
-		streams[i] = store.Stream{ID: st.ID, Source: st.Source.Dataset, Identity: plan.Target.Identity, Dataset: st.Sink.Dataset,
-			Guarantee: string(st.Guarantee), Parallel: st.Target.Limits.Shards, Rows: st.Rows, Bytes: st.Bytes}
+	for i := range d.streams {
+		st := &d.streams[i]
+		st.Stage = plan.Stage(st.Lead)
+		for n := range d.shards[i] {
+			d.shards[i][n].Stage += st.Stage
+		}
 	}
-	return s.Store.SavePlan(ctx, lease.Run, lease.Epoch, store.Plan{Format: engine.PlanFormat, Bytes: body, Hash: hash[:]}, streams, slices.Values(shards))
+	streams := slices.SortedFunc(slices.Values(d.streams), func(a, b store.Stream) int { return ordinal(a.ID) - ordinal(b.ID) })
+	shards := func(yield func(connector.Shard) bool) {
+		for _, some := range d.shards {
+			for _, sh := range some {
+				if !yield(sh) {
+					return
+				}
+			}
+		}
+	}
+	return s.Store.SavePlan(ctx, lease.Run, lease.Epoch, store.Plan{Format: engine.PlanFormat, Bytes: head, Hash: hashOf(head, streams)}, streams, shards)
 }
 
-// load reads a run's plan and checks its hash.
-func (s *Service) load(ctx context.Context, key string) (*engine.Plan, error) {
+// hashOf is the hash of a whole plan: its head, and what each stream does.
+func hashOf(head []byte, streams []store.Stream) []byte {
+	h := sha256.New()
+	h.Write(head)
+	for _, st := range streams {
+		h.Write(st.Hash)
+	}
+	return h.Sum(nil)
+}
+
+// load reads the head of a run's plan and its streams, and checks their hash.
+func (s *Service) load(ctx context.Context, key string) (*engine.Plan, []store.Stream, error) {
 	stored, err := s.Store.Plan(ctx, key)
+	if err != nil {
+		return nil, nil, err
+	}
+	if stored.Format != engine.PlanFormat {
+		return nil, nil, connector.Errorf(connector.Changed, "TOW-136", "the plan of run %s has format %d, this towpath reads %d", key, stored.Format, engine.PlanFormat).
+			WithHint("Resume with the version of towpath that planned the run.")
+	}
+	streams, err := s.Store.Streams(ctx, key)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !bytes.Equal(hashOf(stored.Bytes, streams), stored.Hash) {
+		return nil, nil, damaged(key)
+	}
+	plan := new(engine.Plan)
+	return plan, streams, json.Unmarshal(stored.Bytes, plan)
+}
+
+func damaged(run string) error {
+	return connector.Errorf(connector.Changed, "TOW-137", "the plan of run %s does not match its hash", run).
+		WithHint("The control database is damaged. Stop the run and start another.")
+}
+
+// loadStream reads what one stream of a run does, and checks its hash.
+func (s *Service) loadStream(ctx context.Context, run, id string) (*engine.StreamPlan, error) {
+	body, hash, err := s.Store.StreamPlan(ctx, run, id)
 	if err != nil {
 		return nil, err
 	}
-	if stored.Format != engine.PlanFormat {
-		return nil, connector.Errorf(connector.Changed, "TOW-136", "the plan of run %s has format %d, this towpath reads %d", key, stored.Format, engine.PlanFormat).
-			WithHint("Resume with the version of towpath that planned the run.")
+	if found := sha256.Sum256(body); !bytes.Equal(found[:], hash) {
+		return nil, damaged(run)
 	}
-	if hash := sha256.Sum256(stored.Bytes); !slices.Equal(hash[:], stored.Hash) {
-		return nil, connector.Errorf(connector.Changed, "TOW-137", "the plan of run %s does not match its hash", key).
-			WithHint("The control database is damaged. Stop the run and start another.")
-	}
-	plan := new(engine.Plan)
-	return plan, json.Unmarshal(stored.Bytes, plan)
+	return engine.Unpack(body)
 }

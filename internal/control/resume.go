@@ -3,6 +3,8 @@ package control
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/towpath/towpath/connector"
@@ -55,12 +57,12 @@ func (s *Service) Resume(ctx context.Context, key string, o ResumeOptions, obs O
 	if run.State.Final() { // it ended while its lease was waited for
 		return s.rest(ctx, lease, notResumable(run))
 	}
-	plan, e, err := s.reopen(ctx, key, o.Moved)
+	plan, streams, e, err := s.reopen(ctx, key, o.Moved)
 	if err != nil {
 		return s.rest(ctx, lease, errors.Join(err, s.lieDown(ctx, lease, run, store.Change{Why: err.Error(), Code: codeOf(err)}, obs)))
 	}
 	defer e.close()
-	return s.steer(ctx, lease, plan, e, obs)
+	return s.steer(ctx, lease, plan, streams, e, obs)
 }
 
 func notResumable(run store.Run) error {
@@ -68,23 +70,23 @@ func notResumable(run store.Run) error {
 		WithHint("Start another with: towpath run.")
 }
 
-// reopen loads a run's plan, opens both its sides, makes sure that they are the planned ones and claims the targets.
-func (s *Service) reopen(ctx context.Context, key string, moved bool) (*engine.Plan, ends, error) {
-	plan, err := s.load(ctx, key)
+// reopen loads a run's plan, opens all its sides, makes sure that they are the planned ones and claims the targets.
+func (s *Service) reopen(ctx context.Context, key string, moved bool) (*engine.Plan, []store.Stream, ends, error) {
+	plan, streams, err := s.load(ctx, key)
 	if err != nil {
-		return nil, ends{}, err
+		return nil, nil, ends{}, err
 	}
-	e, err := s.openBoth(ctx, plan.Job)
+	e, err := s.openAll(ctx, plan.Job)
 	if err != nil {
-		return nil, e, err
+		return nil, nil, e, err
 	}
 	if err = sameServers(plan, e, moved); err == nil {
-		err = s.claim(ctx, plan, e.target)
+		err = s.claim(ctx, key, streams, e.target)
 	}
 	if err != nil {
 		e.close()
 	}
-	return plan, e, err
+	return plan, streams, e, err
 }
 
 // lieDown pauses a run that was running when its process died and that is not taken up again; in other states it rests already.
@@ -148,15 +150,21 @@ func (s *Service) calm(ctx context.Context, lease store.RunLease, obs Observer) 
 
 // sameServers compares the servers' own ids with those of the plan.
 func sameServers(plan *engine.Plan, e ends, moved bool) error {
-	for _, side := range []struct {
-		name           string
-		planned, found engine.Side
-	}{{"source", plan.Source, e.source.Side}, {"target", plan.Target, e.target.Side}} {
-		if side.planned.Identity != side.found.Identity && !moved {
-			return connector.Errorf(connector.Changed, "TOW-144", "the %s is another server: planned was %s, this is %s", side.name,
-				side.planned.Identity, side.found.Identity).
-				WithHint("If the same data was moved to this server, say so with: towpath resume %s --moved.", plan.Run)
+	same := func(name string, planned, found engine.Side) error {
+		if planned.Identity == found.Identity || moved {
+			return nil
+		}
+		return connector.Errorf(connector.Changed, "TOW-144", "the %s is another server: planned was %s, this is %s", name, planned.Identity, found.Identity).
+			WithHint("If the same data was moved to this server, say so with: towpath resume %s --moved.", plan.Run)
+	}
+	for _, alias := range slices.Sorted(maps.Keys(e.sources)) {
+		name := "source"
+		if alias != "" {
+			name = "source " + alias
+		}
+		if err := same(name, plan.Origin(alias), e.sources[alias].Side); err != nil {
+			return err
 		}
 	}
-	return nil
+	return same("target", plan.Target, e.target.Side)
 }

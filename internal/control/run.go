@@ -20,9 +20,9 @@ const (
 
 // Run makes a run of a job and steers it until it rests: succeeded, paused, stopped or failed. The run's record says which and
 // why; the error is for what kept it from being recorded, a refused plan (*engine.Refused), or the failure itself. made, when
-// not nil, is told the run's key and plan before rows move.
+// not nil, is told the run's key and the head of its plan before rows move.
 func (s *Service) Run(ctx context.Context, j *job.Job, obs Observer, made func(key string, plan *engine.Plan)) (store.Run, error) {
-	e, err := s.openBoth(ctx, j)
+	e, err := s.openAll(ctx, j)
 	if err != nil {
 		return store.Run{}, err
 	}
@@ -34,13 +34,10 @@ func (s *Service) Run(ctx context.Context, j *job.Job, obs Observer, made func(k
 	ctx, letGo := s.keep(ctx, lease)
 	defer letGo()
 	crashpoint.At("", crashpoint.Planned)
-	plan, shards, err := s.plan(ctx, lease.Run, j, e)
-	if err == nil {
-		err = s.save(ctx, lease, plan, shards)
-	}
+	plan, streams, err := s.draft(ctx, lease, j, e)
 	crashpoint.At("", crashpoint.Elsewhere)
 	if err == nil {
-		err = s.claim(ctx, plan, e.target)
+		err = s.claim(ctx, lease.Run, streams, e.target)
 	}
 	if err != nil {
 		return s.giveUp(lease, store.Planning, err, obs)
@@ -48,14 +45,28 @@ func (s *Service) Run(ctx context.Context, j *job.Job, obs Observer, made func(k
 	if made != nil {
 		made(lease.Run, plan)
 	}
-	return s.steer(ctx, lease, plan, e, obs)
+	return s.steer(ctx, lease, plan, streams, e, obs)
+}
+
+// draft plans a job and stores the plan.
+func (s *Service) draft(ctx context.Context, lease store.RunLease, j *job.Job, e ends) (*engine.Plan, []store.Stream, error) {
+	d := &draft{target: e.target.Identity}
+	plan, err := s.plan(ctx, lease.Run, j, e, d.keep)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := s.save(ctx, lease, plan, d); err != nil {
+		return nil, nil, err
+	}
+	streams, err := s.Store.Streams(ctx, lease.Run)
+	return plan, streams, err
 }
 
 // create stores the run under a random key that nobody has.
 func (s *Service) create(ctx context.Context, j *job.Job) (store.RunLease, error) {
 	for {
 		lease, err := s.Store.CreateRun(ctx, store.NewRun{Key: newKey(5), Name: j.Name, Mode: string(j.Mode), Job: s.hide(j).Canonical(),
-			Who: s.Who, Owner: s.Owner, TTL: s.Lease, Limits: limitsOf(j)})
+			Who: s.Who, Owner: s.Owner, TTL: s.Lease, Limits: limitsOf(j), Consistency: string(j.Settings.Consistency)})
 		if codeOf(err) != "TOW-219" {
 			return lease, err
 		}
@@ -71,13 +82,14 @@ func limitsOf(j *job.Job) store.Limits {
 }
 
 // claim makes the run the only one that writes its targets.
-func (s *Service) claim(ctx context.Context, plan *engine.Plan, target engine.End) error {
-	for _, st := range plan.Streams {
-		if err := s.Store.ClaimTarget(ctx, plan.Run, plan.Target.Identity, target.Canonical(st.Sink.Dataset)); err != nil {
-			return err
+func (s *Service) claim(ctx context.Context, run string, streams []store.Stream, target engine.End) error {
+	var datasets []string
+	for _, st := range streams {
+		if st.ID == st.Lead {
+			datasets = append(datasets, target.Canonical(st.Dataset))
 		}
 	}
-	return nil
+	return s.Store.ClaimTargets(ctx, run, target.Identity, datasets...)
 }
 
 // giveUp records why a run ended and gives up its lease and claims. It returns the error as well: it is for the caller to show.

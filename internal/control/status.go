@@ -2,44 +2,74 @@ package control
 
 import (
 	"context"
+	"fmt"
+	"time"
 
-	"github.com/towpath/towpath/connector"
 	"github.com/towpath/towpath/internal/engine"
 	"github.com/towpath/towpath/internal/store"
+	"github.com/towpath/towpath/job"
 )
 
-// progressOf joins the plan's streams with what the store and, where the run is at work here, its flow know of them.
-func progressOf(plan *engine.Plan, state store.State, stored []store.Progress, live map[string]connector.Counts) Progress {
-	out := Progress{Run: plan.Run, State: state}
-	byID := map[string]store.Progress{}
-	for _, p := range stored {
-		byID[p.Stream] = p
-	}
-	for _, s := range plan.Streams {
-		p := byID[s.ID]
-		sp := StreamProgress{ID: s.ID, Source: s.Source.Dataset, Target: s.Sink.Dataset, Guarantee: s.Guarantee, Rows: s.Rows, Bytes: s.Bytes,
-			Counts: p.Counts, Shards: p.Shards, Done: p.Done}
-		if c, ok := live[s.ID]; ok {
-			sp.Counts = c
-		}
-		out.Streams = append(out.Streams, sp)
-	}
-	return out
+// add counts a stream in.
+func (p *Progress) add(s StreamProgress) {
+	t := &p.Total
+	t.Rows += max(s.Rows, s.Counts.Read)
+	t.Bytes += s.Bytes
+	t.Counts.Add(s.Counts)
+	t.Shards += s.Shards
+	t.Done += s.Done
+	t.Active += s.Active
+	p.States[s.State]++
 }
 
-// Status returns a run, its progress and, when it was planned, its plan.
+// progressOf is how far a run is by what the store knows.
+func progressOf(run store.Run, stored []store.Progress) Progress {
+	p := Progress{Run: run.Key, State: run.State, States: map[store.StreamState]int{}, Streams: make([]StreamProgress, len(stored))}
+	for i, st := range stored {
+		p.Streams[i] = StreamProgress{ID: st.Stream.ID, Source: st.Stream.Source, Connection: st.Stream.Connection, Target: st.Stream.Dataset, State: st.State,
+			Error: st.Failure, Code: st.Code, Guarantee: job.Guarantee(st.Stream.Guarantee), Rows: st.Stream.Rows, Bytes: st.Stream.Bytes, Counts: st.Counts,
+			Shards: st.Shards, Done: st.Done, Active: st.Active}
+		p.add(p.Streams[i])
+	}
+	return p
+}
+
+// Status returns a run, its progress and, when it was planned, the head of its plan.
 func (s *Service) Status(ctx context.Context, key string) (store.Run, Progress, *engine.Plan, error) {
 	run, err := s.Store.Run(ctx, key)
 	if err != nil {
 		return run, Progress{}, nil, err
 	}
 	if run.PlanFormat == 0 {
-		return run, Progress{Run: key, State: run.State}, nil, nil
+		return run, progressOf(run, nil), nil, nil
 	}
-	plan, err := s.load(ctx, key)
+	plan, _, err := s.load(ctx, key)
 	if err != nil {
 		return run, Progress{}, nil, err
 	}
 	stored, err := s.Store.Progress(ctx, key)
-	return run, progressOf(plan, run.State, stored, nil), plan, err
+	return run, progressOf(run, stored), plan, err
+}
+
+// Consistency says what instants the rows of a run are of: fuzzy, snapshot, or snapshot until the time at which it went on without.
+func Consistency(c store.Consistency) string {
+	switch {
+	case c.Wanted != string(job.Snapshot):
+		return string(job.Fuzzy)
+	case c.Until > 0:
+		return "snapshot until " + time.UnixMilli(c.Until).UTC().Format(time.RFC3339)
+	}
+	return string(job.Snapshot)
+}
+
+// snapshotText tells of a snapshot that was made.
+func snapshotText(connections int, locked time.Duration) string {
+	text := "rows are read in a snapshot"
+	if connections > 1 {
+		text = fmt.Sprintf("rows are read in %d snapshots, one of each connection", connections)
+	}
+	if locked > 0 {
+		text += fmt.Sprintf("; writes waited for %s", locked.Round(time.Millisecond))
+	}
+	return text
 }

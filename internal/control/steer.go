@@ -3,7 +3,7 @@ package control
 import (
 	"context"
 	"errors"
-	"strings"
+	"sync"
 	"time"
 
 	"github.com/towpath/towpath/connector"
@@ -16,32 +16,47 @@ import (
 type helm struct {
 	*Service
 	lease   store.RunLease
-	plan    *engine.Plan
+	plan    *engine.Plan // its head
 	ends    ends
 	obs     Observer
-	state   store.State
-	streams []*stream
 	flow    *engine.Flow
 	brake   *local.Brake
+	streams []*stream // in the plan's order
+	byID    map[string]*stream
+	targets []*target // in the order of their first streams
+
+	more    chan struct{} // there may be more to lease
+	awaited chan struct{} // a place for each stream that is ready and has not begun
+	idled   chan struct{} // there are closings
+
+	untouched      bool // no shard was ever leased
+	snapshots      []connector.Snapshot
+	snapshotShards int // that the snapshots can be read by at a time; 0: there are none
+
+	mu       sync.Mutex // guards what follows, and what stream and target say
+	state    store.State
+	steps    map[string]store.StepState
+	idle     []*target // open, and nobody needs them; the longest first
+	closings []closing
+	tokens   map[string][]byte // of snapshots, by source connection; nil: there are none
+	fuzzy    bool              // it is recorded that the run goes on without its snapshot
 }
 
-// stream is a stream of the plan, open.
-type stream struct {
-	*engine.StreamPlan
-	reader     connector.Reader
-	writer     connector.Writer
-	publishing bool // the swap was begun by an earlier attempt: all that comes before it is done
-	published  bool // nothing is left to do
+func (s *Service) newHelm(run store.Run, lease store.RunLease, plan *engine.Plan, e ends, obs Observer) *helm {
+	h := &helm{Service: s, lease: lease, plan: plan, ends: e, obs: obs, state: run.State, brake: local.NewBrake(), byID: map[string]*stream{},
+		more: make(chan struct{}, 1), awaited: make(chan struct{}, readyAhead), idled: make(chan struct{}, 1), steps: map[string]store.StepState{}}
+	h.flow = engine.NewFlow(plan.Job.Settings.Dirty, nil, func(reason error) { h.brake.Pull(&local.Halt{Kind: store.WishPause, Err: reason}) })
+	return h
 }
 
 // steer takes a run whose plan is stored to where it rests. Its lease and claims are held, and ctx ends when the lease is lost.
-func (s *Service) steer(ctx context.Context, lease store.RunLease, plan *engine.Plan, e ends, obs Observer) (store.Run, error) {
+func (s *Service) steer(ctx context.Context, lease store.RunLease, plan *engine.Plan, streams []store.Stream, e ends, obs Observer) (store.Run, error) {
 	run, err := s.Store.Run(ctx, lease.Run)
 	if err != nil {
 		return run, err
 	}
-	h := &helm{Service: s, lease: lease, plan: plan, ends: e, obs: obs, state: run.State, brake: local.NewBrake()}
-	err = h.work(ctx)
+	h := s.newHelm(run, lease, plan, e, obs)
+	err = h.work(ctx, streams)
 	if cause := context.Cause(ctx); connector.ClassOf(cause) == connector.Fenced {
 		err = cause // another process has the run: it is not ours to move any more
 	} else {
@@ -86,40 +101,78 @@ func (s *Service) keep(ctx context.Context, lease store.RunLease) (kept context.
 	}
 }
 
+// stands returns the run's state.
+func (h *helm) stands() store.State {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.state
+}
+
 func (h *helm) move(ctx context.Context, to store.State, c store.Change) error {
 	c.Epoch = h.lease.Epoch
-	err := h.Service.move(ctx, h.lease.Run, h.state, to, c, h.obs)
+	err := h.Service.move(ctx, h.lease.Run, h.stands(), to, c, h.obs)
 	if err == nil {
+		h.mu.Lock()
 		h.state = to
+		h.mu.Unlock()
 	}
 	return err
 }
 
 // work prepares the targets, copies, verifies and finishes. It returns nil when the run succeeded, a *local.Halt when it was
-// halted, and else why it failed.
-func (h *helm) work(ctx context.Context) error {
-	if err := h.ready(ctx); err != nil {
+// halted, and else why it failed. Streams that fail do not keep the others from being published.
+func (h *helm) work(ctx context.Context, rows []store.Stream) (err error) {
+	if err := h.Store.BeginStreams(ctx, h.lease.Run, h.lease.Epoch); err != nil {
 		return err
 	}
-	if h.state != store.Running {
-		if err := h.move(ctx, store.Running, store.Change{}); err != nil {
+	if err := h.takeUp(ctx, rows); err != nil {
+		return err
+	}
+	if err := h.recall(ctx); err != nil {
+		return err
+	}
+	queue := h.queue()
+	copies := len(queue) > 0
+	if queue, err = h.readyFirst(ctx, queue); err != nil {
+		return err
+	}
+	why, err := h.takeSnapshots(ctx)
+	if err != nil {
+		return err
+	}
+	if h.stands() != store.Running {
+		if err := h.move(ctx, store.Running, store.Change{Why: why}); err != nil {
 			return err
 		}
 	}
-	if err := h.copy(ctx); err != nil {
+	if copies {
+		if err := h.copy(ctx, queue); err != nil {
+			return err
+		}
+	}
+	if err := h.failure(); err != nil && len(h.complete()) == 0 {
 		return err
 	}
-	if err := h.move(ctx, store.Verifying, store.Change{}); err != nil {
+	for _, step := range []struct {
+		state store.State
+		do    func(context.Context) error
+	}{{store.Verifying, h.verify}, {store.Finishing, h.publish}, {store.Finishing, h.link}} {
+		if h.stands() != step.state {
+			if err := h.move(ctx, step.state, store.Change{}); err != nil {
+				return err
+			}
+		}
+		if err := step.do(ctx); err != nil {
+			return err
+		}
+	}
+	if err := h.failure(); err != nil {
 		return err
 	}
-	if err := h.verify(ctx); err != nil {
-		return err
-	}
-	if err := h.move(ctx, store.Finishing, store.Change{}); err != nil {
-		return err
-	}
-	if err := h.publish(ctx); err != nil {
-		return err
+	for _, t := range h.targets {
+		if !t.published {
+			return connector.Errorf(connector.Other, "TOW-151", "%s is not published though nothing is left to do", t.dataset)
+		}
 	}
 	return h.move(ctx, store.Succeeded, store.Change{})
 }
@@ -145,17 +198,18 @@ func (h *helm) end(worked context.Context, err error) error {
 	park := func() {
 		ctx, cancel := context.WithTimeout(context.Background(), limit)
 		defer cancel()
-		h.finish(ctx, connector.Park)
+		h.park(ctx)
 	}
-	if h.state == store.Stopping { // it is wished for good, whatever else went wrong
+	state := h.stands()
+	if state == store.Stopping { // it is wished for good, whatever else went wrong
 		return errors.Join(ignoreHalt(err), h.stop(ctx, h.changeOf(ctx, &local.Halt{Kind: store.WishStop})))
 	}
 	var halt *local.Halt
-	if resting := h.state == store.Paused || h.state == store.Failed; resting && !(errors.As(err, &halt) && halt.Kind == store.WishStop) {
+	if resting := state == store.Paused || state == store.Failed; resting && !(errors.As(err, &halt) && halt.Kind == store.WishStop) {
 		park() // it had not begun to run again
 		return ignoreWish(err)
 	}
-	if !errors.As(err, &halt) || h.state == store.Planning {
+	if !errors.As(err, &halt) || state == store.Planning {
 		park()
 		return errors.Join(err, h.move(ctx, store.Failed, store.Change{Why: err.Error(), Code: codeOf(err)}))
 	}
@@ -163,7 +217,7 @@ func (h *helm) end(worked context.Context, err error) error {
 	if halt.Kind == store.WishStop {
 		return h.stop(ctx, change)
 	}
-	if h.state != store.Pausing {
+	if state != store.Pausing {
 		if err := h.move(ctx, store.Pausing, change); err != nil {
 			return err
 		}
@@ -183,30 +237,6 @@ func (h *helm) changeOf(ctx context.Context, halt *local.Halt) store.Change {
 	return c
 }
 
-// stop removes what the run made and says what stays.
-func (h *helm) stop(ctx context.Context, c store.Change) error {
-	if h.state != store.Stopping {
-		if err := h.move(ctx, store.Stopping, c); err != nil {
-			return err
-		}
-	}
-	dropCtx, cancel := context.WithTimeout(ctx, leaveTime)
-	defer cancel()
-	if err := h.finish(dropCtx, connector.Drop); err != nil {
-		c.Why = join(c.Why, "what it staged may be left ("+err.Error()+"): towpath clean shows and removes it")
-	}
-	for _, s := range h.streams {
-		if s.published {
-			c.Why = join(c.Why, s.Sink.Dataset+" was replaced already.")
-		} else if !strings.Contains(c.Why, s.Target.Remain) {
-			c.Why = join(c.Why, s.Target.Remain)
-		}
-	}
-	return h.move(ctx, store.Stopped, c)
-}
-
-func join(a, b string) string { return strings.TrimSpace(a + " " + b) }
-
 // ignoreHalt returns nil for what is only the way in which work is halted.
 func ignoreHalt(err error) error {
 	if _, ok := errors.AsType[*local.Halt](err); ok {
@@ -223,29 +253,31 @@ func ignoreWish(err error) error {
 	return err
 }
 
-// finish takes the streams that are not published through a phase. A parked or dropped run rests even where its target does
-// not answer: the next Prepare or clean puts right what could not be done.
-func (h *helm) finish(ctx context.Context, phase connector.Phase) error {
-	var all error
-	for _, s := range h.streams {
-		if s.writer == nil || s.published {
-			continue
+// park puts back what was set for loading at the targets that are open. A parked run rests even where its target does not answer: the next
+// Prepare puts right what could not be done.
+func (h *helm) park(ctx context.Context) {
+	for _, t := range h.targets {
+		t.opening.Lock()
+		if t.writer != nil && !t.published {
+			if err := t.writer.Finish(ctx, connector.Park); err != nil {
+				h.Log.Warn("target not left as it should be", "run", h.lease.Run, "target", t.dataset, "phase", connector.Park, "error", err)
+			}
 		}
-		if err := s.writer.Finish(ctx, phase); err != nil {
-			h.Log.Warn("target not left as it should be", "run", h.lease.Run, "stream", s.ID, "phase", phase, "error", err)
-			all = errors.Join(all, err)
-		}
+		t.opening.Unlock()
 	}
-	return all
 }
 
+// close closes all that is open.
 func (h *helm) close() {
+	h.endSnapshots()
 	for _, s := range h.streams {
-		if s.reader != nil {
-			s.reader.Close()
+		if s.open != nil && s.open.reader != nil {
+			s.open.reader.Close()
 		}
-		if s.writer != nil {
-			s.writer.Close()
-		}
+	}
+	for _, t := range h.targets {
+		t.opening.Lock()
+		t.close()
+		t.opening.Unlock()
 	}
 }

@@ -3,8 +3,15 @@ package control
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/internal/engine"
 	"github.com/towpath/towpath/internal/store"
 )
 
@@ -69,54 +76,159 @@ func (s *Service) lookUp(ctx context.Context, key string) (run store.Run, held b
 // stopHere ends a run that nobody else steers and removes what it made. A target that does not answer, or is another server by
 // now, is left to clean.
 func (s *Service) stopHere(ctx context.Context, lease store.RunLease, run store.Run, why string) (store.Run, error) {
-	h := &helm{Service: s, lease: lease, state: run.State}
-	defer h.close()
 	c := store.Change{Why: why}
-	if run.PlanFormat != 0 {
-		plan, err := s.load(ctx, run.Key)
-		if err != nil {
-			return s.rest(ctx, lease, err)
+	if run.PlanFormat == 0 {
+		to := []store.State{store.Stopping, store.Stopped}
+		if run.State == store.Stopping {
+			to = to[1:]
 		}
-		h.plan = plan
-		if left := h.reach(ctx); left != nil {
-			c.Why = "what it staged may be left (" + left.Error() + "): towpath clean shows and removes it"
+		for _, state := range to {
+			c.Epoch = lease.Epoch
+			if err := s.move(ctx, run.Key, run.State, state, c, nil); err != nil {
+				return s.rest(ctx, lease, err)
+			}
+			run.State = state
 		}
-		defer h.ends.close()
+		return s.rest(ctx, lease, nil)
 	}
+	plan, streams, err := s.load(ctx, run.Key)
+	if err != nil {
+		return s.rest(ctx, lease, err)
+	}
+	h := s.newHelm(run, lease, plan, ends{}, nil)
+	defer h.close()
+	if err := h.takeUp(ctx, streams); err != nil {
+		return s.rest(ctx, lease, err)
+	}
+	if err := h.reach(ctx); err != nil {
+		c.Why = "what it staged may be left (" + err.Error() + "): towpath clean shows and removes it"
+	}
+	defer h.ends.close()
 	return s.rest(ctx, lease, h.stop(ctx, c))
 }
 
-// reach opens the target and the writers of the streams that were prepared and not published, so that stop can remove what they
-// made.
-func (h *helm) reach(ctx context.Context) error {
-	var err error
+// reach opens the target, so that stop can remove what the run made there.
+func (h *helm) reach(ctx context.Context) (err error) {
 	if h.ends.target, err = h.Service.open(ctx, "target", h.plan.Job.Target); err != nil {
 		return err
 	}
 	if h.ends.target.Identity != h.plan.Target.Identity {
+		h.ends.target.Client.Close()
+		h.ends.target = engine.End{}
 		return errors.New("the target is another server")
 	}
-	for i := range h.plan.Streams {
-		s := &stream{StreamPlan: &h.plan.Streams[i]}
-		prepared, err := h.step(ctx, "prepare "+s.ID, nil)
-		if err != nil {
-			return err
-		}
-		published, err := h.step(ctx, "publish "+s.ID, nil)
-		if err != nil {
-			return err
-		}
-		if prepared == store.StepNew || published == store.StepDone {
-			continue
-		}
-		if s.writer, err = h.ends.target.Write(ctx, h.ends.target.Client, s.Sink); err != nil {
-			return err
-		}
-		h.streams = append(h.streams, s)
-		err = s.writer.Prepare(ctx, s.Target, prepared != store.StepDone, func(connector.Checkpoint) error { return nil })
-		if err != nil && connector.ClassOf(err) != connector.Changed {
+	return nil
+}
+
+// stop removes what the run made and says what stays.
+func (h *helm) stop(ctx context.Context, c store.Change) error {
+	if h.stands() != store.Stopping {
+		if err := h.move(ctx, store.Stopping, c); err != nil {
 			return err
 		}
 	}
-	return nil
+	remains, err := h.drop(ctx)
+	if err != nil {
+		c.Why = join(c.Why, "what it staged may be left ("+err.Error()+"): towpath clean shows and removes it")
+	}
+	var published []string
+	for _, t := range h.targets {
+		if t.published {
+			published = append(published, t.dataset)
+		}
+	}
+	if len(published) > 0 {
+		c.Why = join(c.Why, few(published)+" "+map[bool]string{true: "was", false: "were"}[len(published) == 1]+" replaced already.")
+	}
+	c.Why = join(c.Why, strings.Join(remains, " "))
+	return h.move(ctx, store.Stopped, c)
+}
+
+func join(a, b string) string { return strings.TrimSpace(a + " " + b) }
+
+// mostNamed is how many targets of a stopped run are named one by one.
+const mostNamed = 5
+
+// few joins names, the first of them and how many more there are.
+func few(names []string) string {
+	if n := len(names) - mostNamed; n > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:mostNamed], ", "), n)
+	}
+	if last := len(names) - 1; last > 0 {
+		return strings.Join(names[:last], ", ") + " and " + names[last]
+	}
+	return names[0]
+}
+
+// drop removes what the run made at the targets that it had prepared and not published. It returns what stays there, in sentences.
+func (h *helm) drop(ctx context.Context) (remains []string, all error) {
+	if h.ends.target.Client == nil {
+		return h.wouldRemain(ctx), nil
+	}
+	var mu sync.Mutex
+	group := new(errgroup.Group)
+	group.SetLimit(sideBySide)
+	for _, t := range h.targets {
+		if _, prepared := h.steps["prepare "+t.id]; !prepared || t.published {
+			continue
+		}
+		group.Go(func() error {
+			remain, err := h.dropOne(ctx, t)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				h.Log.Warn("target not left as it should be", "run", h.lease.Run, "target", t.dataset, "phase", connector.Drop, "error", err)
+			}
+			if all == nil {
+				all = err
+			}
+			remains = told(remains, remain)
+			return nil
+		})
+	}
+	return remains, errors.Join(group.Wait(), all)
+}
+
+// told adds a sentence that was not said, up to some.
+func told(sentences []string, one string) []string {
+	if one == "" || len(sentences) >= mostNamed || slices.Contains(sentences, one) {
+		return sentences
+	}
+	return append(sentences, one)
+}
+
+// dropOne removes what the run made at one target and returns what stays there.
+func (h *helm) dropOne(ctx context.Context, t *target) (remain string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, leaveTime)
+	defer cancel()
+	t.opening.Lock()
+	defer t.opening.Unlock()
+	if t.writer == nil {
+		if t.plan, err = h.loadStream(ctx, h.lease.Run, t.id); err != nil {
+			return "", err
+		}
+		if t.writer, err = h.ends.target.Write(ctx, h.ends.target.Client, t.plan.Sink); err != nil {
+			return t.plan.Target.Remain, err
+		}
+		err = t.writer.Prepare(ctx, t.plan.Target, h.steps["prepare "+t.id] != store.StepDone, func(connector.Checkpoint) error { return nil })
+		if connector.ClassOf(err) == connector.Changed { // restored from before the run: what is there of it goes all the same
+			err = nil
+		}
+	}
+	remain = t.plan.Target.Remain
+	if err == nil {
+		err = t.writer.Finish(ctx, connector.Drop)
+	}
+	t.close()
+	return remain, err
+}
+
+// wouldRemain is what stays at targets that cannot be reached.
+func (h *helm) wouldRemain(ctx context.Context) (remains []string) {
+	for _, t := range h.targets[:min(len(h.targets), mostNamed)] {
+		if plan, err := h.loadStream(ctx, h.lease.Run, t.id); err == nil && !t.published {
+			remains = told(remains, plan.Target.Remain)
+		}
+	}
+	return remains
 }

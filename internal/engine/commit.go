@@ -152,7 +152,7 @@ func (c *copier) commit(ctx context.Context, end bool) error {
 		if err := c.Ledger.Checkpoint(ctx, next, c.dirty); err != nil {
 			return err
 		}
-		c.heard = time.Now()
+		c.heard, c.known = time.Now(), next.Seq
 	}
 	c.report(true)
 	atOnce := end || len(c.dirty) > 0
@@ -163,9 +163,13 @@ func (c *copier) commit(ctx context.Context, end bool) error {
 
 // tell copies the newest checkpoint into the control database, at once or when it has not heard for a while.
 func (c *copier) tell(ctx context.Context, atOnce bool) error {
-	if c.at.Seq == 0 || !c.Target.Remembers() || !atOnce && time.Since(c.heard) < tellEvery {
+	if c.at.Seq == c.known || !c.Target.Remembers() || !atOnce && time.Since(c.heard) < tellEvery {
 		return nil
 	}
 	c.heard = time.Now()
-	return c.Ledger.Checkpoint(ctx, c.at, nil)
+	if err := c.Ledger.Checkpoint(ctx, c.at, nil); err != nil {
+		return err
+	}
+	c.known = c.at.Seq
+	return nil
 }

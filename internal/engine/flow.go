@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -21,22 +22,36 @@ type Flow struct {
 	limits      job.Dirty
 	passed      func(reason error) // called once, when a limit of dirty rows is passed
 
-	mu        sync.Mutex
-	before    connector.Counts            // of earlier parts of the run: a person saw them and resumed
-	committed map[string]connector.Counts // by stream
-	sent      map[string]connector.Counts // not yet committed
-	tripped   bool
+	mu      sync.Mutex
+	before  connector.Counts            // of earlier parts of the run: a person saw them and resumed
+	streams map[string]connector.Counts // rows that are sent and not committed are within
+	all     connector.Counts            // sum of streams
+	tripped bool
 }
 
 // NewFlow returns a Flow that begins with the counts of an earlier part of the run.
 func NewFlow(limits job.Dirty, before map[string]connector.Counts, passed func(reason error)) *Flow {
 	f := &Flow{rows: rate.NewLimiter(rate.Inf, 1), bytes: rate.NewLimiter(rate.Inf, 1), limits: limits, passed: passed,
-		committed: map[string]connector.Counts{}, sent: map[string]connector.Counts{}}
-	for stream, c := range before {
-		f.committed[stream] = c
+		streams: maps.Clone(before)}
+	if f.streams == nil {
+		f.streams = map[string]connector.Counts{}
+	}
+	for _, c := range before {
 		f.before.Add(c)
 	}
+	f.all = f.before
 	return f
+}
+
+// Begin sets what a stream had copied when it was taken up: its target may remember more or less than was known before.
+func (f *Flow) Begin(stream string, c connector.Counts) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	more := c
+	more.Sub(f.streams[stream])
+	f.streams[stream] = c
+	f.all.Add(more)
+	f.before.Add(more)
 }
 
 // SetRate sets how many rows and bytes may be read in a second; 0 is no limit. It may be called at any time.
@@ -79,13 +94,12 @@ func wait(ctx context.Context, l *rate.Limiter, n int) error {
 }
 
 // Moved counts rows, and calls passed when there are too many dirty ones among them.
-func (f *Flow) Moved(stream string, delta connector.Counts, committed bool) {
+func (f *Flow) Moved(stream string, delta connector.Counts, _ bool) {
 	f.mu.Lock()
-	if committed {
-		add(f.committed, stream, delta)
-	} else {
-		add(f.sent, stream, delta)
-	}
+	c := f.streams[stream]
+	c.Add(delta)
+	f.streams[stream] = c
+	f.all.Add(delta)
 	reason := f.judge()
 	trip := reason != nil && !f.tripped
 	f.tripped = f.tripped || trip
@@ -95,15 +109,9 @@ func (f *Flow) Moved(stream string, delta connector.Counts, committed bool) {
 	}
 }
 
-func add(m map[string]connector.Counts, stream string, delta connector.Counts) {
-	c := m[stream]
-	c.Add(delta)
-	m[stream] = c
-}
-
 // judge returns why the run must pause, or nil.
 func (f *Flow) judge() error {
-	all := f.total()
+	all := f.all
 	all.Sub(f.before)
 	if most := f.limits.Rows; most != nil && all.Dirty > *most {
 		return connector.Errorf(connector.Full, "TOW-130", "%d dirty rows, the limit is %d", all.Dirty, *most).
@@ -116,25 +124,16 @@ func (f *Flow) judge() error {
 	return nil
 }
 
-func (f *Flow) total() connector.Counts {
-	var all connector.Counts
-	for _, m := range []map[string]connector.Counts{f.committed, f.sent} {
-		for _, c := range m {
-			all.Add(c)
-		}
-	}
-	return all
-}
-
-// Totals returns the counts of each stream; those of rows that are sent but not committed are within.
-func (f *Flow) Totals() map[string]connector.Counts {
+// Total returns the counts of all streams together; those of rows that are sent but not committed are within.
+func (f *Flow) Total() connector.Counts {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	out := map[string]connector.Counts{}
-	for _, m := range []map[string]connector.Counts{f.committed, f.sent} {
-		for stream, c := range m {
-			add(out, stream, c)
-		}
-	}
-	return out
+	return f.all
+}
+
+// Of returns the counts of one stream, as Total has them.
+func (f *Flow) Of(stream string) connector.Counts {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.streams[stream]
 }

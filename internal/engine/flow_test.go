@@ -111,8 +111,8 @@ func TestTotalsBeginWhereTheRunWas(t *testing.T) {
 	f.Moved("1", connector.Counts{Read: 5, Written: 5}, false)
 	f.Moved("1", connector.Counts{Read: -5, Written: -5}, false) // given up
 	f.Moved("2", connector.Counts{Read: 1, Dirty: 1}, true)
-	got := f.Totals()
-	if got["1"].Read != 10 || got["1"].Written != 10 || got["2"].Dirty != 1 {
-		t.Errorf("totals are %+v", got)
+	one, two, all := f.Of("1"), f.Of("2"), f.Total()
+	if one.Read != 10 || one.Written != 10 || two.Dirty != 1 || all.Read != 11 || all.Written != 10 || all.Dirty != 1 {
+		t.Errorf("counts are %+v, %+v, together %+v", one, two, all)
 	}
 }

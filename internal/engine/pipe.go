@@ -23,6 +23,8 @@ type Pipe struct {
 	Seed   uint64        // of row hashes
 	Answer time.Duration // how long a commit's answer may take before groups shrink; 0: one second
 	Rows   int           // rows of a group at most; 0: as the target says
+	// Snapshot is the token of the snapshot that the run's rows are read in; nil: there is none.
+	Snapshot []byte
 }
 
 // item is a batch on its way from reader to writer.
@@ -92,14 +94,16 @@ func (p *Pipe) copy(ctx, halt context.Context, w Work) (connector.Checkpoint, er
 		return w.Last, err
 	}
 	defer sw.Close()
-	if err := w.Ledger.Forget(ctx, at.Seq); err != nil {
-		return at, err
+	if w.Lease.Epoch > 1 { // an earlier attempt may have stored dirty rows and not committed
+		if err := w.Ledger.Forget(ctx, at.Seq); err != nil {
+			return at, err
+		}
 	}
 	at.Shard, at.Rev, at.Range = sh.ID, sh.Rev, sh.Range
 	if at.Done {
 		return at, w.Ledger.Checkpoint(ctx, at, nil)
 	}
-	c := &copier{Pipe: p, Work: w, writer: sw, at: at, limit: p.groupLimit(w.Pool.Budget()), spare: make(chan *item, 2*queued)}
+	c := &copier{Pipe: p, Work: w, writer: sw, at: at, known: w.Last.Seq, limit: p.groupLimit(w.Pool.Budget()), spare: make(chan *item, 2*queued)}
 	c.age = time.NewTimer(groupAge)
 	defer c.age.Stop()
 	return c.run(ctx, halt)
@@ -111,6 +115,7 @@ type copier struct {
 	Work
 	writer connector.ShardWriter
 	at     connector.Checkpoint // newest committed
+	known  int64                // Seq of the newest that the ledger has
 	heard  time.Time            // when the ledger last heard of it
 	limit  *groupLimit
 	spare  chan *item // to be used again
@@ -154,13 +159,13 @@ func (c *copier) run(ctx, halt context.Context) (connector.Checkpoint, error) {
 // read runs the reader and the transform. It returns nil only when the shard's end was reached.
 func (c *copier) read(ctx context.Context, items chan<- *item) error {
 	hasher := record.NewHasher(c.Target.Stored, c.Seed)
-	q := connector.Query{Shard: c.Shard, From: c.at.At, Schema: c.Schema, Batches: c.Pool}
+	q := connector.Query{Shard: c.Shard, From: c.at.At, Schema: c.Schema, Batches: c.Pool, Snapshot: c.Snapshot}
 	if c.Shard.Replay == connector.None {
 		q.From = nil
 	}
 	for chunk, err := range c.Reader.Read(ctx, q) {
 		if err != nil {
-			return err
+			return c.snapshotLost(err)
 		}
 		it := c.convert(hasher, chunk)
 		err := c.Gate.Pass(ctx, it.rows, it.bytes)
@@ -182,6 +187,16 @@ func (c *copier) read(ctx context.Context, items chan<- *item) error {
 	end.rows = -1 // reading returned nothing more
 	items <- end
 	return nil
+}
+
+// snapshotLost makes an error that pauses the run of one that says the snapshot is gone: reading the rest at another instant is a person's
+// decision.
+func (c *copier) snapshotLost(err error) error {
+	if c.Snapshot == nil || connector.ClassOf(err) != connector.Lost {
+		return err
+	}
+	return connector.Errorf(connector.Full, "TOW-147", "read shard %s: the snapshot that the run reads in is gone: %w", c.Shard.ID, err).
+		WithHint("Resume to go on without it: rows that are read from then on are as they are at that moment. Or stop the run and start another.")
 }
 
 // convert makes an item of a chunk: the rows as stored, their hashes, and the dirty rows taken out of both batches.

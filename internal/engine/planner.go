@@ -1,20 +1,19 @@
 package engine
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
+	"sync"
 
 	"github.com/zeebo/xxh3"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/towpath/towpath/connector"
-	"github.com/towpath/towpath/internal/transform"
 	"github.com/towpath/towpath/job"
 	"github.com/towpath/towpath/record"
 )
@@ -36,41 +35,195 @@ func (e End) Canonical(dataset string) string {
 
 // Planner makes plans.
 type Planner struct {
-	Source, Target End
+	Sources map[string]End // by the alias that streams name; "" is the job's own
+	Target  End
 }
 
-// Make plans a run of a job whose patterns are expanded and parameters bound. It changes nothing anywhere. What it will not do
-// is a *Refused that holds all reasons; shards come back per stream, with their IDs.
-func (p *Planner) Make(ctx context.Context, run string, j *job.Job) (*Plan, []connector.Shard, error) {
-	plan := &Plan{Format: PlanFormat, Run: run, Job: j, Source: p.Source.Side, Target: p.Target.Side}
-	var shards []connector.Shard
-	refused := &Refused{}
-	targets := map[string]int{}
-	for i := range j.Streams {
-		at := fmt.Sprintf("streams[%d]", i)
-		s, cut, err := p.stream(ctx, run, j, i, refused)
-		toJob(err, at)
-		if class := connector.ClassOf(err); class == connector.Missing || class == connector.Denied { // other streams may have reasons, too
-			refused.Reasons = append(refused.Reasons, fmt.Errorf("%s: %w", at, err))
-			continue
-		}
-		if err != nil {
-			return nil, nil, fmt.Errorf("plan stream %s: %w", streamName(&j.Streams[i]), err)
-		}
-		if s == nil {
-			continue
-		}
-		if before, taken := targets[p.Target.Canonical(s.Sink.Dataset)]; taken {
-			refused.add(at+".target", "TOW-120", "streams[%d] writes %s as well", before, s.Sink.Dataset)
-		}
-		targets[p.Target.Canonical(s.Sink.Dataset)] = i
-		plan.Streams = append(plan.Streams, *s)
-		shards = append(shards, cut...)
+// Stream is one stream to be planned: one of the job, or a match of one of its patterns.
+type Stream struct {
+	job.Stream
+	At string // its place in the job
+}
+
+// atOnce is how many streams are planned side by side: planning waits for servers most of the time.
+const atOnce = 8
+
+// Make plans a run of a job whose parameters are bound. streams are those of the job, with its patterns expanded, in its order. It
+// changes nothing anywhere. What it will not do is a *Refused that holds all reasons. Each stream is handed to keep with its shards, which
+// have their IDs, one at a time and in no order; the plan that comes back is the head.
+func (p *Planner) Make(ctx context.Context, run string, j *job.Job, streams []Stream, keep func(*StreamPlan, []connector.Shard) error) (*Plan, error) {
+	m := newMaker(p, run, j, streams, keep)
+	if m.able(); len(m.unable.Reasons) > 0 {
+		return m.plan, &m.unable
 	}
+	for _, wave := range [][]int{m.leads(), m.others()} { // a stream that shares a target is measured against the first of it
+		group, ctx := errgroup.WithContext(ctx)
+		group.SetLimit(atOnce)
+		for _, i := range wave {
+			group.Go(func() error { return m.stream(ctx, i) })
+		}
+		if err := group.Wait(); err != nil {
+			return nil, err
+		}
+	}
+	m.order()
+	return m.plan, m.refusal()
+}
+
+// maker makes one plan.
+type maker struct {
+	*Planner
+	run     string
+	job     *job.Job
+	streams []Stream
+	groups  []*group          // target datasets, in the order of their first streams
+	of      []*group          // of each stream
+	targets map[string]*group // by the target's canonical name
+	sources map[source]*group // nil: the dataset goes to several targets
+	unable  Refused           // reasons that are those of no stream
+
+	mu      sync.Mutex // guards what follows, and calls of keep
+	keep    func(*StreamPlan, []connector.Shard) error
+	plan    *Plan
+	refused []*Refused // of each stream; nil: none
+}
+
+// group is a target dataset and the streams that flow into it.
+type group struct {
+	dataset string // as the first stream names it
+	streams []int
+	lead    *StreamPlan    // once the first stream is planned; only kept where others share it
+	want    *record.Schema // what the first stream asks of the target
+	parents map[*group]bool
+	inner   int // highest stage of its shards
+}
+
+// source names a dataset of one of the sources.
+type source struct{ connection, dataset string }
+
+func newMaker(p *Planner, run string, j *job.Job, streams []Stream, keep func(*StreamPlan, []connector.Shard) error) *maker {
+	m := &maker{Planner: p, run: run, job: j, streams: streams, keep: keep, of: make([]*group, len(streams)), targets: map[string]*group{}, sources: map[source]*group{},
+		refused: make([]*Refused, len(streams)), plan: &Plan{Format: PlanFormat, Run: run, Job: j, Source: p.Sources[""].Side, Target: p.Target.Side,
+			Consistency: j.Settings.Consistency}}
+	for alias, end := range p.Sources {
+		if alias != "" {
+			if m.plan.Sources == nil {
+				m.plan.Sources = map[string]Side{}
+			}
+			m.plan.Sources[alias] = end.Side
+		}
+	}
+	for i := range streams {
+		name := targetOf(&streams[i].Stream)
+		g := m.targets[p.Target.Canonical(name)]
+		if g == nil {
+			g = &group{dataset: name, parents: map[*group]bool{}}
+			m.targets[p.Target.Canonical(name)] = g
+			m.groups = append(m.groups, g)
+		}
+		g.streams = append(g.streams, i)
+		m.of[i] = g
+		if s := &streams[i]; s.Source != "" {
+			at := source{s.Connection, p.Sources[s.Connection].Canonical(s.Source)}
+			if other, twice := m.sources[at]; twice && other != g {
+				g = nil
+			}
+			m.sources[at] = g
+		}
+	}
+	return m
+}
+
+// able refuses what the connectors of both sides cannot do, whatever the streams.
+func (m *maker) able() {
+	for _, alias := range slices.Sorted(maps.Keys(m.Sources)) {
+		end, path := m.Sources[alias], "source"
+		if alias != "" {
+			path = "connections." + alias
+		}
+		if end.Read == nil {
+			m.unable.add(path, "TOW-146", "connector %s does not read", end.Side.Connector)
+		}
+		if m.job.Settings.Consistency == job.Snapshot && end.Snapshot == nil {
+			m.unable.add("settings.consistency", "TOW-128", "connector %s has no snapshots: its datasets cannot be read as they were at one instant", end.Side.Connector).
+				WithHint("Leave settings.consistency out, or write fuzzy: each row is then read as it is at that moment.")
+		}
+	}
+	if m.Target.Write == nil {
+		m.unable.add("target", "TOW-146", "connector %s does not write", m.Target.Side.Connector)
+	}
+}
+
+func targetOf(s *job.Stream) string {
+	if s.Target != "" {
+		return s.Target
+	}
+	return s.Source
+}
+
+// id is what a stream is called in shards, steps and records.
+func id(stream int) string { return strconv.Itoa(stream + 1) }
+
+// StreamOf returns the stream that a shard is of.
+func StreamOf(shard string) string {
+	stream, _, _ := strings.Cut(shard, "-")
+	return stream
+}
+
+func (m *maker) leads() []int {
+	leads := make([]int, len(m.groups))
+	for n, g := range m.groups {
+		leads[n] = g.streams[0]
+	}
+	return leads
+}
+
+func (m *maker) others() []int {
+	var others []int
+	for _, g := range m.groups {
+		others = append(others, g.streams[1:]...)
+	}
+	return others
+}
+
+// refusal returns the reasons of all streams in their order, nil when there are none.
+func (m *maker) refusal() error {
+	all := &Refused{}
+	for _, r := range m.refused {
+		if r != nil {
+			all.Reasons = append(all.Reasons, r.Reasons...)
+		}
+	}
+	if len(all.Reasons) == 0 {
+		return nil
+	}
+	return all
+}
+
+// stream plans one stream and hands it on; what it refuses is noted.
+func (m *maker) stream(ctx context.Context, i int) error {
+	at, refused := m.streams[i].At, &Refused{}
+	s, shards, err := m.planned(ctx, i, refused)
+	toJob(err, at)
+	switch class := connector.ClassOf(err); {
+	case class == connector.Missing || class == connector.Denied: // other streams may have reasons, too
+		refused.Reasons = append(refused.Reasons, fmt.Errorf("%s: %w", at, err))
+	case err != nil:
+		return fmt.Errorf("plan stream %s: %w", streamName(&m.streams[i].Stream), err)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if len(refused.Reasons) > 0 {
-		return plan, nil, refused
+		m.refused[i] = refused
 	}
-	return plan, shards, nil
+	if s == nil {
+		return nil
+	}
+	m.plan.Totals.add(s)
+	for _, sh := range shards {
+		m.of[i].inner = max(m.of[i].inner, sh.Stage)
+	}
+	return m.keep(s, shards)
 }
 
 // toJob puts the place in the job where connectors name the options they were given.
@@ -101,20 +254,18 @@ func streamName(s *job.Stream) string {
 	return s.Target
 }
 
-func (p *Planner) stream(ctx context.Context, run string, j *job.Job, i int, refused *Refused) (*StreamPlan, []connector.Shard, error) {
-	js := &j.Streams[i]
-	at := fmt.Sprintf("streams[%d]", i)
-	s := &StreamPlan{ID: strconv.Itoa(i + 1), Seed: xxh3.HashString(run + "/" + strconv.Itoa(i))}
+// planned plans stream i. Reasons not to do it are added to refused; then no more of it may have been planned than came before.
+func (m *maker) planned(ctx context.Context, i int, refused *Refused) (*StreamPlan, []connector.Shard, error) {
+	js, at, g := &m.streams[i].Stream, m.streams[i].At, m.of[i]
+	end := m.Sources[js.Connection]
+	s := &StreamPlan{ID: id(i), Connection: js.Connection, Lead: id(g.streams[0]), Seed: xxh3.HashString(m.run + "/" + strconv.Itoa(i))}
 	s.Source = connector.Source{Dataset: js.Source, Query: js.Query, Where: js.Where, Key: js.Key, Options: js.ReadOptions, Columns: sourceColumns(js)}
-	s.Sink = connector.Sink{Dataset: js.Target, Mode: js.Write, Run: run, Options: js.WriteOptions}
-	if s.Sink.Dataset == "" {
-		s.Sink.Dataset = js.Source
-	}
-	if p.Source.Connector.Name == p.Target.Connector.Name && p.Source.Identity == p.Target.Identity && p.Target.Canonical(js.Source) == p.Target.Canonical(s.Sink.Dataset) {
+	s.Sink = connector.Sink{Dataset: g.dataset, Mode: js.Write, Run: m.run, Create: js.Create.Structure(), Options: js.WriteOptions}
+	if end.Connector.Name == m.Target.Connector.Name && end.Identity == m.Target.Identity && m.Target.Canonical(js.Source) == m.Target.Canonical(g.dataset) {
 		refused.add(at, string(record.Self), "source and target are the same dataset %s of the same server", js.Source)
 		return nil, nil, nil
 	}
-	reader, err := p.Source.Read(ctx, p.Source.Client, s.Source)
+	reader, err := end.Read(ctx, end.Client, s.Source)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -123,7 +274,7 @@ func (p *Planner) stream(ctx context.Context, run string, j *job.Job, i int, ref
 	if err != nil {
 		return nil, nil, err
 	}
-	want, ok := s.want(j, js, at, refused)
+	want, ok := s.want(m.job, js, at, m.constant(i), refused)
 	if !ok {
 		return nil, nil, nil
 	}
@@ -138,21 +289,51 @@ func (p *Planner) stream(ctx context.Context, run string, j *job.Job, i int, ref
 	if err := s.mergeColumnOptions(js); err != nil {
 		return nil, nil, err
 	}
-	writer, err := p.Target.Write(ctx, p.Target.Client, s.Sink)
+	m.structure(s, i, want)
+	if i == g.streams[0] {
+		err = m.lead(ctx, s, i, want, refused)
+	} else {
+		m.share(s, i, want, refused)
+	}
+	if err != nil || s.Target == nil {
+		return nil, nil, err
+	}
+	m.refer(s, i, want)
+	s.decide(at, refused)
+	s.checkFolds(at, refused)
+	shards, err := s.split(ctx, reader, m.job.Settings.Shards)
 	if err != nil {
 		return nil, nil, err
+	}
+	s.guarantee(at, m.job, refused)
+	return s, shards, nil
+}
+
+// lead plans the target of a stream that is the first of it.
+func (m *maker) lead(ctx context.Context, s *StreamPlan, i int, want *record.Schema, refused *Refused) error {
+	writer, err := m.Target.Write(ctx, m.Target.Client, s.Sink)
+	if err != nil {
+		return err
 	}
 	defer writer.Close()
 	if s.Target, err = writer.Plan(ctx, want); err != nil {
-		return nil, nil, err
+		return err
 	}
-	if js.Create == job.CreateNever && !s.Target.Exists {
-		refused.add(at+".create", "TOW-127", "target %s does not exist, and the job says not to create it", s.Sink.Dataset)
+	if js := &m.streams[i]; js.Create.Never() && !s.Target.Exists {
+		refused.add(js.At+".create", "TOW-127", "target %s does not exist, and the job says not to create it", s.Sink.Dataset)
 	}
-	s.decide(at, refused)
-	shards, err := reader.Split(ctx, connector.Shard{}, nil, connector.Hint{Shards: j.Settings.Shards})
+	if g := m.of[i]; len(g.streams) > 1 {
+		g.lead, g.want = s, want
+		m.keysApart(i, refused)
+	}
+	return nil
+}
+
+// split cuts the stream into shards and gives them their IDs.
+func (s *StreamPlan) split(ctx context.Context, reader connector.Reader, hint int) ([]connector.Shard, error) {
+	shards, err := reader.Split(ctx, connector.Shard{}, nil, connector.Hint{Shards: hint})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	for n := range shards {
 		sh := &shards[n]
@@ -162,181 +343,5 @@ func (p *Planner) stream(ctx context.Context, run string, j *job.Job, i int, ref
 		s.Replay = max(s.Replay, sh.Replay)
 	}
 	s.Shards = len(shards)
-	s.guarantee(at, j, refused)
-	return s, shards, nil
-}
-
-// sourceColumns returns the distinct source columns of a stream, nil for all.
-func sourceColumns(js *job.Stream) []string {
-	var names []string
-	for _, c := range js.Columns {
-		if !slices.Contains(names, c.From) {
-			names = append(names, c.From)
-		}
-	}
-	return names
-}
-
-// want fills s.Columns and returns the schema that the job asks of the target.
-func (s *StreamPlan) want(j *job.Job, js *job.Stream, at string, refused *Refused) (*record.Schema, bool) {
-	columns := js.Columns
-	if len(columns) == 0 {
-		for _, f := range s.Schema.Fields {
-			columns = append(columns, job.Column{From: f.Name})
-		}
-	}
-	key := js.Key
-	if key == nil {
-		for _, k := range s.Schema.Key() {
-			key = append(key, s.Schema.Fields[k].Name)
-		}
-	}
-	want := &record.Schema{}
-	found := 0
-	for n, c := range columns {
-		k := s.Schema.Index(c.From)
-		if k < 0 {
-			refused.add(fmt.Sprintf("%s.columns[%d]", at, n), "TOW-122", "%s has no column %q", streamName(js), c.From)
-			continue
-		}
-		f := s.Schema.Fields[k]
-		f.Key = 0
-		if pos := slices.Index(key, f.Name); pos >= 0 {
-			f.Key = pos + 1
-			found++
-		}
-		cp := ColumnPlan{From: f.Name, To: f.Name, Want: f.Type, Zone: c.Zone, Policies: j.Policies(c)}
-		if cp.Zone == "" {
-			cp.Zone = j.Settings.Zone
-		}
-		if c.To != "" {
-			f.Name, cp.To = c.To, c.To
-		}
-		if c.Type != nil {
-			f.Type, cp.Want = *c.Type, *c.Type
-			f.Native, f.Default, f.Charset, f.Collation = "", nil, "", ""
-		}
-		want.Fields = append(want.Fields, f)
-		s.Columns = append(s.Columns, cp)
-	}
-	for n, name := range js.Key {
-		if s.Schema.Index(name) < 0 {
-			refused.add(fmt.Sprintf("%s.key[%d]", at, n), "TOW-122", "%s has no column %q", streamName(js), name)
-		}
-	}
-	if found < len(key) { // without all of it the rest tells nothing apart
-		for n := range want.Fields {
-			want.Fields[n].Key = 0
-		}
-	}
-	return want, len(want.Fields) == len(columns)
-}
-
-// mergeColumnOptions hands the options of single columns to the target as its option "columns", by target column.
-func (s *StreamPlan) mergeColumnOptions(js *job.Stream) error {
-	columns := map[string]json.RawMessage{}
-	for n, c := range js.Columns {
-		if len(c.Options) > 0 {
-			columns[s.Columns[n].To] = c.Options
-		}
-	}
-	if len(columns) == 0 {
-		return nil
-	}
-	all := map[string]json.RawMessage{}
-	if len(s.Sink.Options) > 0 {
-		if err := json.Unmarshal(s.Sink.Options, &all); err != nil {
-			return err
-		}
-	}
-	merged, err := json.Marshal(columns)
-	if err != nil {
-		return err
-	}
-	all["columns"] = merged
-	s.Sink.Options, err = json.Marshal(all)
-	return err
-}
-
-// decide asks the casts what becomes of each column, and refuses those that have no way.
-//
-// Invariant 6: a value that the target cannot hold exactly is refused here or diverted as a dirty row, unless the job names a policy.
-func (s *StreamPlan) decide(at string, refused *Refused) {
-	stage, err := s.Stage()
-	if err != nil {
-		refused.Reasons = append(refused.Reasons, err)
-		return
-	}
-	for i, d := range stage.Decisions() {
-		c := &s.Columns[i]
-		c.Decision, c.Loss = d.String(), d.Loss
-		if d.Decision == record.Refused {
-			refused.add(fmt.Sprintf("%s.columns.%s", at, c.To), "TOW-124", "column %s of type %s cannot become %s: %s", c.From,
-				s.Schema.Fields[s.Schema.Index(c.From)].Type, s.Target.Stored.Fields[i].Type, d.Loss).
-				WithHint("Name another type: for the column, or leave it out.")
-		}
-	}
-}
-
-// Stage binds the transform that the plan describes.
-func (s *StreamPlan) Stage() (*transform.Stage, error) {
-	columns := make([]transform.Column, len(s.Columns))
-	for i, c := range s.Columns {
-		columns[i] = transform.Column{From: s.Schema.Index(c.From), Want: c.Want, Policies: c.Policies}
-		if c.Zone == "" {
-			continue
-		}
-		zone, err := time.LoadLocation(c.Zone)
-		if err != nil {
-			return nil, connector.Errorf(connector.Config, "TOW-125", "no time zone %q", c.Zone).WithHint("Use a name like Europe/Paris.")
-		}
-		columns[i].Cast.Zone = zone
-	}
-	return transform.New(s.Schema, s.Target.Stored, columns, transform.Options{Key: s.Target.Key, RowBytes: s.Target.Limits.RowBytes}), nil
-}
-
-// Same compares the declared schema of a source with the planned one; statistics, defaults and comments do not count.
-func Same(planned, found *record.Schema) (difference string) {
-	if len(planned.Fields) != len(found.Fields) {
-		return fmt.Sprintf("%s, planned were %d", plural(len(found.Fields), "column"), len(planned.Fields))
-	}
-	for i, f := range planned.Fields {
-		g := found.Fields[i]
-		switch {
-		case f.Name != g.Name:
-			return fmt.Sprintf("column %d is %s, planned was %s", i+1, g.Name, f.Name)
-		case f.Key != g.Key:
-			return fmt.Sprintf("the key is another (column %s)", f.Name)
-		case f.Native != g.Native || !sameType(f.Type, g.Type) || f.Collation != g.Collation || f.Nullable != g.Nullable:
-			return fmt.Sprintf("column %s is %s, planned was %s", f.Name, describe(g), describe(f))
-		}
-	}
-	return ""
-}
-
-func sameType(a, b record.Type) bool {
-	x, errX := json.Marshal(a)
-	y, errY := json.Marshal(b)
-	return errX == nil && errY == nil && bytes.Equal(x, y)
-}
-
-func describe(f record.Field) string {
-	text := f.Native
-	if text == "" {
-		text = f.Type.String()
-	}
-	if f.Collation != "" {
-		text += " collate " + f.Collation
-	}
-	if !f.Nullable {
-		text += " not null"
-	}
-	return text
-}
-
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return strconv.Itoa(n) + " " + what + "s"
+	return shards, nil
 }

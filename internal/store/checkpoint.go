@@ -13,12 +13,12 @@ import (
 // SaveCheckpoint stores the copy of a checkpoint that the target has made durable (way A), or that says which rows it has
 // (way B). cp.Rev is the shard's. An epoch that is not the shard's newest, or a lower Seq than the stored: class Fenced, TOW-215.
 func (s *Store) SaveCheckpoint(ctx context.Context, run string, epoch int64, cp connector.Checkpoint) error {
-	return s.change(ctx, "save checkpoint of shard "+cp.Shard, func(t *tx) error { return t.saveCheckpoint(ctx, run, epoch, cp) })
+	return s.change(ctx, "save checkpoint of shard "+cp.Shard, func(ctx context.Context, t *tx) error { return t.saveCheckpoint(ctx, run, epoch, cp) })
 }
 
 // CommitCheckpoint stores a checkpoint and the dirty rows of its Seq together: the commit of way B.
 func (s *Store) CommitCheckpoint(ctx context.Context, run string, epoch int64, cp connector.Checkpoint, dirty []DirtyRow) error {
-	return s.change(ctx, "commit checkpoint of shard "+cp.Shard, func(t *tx) error {
+	return s.change(ctx, "commit checkpoint of shard "+cp.Shard, func(ctx context.Context, t *tx) error {
 		if err := t.saveCheckpoint(ctx, run, epoch, cp); err != nil {
 			return err
 		}
@@ -97,23 +97,6 @@ func bit(b bool) int {
 	return 0
 }
 
-// Remember takes over what the target remembers: each checkpoint replaces ours, reopens or closes its shard, ends its lease, fences
-// its former owners and drops dirty rows beyond its Seq. runEpoch is that of the run lease. A shard that we do not know or a higher Rev
-// than ours is class Changed, TOW-216: the control database was restored from before; then nothing is taken over.
-func (s *Store) Remember(ctx context.Context, run string, runEpoch int64, cps ...connector.Checkpoint) error {
-	return s.change(ctx, "take over the target's checkpoints of run "+run, func(t *tx) error {
-		if err := t.checkRun(ctx, run, runEpoch); err != nil {
-			return err
-		}
-		for _, cp := range cps {
-			if err := t.remember(ctx, run, cp); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
 func (t *tx) remember(ctx context.Context, run string, cp connector.Checkpoint) error {
 	was, err := t.shardNow(ctx, run, cp.Shard)
 	switch {
@@ -143,22 +126,7 @@ func restored(run, format string, args ...any) error {
 		WithHint("Run %s went on after the copy was made. Bring back the newer control database, or stop the run and start another.", run)
 }
 
-// ResetShards puts shards back to their beginning: no checkpoint, no dirty rows, former owners fenced. For shards that a target
-// which remembers checkpoints no longer knows.
-func (s *Store) ResetShards(ctx context.Context, run string, runEpoch int64, ids ...string) error {
-	return s.change(ctx, "put back shards of run "+run, func(t *tx) error {
-		if err := t.checkRun(ctx, run, runEpoch); err != nil {
-			return err
-		}
-		for _, id := range ids {
-			if err := t.reset(ctx, run, id); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
+// reset puts a shard back to its beginning: no checkpoint, no dirty rows, former owners fenced.
 func (t *tx) reset(ctx context.Context, run, id string) error {
 	was, err := t.shardNow(ctx, run, id)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -183,7 +151,7 @@ func (t *tx) reset(ctx context.Context, run, id string) error {
 //
 // Invariant 2: narrowed range, raised Rev and the other shards become durable in one transaction under the owner's epoch.
 func (s *Store) Divide(ctx context.Context, run string, epoch int64, near connector.Shard, cp connector.Checkpoint, far []connector.Shard) error {
-	return s.change(ctx, "divide shard "+near.ID+" of run "+run, func(t *tx) error {
+	return s.change(ctx, "divide shard "+near.ID+" of run "+run, func(ctx context.Context, t *tx) error {
 		if _, err := t.ownShard(ctx, run, near.ID, epoch); err != nil {
 			return err
 		}

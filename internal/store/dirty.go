@@ -35,7 +35,7 @@ type DirtyAt struct {
 // on; of none, in place of all. An epoch that is not the
 // shard's newest: class Fenced, TOW-215.
 func (s *Store) AddDirty(ctx context.Context, run, shard string, epoch, seq int64, rows []DirtyRow) error {
-	return s.change(ctx, "store dirty rows of shard "+shard, func(t *tx) error {
+	return s.change(ctx, "store dirty rows of shard "+shard, func(ctx context.Context, t *tx) error {
 		if _, err := t.ownShard(ctx, run, shard, epoch); err != nil {
 			return err
 		}
@@ -69,7 +69,7 @@ func (t *tx) putDirty(ctx context.Context, run, shard string, seq int64, rows []
 // DropDirty deletes the dirty rows of a shard with a Seq above beyond: those of a group that was not committed. The epoch must be
 // the shard's newest, else class Fenced, TOW-215.
 func (s *Store) DropDirty(ctx context.Context, run, shard string, epoch, beyond int64) error {
-	return s.change(ctx, "drop dirty rows of shard "+shard, func(t *tx) error {
+	return s.change(ctx, "drop dirty rows of shard "+shard, func(ctx context.Context, t *tx) error {
 		if _, err := t.ownShard(ctx, run, shard, epoch); err != nil {
 			return err
 		}
@@ -85,15 +85,16 @@ func (t *tx) dropDirty(ctx context.Context, run, shard string, beyond int64) err
 // dirtyPage bounds what a page of dirty rows holds in memory: rows have up to 64 kB.
 const dirtyPage = 100
 
-// Dirty yields up to limit (0: all) committed dirty rows of a run behind a cursor, by shard, Seq and ordinal, read in pages.
-func (s *Store) Dirty(ctx context.Context, run string, after DirtyCursor, limit int) iter.Seq2[DirtyAt, error] {
+// Dirty yields up to limit (0: all) committed dirty rows of a run, or of one of its streams ("": of all), behind a cursor, by shard, Seq
+// and ordinal, read in pages.
+func (s *Store) Dirty(ctx context.Context, run, stream string, after DirtyCursor, limit int) iter.Seq2[DirtyAt, error] {
 	return func(yield func(DirtyAt, error) bool) {
 		for left := limit; limit == 0 || left > 0; left -= dirtyPage {
 			want := dirtyPage
 			if limit > 0 {
 				want = min(want, left)
 			}
-			page, err := s.dirtyAfter(ctx, run, after, want)
+			page, err := s.dirtyAfter(ctx, run, stream, after, want)
 			if err != nil {
 				yield(DirtyAt{}, s.fail("read dirty rows of run "+run, err))
 				return
@@ -111,12 +112,15 @@ func (s *Store) Dirty(ctx context.Context, run string, after DirtyCursor, limit 
 	}
 }
 
-func (s *Store) dirtyAfter(ctx context.Context, run string, after DirtyCursor, limit int) ([]DirtyAt, error) {
+func (s *Store) dirtyAfter(ctx context.Context, run, stream string, after DirtyCursor, limit int) ([]DirtyAt, error) {
+	of, args := "", []any{run, after.Shard, after.Seq, after.Ordinal, limit}
+	if stream != "" {
+		of, args = "AND shard IN (SELECT o.id FROM shard o WHERE o.run = $1 AND o.stream = $6)", append(args, stream)
+	}
 	rows, err := s.read.QueryContext(ctx, `SELECT shard, seq, ordinal, code, column_name, reason, row_key, row_json, at FROM dirty
-		WHERE run = $1 AND (shard, seq, ordinal) > ($2, $3, $4)
+		WHERE run = $1 AND (shard, seq, ordinal) > ($2, $3, $4) `+of+`
 		AND seq <= (SELECT sh.seq FROM shard sh WHERE sh.run = dirty.run AND sh.id = dirty.shard)
-		ORDER BY shard, seq, ordinal LIMIT $5`,
-		run, after.Shard, after.Seq, after.Ordinal, limit)
+		ORDER BY shard, seq, ordinal LIMIT $5`, args...)
 	if err != nil {
 		return nil, err
 	}

@@ -47,7 +47,7 @@ func (s *Store) TakeOverRun(ctx context.Context, key string, gone, owner Owner, 
 
 func (s *Store) takeRun(ctx context.Context, key string, owner Owner, ttl time.Duration, free func(HeldError) bool) (RunLease, error) {
 	l := RunLease{Run: key, Owner: owner}
-	err := s.change(ctx, "take the lease of run "+key, func(t *tx) error {
+	err := s.change(ctx, "take the lease of run "+key, func(ctx context.Context, t *tx) error {
 		h := HeldError{Run: key, Now: t.now}
 		err := t.row(ctx, `SELECT owner, owner_host, owner_pid, owner_started, owner_boot, epoch, lease_until FROM run WHERE run_key = $1`, key).
 			Scan(&h.Holder.ID, &h.Holder.Host, &h.Holder.PID, &h.Holder.Started, &h.Holder.Boot, &h.Epoch, &h.Until)
@@ -90,7 +90,7 @@ func held(h HeldError) error {
 
 // RenewRun prolongs a lease to ttl from the database's now. A newer holder: class Fenced, TOW-213.
 func (s *Store) RenewRun(ctx context.Context, l RunLease, ttl time.Duration) (RunLease, error) {
-	err := s.change(ctx, "renew the lease of run "+l.Run, func(t *tx) error {
+	err := s.change(ctx, "renew the lease of run "+l.Run, func(ctx context.Context, t *tx) error {
 		l.Until = t.now + ms(ttl)
 		n, err := t.exec(ctx, "UPDATE run SET lease_until = $4 WHERE run_key = $1 AND epoch = $2 AND owner = $3", l.Run, l.Epoch, l.Owner.ID, l.Until)
 		if err == nil && n == 0 {
@@ -103,7 +103,7 @@ func (s *Store) RenewRun(ctx context.Context, l RunLease, ttl time.Duration) (Ru
 
 // ReleaseRun gives a lease back. When another holds it by now, nothing happens.
 func (s *Store) ReleaseRun(ctx context.Context, l RunLease) error {
-	return s.change(ctx, "release the lease of run "+l.Run, func(t *tx) error {
+	return s.change(ctx, "release the lease of run "+l.Run, func(ctx context.Context, t *tx) error {
 		_, err := t.exec(ctx, `UPDATE run SET owner = '', owner_host = '', owner_pid = 0, owner_started = 0, owner_boot = '', lease_until = 0
 			WHERE run_key = $1 AND epoch = $2 AND owner = $3`, l.Run, l.Epoch, l.Owner.ID)
 		return err

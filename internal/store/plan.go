@@ -9,24 +9,29 @@ import (
 	"github.com/towpath/towpath/connector"
 )
 
-// Plan is what a run will do, as bytes of a numbered format.
+// Plan is what a run will do, as bytes of a numbered format; what its streams do is beside them.
 type Plan struct {
 	Format int
 	Bytes  []byte
-	Hash   []byte
-	Saved  int64 // set by the store
+	Hash   []byte // of Bytes and the hashes of all streams
+	Saved  int64  // set by the store
 }
 
 // Stream is the row of a stream: what leasing and progress need of the plan.
 type Stream struct {
-	ID        string
-	Source    string
-	Identity  string // of the target server
-	Dataset   string // at the target
-	Guarantee string
-	Parallel  int   // shards at work at a time on the target dataset; 0: any number
-	Rows      int64 // estimates
-	Bytes     int64
+	ID         string
+	Source     string
+	Connection string // alias that it reads from; "": the job's source
+	Identity   string // of the target server
+	Dataset    string // at the target
+	Lead       string // the first stream of the same target dataset
+	Stage      int    // its shards wait for all streams of lower stages
+	Guarantee  string
+	Parallel   int   // shards at work at a time on the target dataset; 0: any number
+	Rows       int64 // estimates
+	Bytes      int64
+	Plan       []byte // what it will do; Streams leaves it out
+	Hash       []byte // of Plan
 }
 
 // SavePlan stores the plan, its streams in their order and all shards in one transaction, in place of an earlier plan. epoch is
@@ -34,7 +39,7 @@ type Stream struct {
 //
 // Invariant 2: bounds are stored before the first row moves; a run that was ever running keeps its plan (TOW-220).
 func (s *Store) SavePlan(ctx context.Context, run string, epoch int64, p Plan, streams []Stream, shards iter.Seq[connector.Shard]) error {
-	return s.change(ctx, "save plan of run "+run, func(t *tx) error {
+	return s.changeAlone(ctx, "save plan of run "+run, func(ctx context.Context, t *tx) error {
 		if err := t.checkRun(ctx, run, epoch); err != nil {
 			return err
 		}
@@ -55,16 +60,28 @@ func (s *Store) SavePlan(ctx context.Context, run string, epoch int64, p Plan, s
 		if err != nil {
 			return err
 		}
-		for i, st := range streams {
-			_, err := t.exec(ctx, `INSERT INTO stream (run, id, ordinal, source, identity, dataset, guarantee, parallel, row_count, bytes)
-				VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-				run, st.ID, i, st.Source, st.Identity, st.Dataset, st.Guarantee, st.Parallel, st.Rows, st.Bytes)
-			if err != nil {
-				return err
-			}
+		if err := t.addStreams(ctx, run, streams); err != nil {
+			return err
 		}
 		return t.addShards(ctx, run, shards)
 	})
+}
+
+func (t *tx) addStreams(ctx context.Context, run string, streams []Stream) error {
+	insert, err := t.conn.PrepareContext(ctx, `INSERT INTO stream (run, id, ordinal, source, connection, identity, dataset, lead, stage, guarantee, parallel,
+		row_count, bytes, plan, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`)
+	if err != nil {
+		return err
+	}
+	defer insert.Close()
+	for i, st := range streams {
+		_, err := insert.ExecContext(ctx, run, st.ID, i, st.Source, st.Connection, st.Identity, st.Dataset, st.Lead, st.Stage, st.Guarantee, st.Parallel,
+			st.Rows, st.Bytes, notNil(st.Plan), notNil(st.Hash))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (t *tx) addShards(ctx context.Context, run string, shards iter.Seq[connector.Shard]) error {
@@ -100,18 +117,27 @@ func (s *Store) Plan(ctx context.Context, run string) (Plan, error) {
 	return p, s.fail("read plan of run "+run, err)
 }
 
-// Streams returns the streams of a run in the plan's order.
+// Streams returns the streams of a run in the plan's order, without their plans.
 func (s *Store) Streams(ctx context.Context, run string) ([]Stream, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT id, source, identity, dataset, guarantee, parallel, row_count, bytes FROM stream
+	rows, err := s.read.QueryContext(ctx, `SELECT id, source, connection, identity, dataset, lead, stage, guarantee, parallel, row_count, bytes, hash FROM stream
 		WHERE run = $1 ORDER BY ordinal`, run)
 	if err != nil {
 		return nil, s.fail("read streams of run "+run, err)
 	}
 	streams, err := collect(rows, func(scan func(...any) error) (st Stream, err error) {
-		err = scan(&st.ID, &st.Source, &st.Identity, &st.Dataset, &st.Guarantee, &st.Parallel, &st.Rows, &st.Bytes)
+		err = scan(&st.ID, &st.Source, &st.Connection, &st.Identity, &st.Dataset, &st.Lead, &st.Stage, &st.Guarantee, &st.Parallel, &st.Rows, &st.Bytes, &st.Hash)
 		return st, err
 	})
 	return streams, s.fail("read streams of run "+run, err)
+}
+
+// StreamPlan returns what a stream will do, and the hash of that; an unknown stream is class Missing, TOW-221.
+func (s *Store) StreamPlan(ctx context.Context, run, id string) (plan, hash []byte, err error) {
+	err = s.read.QueryRowContext(ctx, "SELECT plan, hash FROM stream WHERE run = $1 AND id = $2", run, id).Scan(&plan, &hash)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil, connector.Errorf(connector.Missing, "TOW-221", "run %s has no stream %s", run, id)
+	}
+	return plan, hash, s.fail("read plan of stream "+id+" of run "+run, err)
 }
 
 // ShardState is whether a shard waits, is worked on or is done.

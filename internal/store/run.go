@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -46,6 +47,15 @@ type Run struct {
 	Owner           Owner // of the run lease; zero: nobody
 	Epoch           int64 // of the run lease
 	Until           int64 // end of the run lease
+	Consistency     Consistency
+}
+
+// Consistency is what instants the rows of a run are of.
+type Consistency struct {
+	Wanted string // fuzzy or snapshot
+	At     int64  // when the snapshot was made; 0: there is none
+	Locked int64  // ms for which writes waited for it
+	Until  int64  // when the run went on without it; 0: it did not
 }
 
 // NewRun is what CreateRun needs. With an Owner.ID the run lease is taken at once, for TTL.
@@ -53,6 +63,7 @@ type NewRun struct {
 	Key, Name, Mode string
 	Job             []byte
 	Who, Why        string
+	Consistency     string // that the job wants; "": fuzzy
 	Limits          Limits
 	Owner           Owner
 	TTL             time.Duration
@@ -85,18 +96,18 @@ type Filter struct {
 // CreateRun stores a run in state planning, with event 1. A key that is taken is class Retry, TOW-219: make another one.
 func (s *Store) CreateRun(ctx context.Context, n NewRun) (RunLease, error) {
 	lease := RunLease{Run: n.Key}
-	err := s.change(ctx, "create run "+n.Key, func(t *tx) error {
+	err := s.change(ctx, "create run "+n.Key, func(ctx context.Context, t *tx) error {
 		if n.Owner.ID != "" {
 			lease.Owner, lease.Epoch, lease.Until = n.Owner, 1, t.now+ms(n.TTL)
 		}
 		made, err := t.exec(ctx, `INSERT INTO run (run_key, name, mode, job, state, reason, code, event, created, started, ended,
 			owner, owner_host, owner_pid, owner_started, owner_boot, epoch, lease_until,
-			wish, wish_who, wish_why, limit_rows, limit_bytes, parallel, revision)
-			VALUES ($1, $2, $3, $4, $5, $6, '', 1, $7, 0, 0, $8, $9, $10, $11, $12, $13, $14, '', '', '', $15, $16, $17, 1)
+			wish, wish_who, wish_why, limit_rows, limit_bytes, parallel, revision, consistency)
+			VALUES ($1, $2, $3, $4, $5, $6, '', 1, $7, 0, 0, $8, $9, $10, $11, $12, $13, $14, '', '', '', $15, $16, $17, 1, $18)
 			ON CONFLICT (run_key) DO NOTHING`,
 			n.Key, n.Name, n.Mode, notNil(n.Job), Planning, n.Why, t.now,
 			n.Owner.ID, n.Owner.Host, n.Owner.PID, n.Owner.Started, n.Owner.Boot, lease.Epoch, lease.Until,
-			n.Limits.Rows, n.Limits.Bytes, n.Limits.Parallel)
+			n.Limits.Rows, n.Limits.Bytes, n.Limits.Parallel, cmp.Or(n.Consistency, "fuzzy"))
 		if err != nil {
 			return err
 		}
@@ -115,12 +126,15 @@ func (t *tx) addEvent(ctx context.Context, e Event) error {
 }
 
 const selectRun = `SELECT r.run_key, r.name, r.mode, r.job, r.state, r.reason, r.code, r.event, r.created, r.started, r.ended,
-	COALESCE(p.format, 0), p.hash, r.owner, r.owner_host, r.owner_pid, r.owner_started, r.owner_boot, r.epoch, r.lease_until
+	COALESCE(p.format, 0), p.hash, r.owner, r.owner_host, r.owner_pid, r.owner_started, r.owner_boot, r.epoch, r.lease_until,
+	r.consistency, r.snapshot_at, r.snapshot_locked, r.snapshot_until
 	FROM run r LEFT JOIN plan p ON p.run = r.run_key`
 
 func scanRun(scan func(...any) error) (r Run, err error) {
+	c := &r.Consistency
 	err = scan(&r.Key, &r.Name, &r.Mode, &r.Job, &r.State, &r.Reason, &r.Code, &r.Event, &r.Created, &r.Started, &r.Ended,
-		&r.PlanFormat, &r.PlanHash, &r.Owner.ID, &r.Owner.Host, &r.Owner.PID, &r.Owner.Started, &r.Owner.Boot, &r.Epoch, &r.Until)
+		&r.PlanFormat, &r.PlanHash, &r.Owner.ID, &r.Owner.Host, &r.Owner.PID, &r.Owner.Started, &r.Owner.Boot, &r.Epoch, &r.Until,
+		&c.Wanted, &c.At, &c.Locked, &c.Until)
 	return r, err
 }
 
@@ -169,7 +183,7 @@ func (s *Store) Runs(ctx context.Context, f Filter) ([]Run, error) {
 // that is not in from is left alone: an error that wraps *StateError. A lease that is not the newest: class Fenced, TOW-213.
 func (s *Store) Transition(ctx context.Context, key string, from, to State, c Change) (Event, error) {
 	e := Event{Run: key, From: from, To: to, Who: c.Who, Why: c.Why, Code: c.Code}
-	err := s.change(ctx, fmt.Sprintf("move run %s to %s", key, to), func(t *tx) error {
+	err := s.change(ctx, fmt.Sprintf("move run %s to %s", key, to), func(ctx context.Context, t *tx) error {
 		e.At = t.now
 		err := t.row(ctx, `UPDATE run SET state = $3, reason = $4, code = $5, event = event + 1,
 			started = CASE WHEN started = 0 AND $3 = 'running' THEN $6 ELSE started END,
@@ -207,6 +221,27 @@ func (t *tx) staleState(ctx context.Context, s *Store, key string, from, to Stat
 		Hint: "Something else moved it first; look at it again.", Err: &StateError{Run: key, From: from, Is: is, Want: to}}
 }
 
+// SetSnapshot records that the rows of a run are read in a snapshot made now, for which writes waited.
+func (s *Store) SetSnapshot(ctx context.Context, l RunLease, locked time.Duration) error {
+	return s.changeLed(ctx, "record the snapshot of run "+l.Run, l, "UPDATE run SET snapshot_at = $2, snapshot_locked = $3, snapshot_until = 0 WHERE run_key = $1", ms(locked))
+}
+
+// EndSnapshot records that a run goes on without its snapshot from now on; the first time stays.
+func (s *Store) EndSnapshot(ctx context.Context, l RunLease) error {
+	return s.changeLed(ctx, "record the end of the snapshot of run "+l.Run, l, "UPDATE run SET snapshot_until = $2 WHERE run_key = $1 AND snapshot_at > 0 AND snapshot_until = 0")
+}
+
+// changeLed runs a statement about a run, $1, with the time, $2, and args behind it, for the holder of its lease.
+func (s *Store) changeLed(ctx context.Context, doing string, l RunLease, statement string, args ...any) error {
+	return s.change(ctx, doing, func(ctx context.Context, t *tx) error {
+		if err := t.checkRun(ctx, l.Run, l.Epoch); err != nil {
+			return err
+		}
+		_, err := t.exec(ctx, statement, append([]any{l.Run, t.now}, args...)...)
+		return err
+	})
+}
+
 // Events returns up to limit events of a run with numbers above after, in order.
 func (s *Store) Events(ctx context.Context, key string, after int64, limit int) ([]Event, error) {
 	rows, err := s.read.QueryContext(ctx, `SELECT run, number, at, from_state, to_state, who, why, code FROM event
@@ -223,7 +258,7 @@ func (s *Store) Events(ctx context.Context, key string, after int64, limit int) 
 
 // Forget deletes all that is known of a run that is final, or failed and steered by nobody. Stamps of target datasets stay.
 func (s *Store) Forget(ctx context.Context, key string) error {
-	return s.change(ctx, "forget run "+key, func(t *tx) error {
+	return s.changeAlone(ctx, "forget run "+key, func(ctx context.Context, t *tx) error {
 		var state State
 		var until int64
 		err := t.row(ctx, "SELECT state, lease_until FROM run WHERE run_key = $1", key).Scan(&state, &until)

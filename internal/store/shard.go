@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"math"
 	"slices"
 	"time"
 
@@ -50,19 +51,18 @@ type Failure struct {
 // candidate is a stream of a running run, as the choice of the next shard sees it.
 type candidate struct {
 	run, stream, identity, dataset string
-	ordinal                        int
+	ordinal, stage                 int
 	runCap, targetCap              int
-	active                         int
-	pending                        bool
-	runActive, targetActive        int
+	goesOn                         bool // it has not failed
+	active, runActive              int
 }
 
 // LeaseShard gives the worker the next shard over all asked runs that are running and carry no wish, or ok false when there is
 // none at present. Runs, then streams, with the fewest shards at work come first; within a stream the lowest stage, then the
-// shard with the most rows left. Limits.Parallel of the run and Stream.Parallel hold. With a damaged checkpoint (class Changed,
-// TOW-105) the answer names run and shard, and nothing was leased.
+// shard with the most rows left. Streams wait for those of their run that have a lower stage. Limits.Parallel of the run and
+// Stream.Parallel hold. With a damaged checkpoint (class Changed, TOW-105) the answer names run and shard, and nothing was leased.
 func (s *Store) LeaseShard(ctx context.Context, q LeaseRequest) (l Leased, ok bool, err error) {
-	err = s.change(ctx, "lease a shard", func(t *tx) error {
+	err = s.change(ctx, "lease a shard", func(ctx context.Context, t *tx) error {
 		l, ok = Leased{}, false
 		if err := t.expire(ctx); err != nil {
 			return err
@@ -105,40 +105,71 @@ func (t *tx) freeShards(ctx context.Context, run, owner string) error {
 	return err
 }
 
-const selectCandidates = `SELECT st.run, st.id, st.identity, st.dataset, st.ordinal, r.parallel, st.parallel,
-	(SELECT COUNT(*) FROM shard a WHERE a.run = st.run AND a.stream = st.id AND a.state = 1),
-	EXISTS (SELECT 1 FROM shard p WHERE p.run = st.run AND p.stream = st.id AND p.state = 0)
-	FROM run r JOIN stream st ON st.run = r.run_key WHERE r.state = 'running' AND r.wish = ''`
+// A stream that failed may still have shards at work, which its target's and its run's caps count.
+const selectCandidates = `SELECT st.run, st.id, st.identity, st.dataset, st.ordinal, st.stage, r.parallel, st.parallel, st.state = 'running',
+	(SELECT COUNT(*) FROM shard a WHERE a.run = st.run AND a.stream = st.id AND a.state = 1)
+	FROM run r JOIN stream st ON st.run = r.run_key AND st.state IN ('running', 'failed') WHERE r.state = 'running' AND r.wish = ''`
 
+// selectStage is the lowest stage of a run that is not over. Streams that failed, or are held, hold up nobody.
+const selectStage = `SELECT MIN(st.stage) FROM stream st WHERE st.run = $1 AND st.state = 'waiting'
+	UNION ALL SELECT MIN(st.stage) FROM stream st WHERE st.run = $1 AND st.state = 'running'`
+
+// candidates returns the streams that a shard may be leased of, in the order in which they are asked for one.
 func (t *tx) candidates(ctx context.Context, runs []string) ([]candidate, error) {
 	rows, err := t.conn.QueryContext(ctx, selectCandidates)
 	if err != nil {
 		return nil, err
 	}
 	all, err := collect(rows, func(scan func(...any) error) (c candidate, err error) {
-		err = scan(&c.run, &c.stream, &c.identity, &c.dataset, &c.ordinal, &c.runCap, &c.targetCap, &c.active, &c.pending)
+		err = scan(&c.run, &c.stream, &c.identity, &c.dataset, &c.ordinal, &c.stage, &c.runCap, &c.targetCap, &c.goesOn, &c.active)
 		return c, err
 	})
 	if err != nil {
 		return nil, err
 	}
 	type target struct{ run, identity, dataset string }
-	inRun, atTarget := map[string]int{}, map[target]int{}
+	inRun, atTarget, stages := map[string]int{}, map[target]int{}, map[string]int{}
 	for _, c := range all {
 		inRun[c.run] += c.active
 		atTarget[target{c.run, c.identity, c.dataset}] += c.active
 	}
-	for i, c := range all {
-		all[i].runActive, all[i].targetActive = inRun[c.run], atTarget[target{c.run, c.identity, c.dataset}]
+	var may []candidate
+	for _, c := range all {
+		c.runActive = inRun[c.run]
+		if !c.goesOn || runs != nil && !slices.Contains(runs, c.run) || c.runCap > 0 && c.runActive >= c.runCap ||
+			c.targetCap > 0 && atTarget[target{c.run, c.identity, c.dataset}] >= c.targetCap {
+			continue
+		}
+		lowest, known := stages[c.run]
+		if !known {
+			if lowest, err = t.lowestStage(ctx, c.run); err != nil {
+				return nil, err
+			}
+			stages[c.run] = lowest
+		}
+		if c.stage <= lowest {
+			may = append(may, c)
+		}
 	}
-	all = slices.DeleteFunc(all, func(c candidate) bool {
-		return !c.pending || runs != nil && !slices.Contains(runs, c.run) ||
-			c.runCap > 0 && c.runActive >= c.runCap || c.targetCap > 0 && c.targetActive >= c.targetCap
-	})
-	slices.SortFunc(all, func(a, b candidate) int {
+	slices.SortFunc(may, func(a, b candidate) int {
 		return cmp.Or(cmp.Compare(a.runActive, b.runActive), cmp.Compare(a.run, b.run), cmp.Compare(a.active, b.active), cmp.Compare(a.ordinal, b.ordinal))
 	})
-	return all, nil
+	return may, nil
+}
+
+func (t *tx) lowestStage(ctx context.Context, run string) (int, error) {
+	rows, err := t.conn.QueryContext(ctx, selectStage, run)
+	if err != nil {
+		return 0, err
+	}
+	lowest := math.MaxInt
+	_, err = collect(rows, func(scan func(...any) error) (stage sql.NullInt64, err error) {
+		if err = scan(&stage); stage.Valid {
+			lowest = min(lowest, int(stage.Int64))
+		}
+		return stage, err
+	})
+	return lowest, err
 }
 
 // A later stage reads what the stages before it wrote, so it waits for all of them. The lowest pending stage is looked up before the
@@ -185,7 +216,7 @@ func (s *Store) RenewShards(ctx context.Context, worker string, held []ShardEpoc
 	if len(held) == 0 {
 		return nil, nil
 	}
-	err = s.change(ctx, "renew shards of worker "+worker, func(t *tx) error {
+	err = s.change(ctx, "renew shards of worker "+worker, func(ctx context.Context, t *tx) error {
 		lost = nil
 		for _, e := range held {
 			n, err := t.exec(ctx, `UPDATE shard SET state = 1, lease_until = $5 WHERE run = $1 AND id = $2 AND epoch = $3 AND worker = $4 AND state < 2`,
@@ -205,7 +236,7 @@ func (s *Store) RenewShards(ctx context.Context, worker string, held []ShardEpoc
 // ReleaseShard ends an attempt: a shard that is not done waits again, after a failure for its time of rest. When another has
 // the shard by now, nothing happens.
 func (s *Store) ReleaseShard(ctx context.Context, e ShardEpoch, f Failure) error {
-	return s.change(ctx, "release shard "+e.Shard+" of run "+e.Run, func(t *tx) error {
+	return s.change(ctx, "release shard "+e.Shard+" of run "+e.Run, func(ctx context.Context, t *tx) error {
 		_, err := t.exec(ctx, "UPDATE shard SET "+setPending+`, worker = '', lease_until = 0 WHERE run = $1 AND id = $2 AND epoch = $3 AND state < 2`,
 			e.Run, e.Shard, e.Epoch)
 		if err != nil || f.Text == "" {
@@ -218,12 +249,19 @@ func (s *Store) ReleaseShard(ctx context.Context, e ShardEpoch, f Failure) error
 	})
 }
 
-// Finished reports whether no shard of the run is left to do. A run without shards is finished.
+// Finished reports whether no shard of the run is left to do in this part of it: its streams are copied, or failed and waited for by
+// others. A run without streams is finished.
 func (s *Store) Finished(ctx context.Context, run string) (bool, error) {
 	var left bool
-	err := s.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM stream st WHERE st.run = $1 AND EXISTS
-		(SELECT 1 FROM shard sh WHERE sh.run = st.run AND sh.stream = st.id AND sh.state IN (0, 1)))`, run).Scan(&left)
-	return !left && err == nil, s.fail("look at shards of run "+run, err)
+	err := s.read.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM stream WHERE run = $1 AND state IN ('waiting', 'running'))", run).Scan(&left)
+	return !left && err == nil, s.fail("look at streams of run "+run, err)
+}
+
+// Untouched reports whether no shard of the run was ever leased.
+func (s *Store) Untouched(ctx context.Context, run string) (bool, error) {
+	var touched bool
+	err := s.read.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM shard WHERE run = $1 AND epoch > 0)", run).Scan(&touched)
+	return !touched && err == nil, s.fail("look at shards of run "+run, err)
 }
 
 // Idle reports whether no shard of the run is leased; expired leases do not count.

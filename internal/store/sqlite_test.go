@@ -57,6 +57,9 @@ func begin(t *testing.T, s *store.Store, shards int) store.RunLease {
 	if err == nil {
 		_, err = s.Transition(t.Context(), "k1", store.Planning, store.Running, store.Change{})
 	}
+	if err == nil {
+		_, err = s.ReadyStream(t.Context(), "k1", l.Epoch, "s", store.Remembered{})
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -277,5 +280,30 @@ func TestIndexes(t *testing.T) {
 		if err := rows.Err(); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// TestOlderForm opens a database of the first form that holds a run: it is brought to this version's, and the run is there.
+func TestOlderForm(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "control.db")
+	first, err := os.ReadFile("migrations/00001_control.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := direct(t, path)
+	run(t, db, string(first))
+	run(t, db, "CREATE TABLE towpath_version (id INTEGER PRIMARY KEY AUTOINCREMENT, version_id INTEGER NOT NULL, is_applied INTEGER NOT NULL, tstamp TIMESTAMP DEFAULT (datetime('now')))")
+	run(t, db, "INSERT INTO towpath_version (version_id, is_applied) VALUES (0, 1), (1, 1)")
+	run(t, db, `INSERT INTO run VALUES ('k1', 'job', 'full', x'', 'paused', 'lunch', '', 3, 7, 7, 0, '', '', 0, 0, '', 2, 0, '', '', '', 0, 0, 4, 1)`)
+	run(t, db, `INSERT INTO stream (run, id, ordinal, source, identity, dataset, guarantee, parallel, row_count, bytes) VALUES ('k1', 's', 0, 'a', 'i', 'b', 'exactly-once', 0, 5, 50)`)
+	s := open(t, path, store.Options{})
+	r, err := s.Run(t.Context(), "k1")
+	if err != nil || r.State != store.Paused || r.Reason != "lunch" || r.Consistency != (store.Consistency{Wanted: "fuzzy"}) {
+		t.Errorf("run is %+v, %v", r, err)
+	}
+	p, err := s.Progress(t.Context(), "k1")
+	if err != nil || len(p) != 1 || p[0].State != store.StreamWaiting || p[0].Stream.Rows != 5 {
+		t.Errorf("progress is %+v, %v", p, err)
 	}
 }

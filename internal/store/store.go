@@ -6,7 +6,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"time"
 )
 
@@ -17,6 +16,8 @@ type Store struct {
 	d     dialect
 	write *sql.DB // one connection: a process queues its writers itself instead of waiting on the file's lock
 	read  *sql.DB
+
+	changes changes
 }
 
 // Options of Open. The zero value is right for use.
@@ -64,53 +65,6 @@ func (s *Store) Now(ctx context.Context) (int64, error) {
 		return 0, s.fail("read the control database's clock", err)
 	}
 	return now, nil
-}
-
-// tx is a write transaction. now is one instant for all of it.
-type tx struct {
-	conn *sql.Conn
-	now  int64
-}
-
-func (t *tx) exec(ctx context.Context, query string, args ...any) (int64, error) {
-	r, err := t.conn.ExecContext(ctx, query, args...)
-	if err != nil {
-		return 0, err
-	}
-	return r.RowsAffected()
-}
-
-func (t *tx) row(ctx context.Context, query string, args ...any) *sql.Row {
-	return t.conn.QueryRowContext(ctx, query, args...)
-}
-
-// change runs fn in a write transaction; its first error, of whatever kind, rolls everything back.
-func (s *Store) change(ctx context.Context, doing string, fn func(t *tx) error) error {
-	conn, err := s.write.Conn(ctx)
-	if err != nil {
-		return s.fail(doing, err)
-	}
-	defer conn.Close()
-	if _, err := conn.ExecContext(ctx, s.d.begin); err != nil {
-		return s.fail(doing, err)
-	}
-	t := &tx{conn: conn}
-	// The clock is read behind BEGIN: waiting for the lock must not make it stale.
-	err = t.row(ctx, "SELECT "+s.d.now).Scan(&t.now)
-	if err == nil {
-		err = fn(t)
-	}
-	// A cancelled context must leave neither half a commit nor an open transaction on the pooled connection.
-	end := context.WithoutCancel(ctx)
-	if err == nil {
-		if _, err = conn.ExecContext(end, "COMMIT"); err == nil {
-			return nil
-		}
-	}
-	if _, rerr := conn.ExecContext(end, "ROLLBACK"); rerr != nil {
-		_ = conn.Raw(func(any) error { return driver.ErrBadConn })
-	}
-	return s.fail(doing, err)
 }
 
 func ms(d time.Duration) int64 { return d.Milliseconds() }

@@ -53,7 +53,7 @@ func (s *Store) SetLimits(ctx context.Context, key string, l Limits) error {
 }
 
 func (s *Store) changeRun(ctx context.Context, doing, key, statement string, args ...any) error {
-	return s.change(ctx, doing, func(t *tx) error {
+	return s.change(ctx, doing, func(ctx context.Context, t *tx) error {
 		n, err := t.exec(ctx, statement, append([]any{key}, args...)...)
 		if err == nil && n == 0 {
 			return s.noRun(ctx, key)

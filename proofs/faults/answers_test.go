@@ -68,7 +68,7 @@ func TestMixedAnswers(t *testing.T) {
 	w.undisturbed()
 	w.balance(20000, int64(len(dirty)))
 	same(t, want, to.rows(index))
-	for d, err := range w.Dirty(context.Background(), w.key, 0) {
+	for d, err := range w.Dirty(context.Background(), w.key, "", 0) {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -216,7 +216,7 @@ func (w *running) balance(read, dirty int64) {
 		w.t.Errorf("counts are %+v, want %d read, %d dirty, the rest written", c, read, dirty)
 	}
 	stored := int64(0)
-	for _, err := range w.Dirty(context.Background(), w.key, 0) {
+	for _, err := range w.Dirty(context.Background(), w.key, "", 0) {
 		if err != nil {
 			w.t.Fatal(err)
 		}

@@ -73,6 +73,17 @@ func NewBrake() *Brake {
 // Pull halts the work; the first reason stays.
 func (b *Brake) Pull(h *Halt) { b.cancel(h) }
 
+// Fail halts the work because the run has failed; the first reason stays.
+func (b *Brake) Fail(err error) { b.cancel(err) }
+
+// Failure returns why the run has failed, or nil.
+func (b *Brake) Failure() error {
+	if b.ctx.Err() == nil || b.Halt() != nil {
+		return nil
+	}
+	return context.Cause(b.ctx)
+}
+
 // Pulled is closed once the brake is pulled.
 func (b *Brake) Pulled() <-chan struct{} { return b.ctx.Done() }
 

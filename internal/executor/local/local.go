@@ -29,12 +29,25 @@ type Executor struct {
 // Work is a run as the executor sees it.
 type Work struct {
 	Run       string
-	Epoch     int64                   // of the run lease
-	Pipes     map[string]*engine.Pipe // by stream
+	Epoch     int64 // of the run lease
+	Streams   Streams
 	Flow      *engine.Flow
+	Most      int   // shards at work at once, whatever the run's limits say; 0: as they say
 	BatchRows int   // rows of a batch at most; 0: record.MaxRows
 	Memory    int64 // bytes of rows under way, over all shards
 	Outage    time.Duration
+}
+
+// Streams are the streams of a run, opened and closed by who steers it. The executor's loop alone calls them.
+type Streams interface {
+	// Begin is told that a shard of a stream is at work from here on, and returns the pipe that copies it.
+	Begin(stream string) *engine.Pipe
+	// End is told that the shard is at work no more; done says that it is complete.
+	End(stream string, done bool)
+	// Fail is told that a stream failed for good and records it; no more of it is leased then. Other streams go on.
+	Fail(ctx context.Context, stream string, cause error) error
+	// Ready receives when there may be more to lease.
+	Ready() <-chan struct{}
 }
 
 // Halt is why the shards of a run stopped before they were done. It is the cause with which their work ends.
@@ -55,10 +68,10 @@ func (h *Halt) Error() string {
 // Unwrap returns the cause.
 func (h *Halt) Unwrap() error { return h.Err }
 
-// Run copies until every shard is done (nil, nil), a wish or a limit halts the run, or a shard fails for good. On return no
-// shard of the run is at work in this process.
+// Run copies until nothing is left to do (nil, nil), a wish or a limit halts the run, or it fails as a whole: by its control database or
+// by an imbalance. Streams fail one by one. On return no shard of the run is at work in this process.
 func (e *Executor) Run(ctx context.Context, w Work, halt *Brake) (*Halt, error) {
-	r := &runner{Executor: e, Work: w, brake: halt, attempts: map[string]*attempt{}, trouble: map[string]*trouble{},
+	r := &runner{Executor: e, Work: w, brake: halt, attempts: map[string]*attempt{}, streams: map[string]*stream{}, trouble: map[string]*trouble{},
 		results: make(chan result)}
 	if err := r.heed(ctx); err != nil {
 		return nil, err
@@ -72,13 +85,13 @@ type runner struct {
 	Work
 	brake    *Brake
 	attempts map[string]*attempt // by shard
+	streams  map[string]*stream  // that have shards at work
 	trouble  map[string]*trouble // by shard
 	results  chan result
 	pools    []*record.Pool // of idle workers
 	parallel int            // shards at work at once
 	revision int64          // of the wishes heeded
 	renewed  time.Time
-	failed   error
 	troubled time.Time // since when the control database refuses; zero: it does not
 }
 
@@ -102,24 +115,21 @@ func (r *runner) loop(ctx context.Context) (*Halt, error) {
 	for {
 		done, err := r.staff(ctx)
 		r.bear(err)
-		if len(r.attempts) == 0 && (done || r.failed != nil || r.brake.ctx.Err() != nil || ctx.Err() != nil) {
+		if len(r.attempts) == 0 && (done || r.brake.ctx.Err() != nil || ctx.Err() != nil) {
 			break
 		}
 		select {
 		case res := <-r.results:
 			r.settle(ctx, res)
+		case <-r.Streams.Ready():
 		case <-ticker.C:
 			r.bear(r.tend(ctx))
 		}
 	}
-	switch halt := r.brake.Halt(); {
-	case ctx.Err() != nil:
+	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
-	case r.failed != nil:
-		return nil, r.failed
-	default:
-		return halt, nil
 	}
+	return r.brake.Halt(), r.brake.Failure()
 }
 
 // bear takes an error of the control database: one that passes is borne as long as an outage may last, a full disk pauses the
@@ -142,15 +152,7 @@ func (r *runner) bear(err error) {
 		r.brake.Pull(&Halt{Kind: store.WishPause, Err: err})
 		return
 	}
-	r.fail(err)
-}
-
-// fail ends the run's work: what is at work commits its group and stops.
-func (r *runner) fail(err error) {
-	if r.failed == nil {
-		r.failed = err
-		r.brake.cancel(err)
-	}
+	r.brake.Fail(err)
 }
 
 // staff leases shards until enough are at work; done reports that none is left.
@@ -172,6 +174,7 @@ func (r *runner) start(ctx context.Context, leased store.Leased) {
 	id := leased.Shard.ID
 	ctx, cancel := context.WithCancelCause(ctx)
 	r.attempts[id] = &attempt{leased: leased, cancel: cancel}
+	pipe, halt := r.begin(leased.Stream)
 	var pool *record.Pool
 	if n := len(r.pools); n > 0 {
 		pool, r.pools = r.pools[n-1], r.pools[:n-1]
@@ -184,7 +187,7 @@ func (r *runner) start(ctx context.Context, leased store.Leased) {
 	r.Log.Debug("shard taken", "run", r.Work.Run, "shard", id, "epoch", leased.Lease.Epoch)
 	go func() {
 		defer cancel(nil)
-		at, err := r.Pipes[leased.Stream].Copy(ctx, r.brake.ctx, engine.Work{Shard: leased.Shard, Lease: leased.Lease,
+		at, err := pipe.Copy(ctx, halt, engine.Work{Shard: leased.Shard, Lease: leased.Lease,
 			Last: leased.Checkpoint, Pool: pool, Ledger: &ledger{r.Store, leased}})
 		r.results <- result{leased, at, pool, err}
 	}()
@@ -195,9 +198,16 @@ func (r *runner) settle(ctx context.Context, res result) {
 	id := res.leased.Shard.ID
 	delete(r.attempts, id)
 	r.pools = append(r.pools, res.pool)
-	if res.at.Seq > res.leased.Checkpoint.Seq {
+	if res.at.Seq > res.leased.Checkpoint.Seq || res.err == nil && res.at.Done {
 		delete(r.trouble, id)
 	}
+	r.judge(ctx, res)
+	r.end(res.leased.Stream, res.err == nil && res.at.Done)
+}
+
+// judge decides what becomes of a shard whose attempt ended.
+func (r *runner) judge(ctx context.Context, res result) {
+	id := res.leased.Shard.ID
 	if res.err == nil {
 		if !res.at.Done {
 			r.release(ctx, res.leased, 0, nil)
@@ -224,8 +234,7 @@ func (r *runner) settle(ctx context.Context, res result) {
 		r.brake.Pull(&Halt{Kind: store.WishPause, Err: res.err})
 		r.release(ctx, res.leased, 0, res.err)
 	default:
-		r.release(ctx, res.leased, 0, res.err)
-		r.fail(res.err)
+		r.fail(ctx, res)
 	}
 }
 
@@ -257,7 +266,9 @@ func (r *runner) heed(ctx context.Context) error {
 		return nil
 	}
 	r.revision = w.Revision
-	r.parallel = max(w.Limits.Parallel, 1)
+	if r.parallel = max(w.Limits.Parallel, 1); r.Most > 0 {
+		r.parallel = min(r.parallel, r.Most)
+	}
 	r.Flow.SetRate(w.Limits.Rows, w.Limits.Bytes)
 	if w.Wish.Kind != store.WishNone {
 		r.brake.Pull(&Halt{Kind: w.Wish.Kind, Who: w.Wish.Who})
@@ -288,33 +299,4 @@ func (r *runner) tend(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// ledger keeps one leased shard's progress in the store.
-type ledger struct {
-	store  *store.Store
-	leased store.Leased
-}
-
-func (l *ledger) Dirty(ctx context.Context, seq int64, rows []engine.DirtyRow) error {
-	return l.store.AddDirty(ctx, l.leased.Run, l.leased.Shard.ID, l.leased.Lease.Epoch, seq, dirtyRows(rows))
-}
-
-func (l *ledger) Checkpoint(ctx context.Context, c connector.Checkpoint, rows []engine.DirtyRow) error {
-	if len(rows) > 0 {
-		return l.store.CommitCheckpoint(ctx, l.leased.Run, l.leased.Lease.Epoch, c, dirtyRows(rows))
-	}
-	return l.store.SaveCheckpoint(ctx, l.leased.Run, l.leased.Lease.Epoch, c)
-}
-
-func (l *ledger) Forget(ctx context.Context, seq int64) error {
-	return l.store.DropDirty(ctx, l.leased.Run, l.leased.Shard.ID, l.leased.Lease.Epoch, seq)
-}
-
-func dirtyRows(rows []engine.DirtyRow) []store.DirtyRow {
-	out := make([]store.DirtyRow, len(rows))
-	for i, d := range rows {
-		out[i] = store.DirtyRow{Ordinal: d.Ordinal, Code: record.Code(d.Code), Column: d.Column, Reason: d.Reason, Row: d.Row}
-	}
-	return out
 }

@@ -112,7 +112,7 @@ func testDirty(t *testing.T, f *fixture) {
 	add(a, 2, 250)
 	add(b, 1, 2)
 	list := func(after store.DirtyCursor, limit int) (got []store.DirtyAt) {
-		for d, err := range f.Dirty(f.ctx, "k1", after, limit) {
+		for d, err := range f.Dirty(f.ctx, "k1", "", after, limit) {
 			must(t, err)
 			got = append(got, d)
 		}
@@ -137,7 +137,7 @@ func testDirty(t *testing.T, f *fixture) {
 	if got := list(all[99].Cursor, 120); cmp.Diff(all[100:220], got) != "" {
 		t.Errorf("rows 101 to 220: got %d of them, %s", len(got), cmp.Diff(all[100:220], got))
 	}
-	for range f.Dirty(f.ctx, "k1", store.DirtyCursor{}, 0) {
+	for range f.Dirty(f.ctx, "k1", "", store.DirtyCursor{}, 0) {
 		break
 	}
 	must(t, f.DropDirty(f.ctx, "k1", a.Shard.ID, a.Lease.Epoch, 1))
@@ -163,7 +163,7 @@ func testRemember(t *testing.T, f *fixture) {
 	must(t, f.SaveCheckpoint(f.ctx, "k1", a.Lease.Epoch, ours))
 	back, ahead := checkpoint(a.Shard.ID, 1, 10), checkpoint(b.Shard.ID, 3, 30) // the target was put back; the target is ahead of us
 	ahead.Done = true
-	must(t, f.Remember(f.ctx, "k1", run.Epoch, back, ahead))
+	must(t, f.remember("k1", run.Epoch, back, ahead))
 	wantClass(t, f.SaveCheckpoint(f.ctx, "k1", a.Lease.Epoch, checkpoint(a.Shard.ID, 4, 40)), connector.Fenced, "TOW-215")
 	l := f.take(t, "w")
 	if diff := cmp.Diff(back, l.Checkpoint); diff != "" || l.Shard.ID != a.Shard.ID || l.Lease.Epoch != a.Lease.Epoch+2 {
@@ -175,7 +175,7 @@ func testRemember(t *testing.T, f *fixture) {
 	if n, err := f.DirtyCount(f.ctx, "k1"); err != nil || n != 1+3+3 {
 		t.Errorf("%d dirty rows, %v; want 7", n, err)
 	}
-	wantClass(t, f.Remember(f.ctx, "k1", run.Epoch+1, back), connector.Fenced, "TOW-213")
+	wantClass(t, f.remember("k1", run.Epoch+1, back), connector.Fenced, "TOW-213")
 }
 
 func testRestored(t *testing.T, f *fixture) {
@@ -183,7 +183,7 @@ func testRestored(t *testing.T, f *fixture) {
 	higher := checkpoint("s-000002", 5, 10)
 	higher.Rev = 1
 	for name, cp := range map[string]connector.Checkpoint{"unknown shard": checkpoint("s-000009", 1, 10), "higher revision": higher} {
-		wantClass(t, f.Remember(f.ctx, "k1", run.Epoch, checkpoint("s-000001", 7, 10), cp), connector.Changed, "TOW-216")
+		wantClass(t, f.remember("k1", run.Epoch, checkpoint("s-000001", 7, 10), cp), connector.Changed, "TOW-216")
 		if row, err := f.Shard(f.ctx, "k1", "s-000001"); err != nil || row.Checkpoint.Seq != 0 {
 			t.Errorf("%s: the other checkpoint was taken over: %+v, %v", name, row.Checkpoint, err)
 		}
@@ -195,9 +195,10 @@ func testReset(t *testing.T, f *fixture) {
 	l := f.take(t, "w")
 	cp := doneAt(l.Shard.ID)
 	must(t, f.CommitCheckpoint(f.ctx, "k1", l.Lease.Epoch, cp, []store.DirtyRow{{Code: "NULL"}}))
-	wantClass(t, f.ResetShards(f.ctx, "k1", run.Epoch, l.Shard.ID, "none"), connector.Missing, "TOW-217")
-	f.none(t, "nothing was reset")
-	must(t, f.ResetShards(f.ctx, "k1", run.Epoch, l.Shard.ID))
+	f.none(t, "all are done")
+	if is, err := f.ReadyStream(f.ctx, "k1", run.Epoch, "s", store.Remembered{Keeps: true}); err != nil || is != (store.Ready{State: store.StreamRunning, Left: 1}) {
+		t.Errorf("a stream whose target has forgotten it is ready as %+v, %v; want 1 shard left and nothing copied", is, err)
+	}
 	again := f.take(t, "w")
 	if again.Checkpoint.Seq != 0 || again.Checkpoint.At != nil || again.Lease.Epoch != l.Lease.Epoch+2 {
 		t.Errorf("reset shard: %+v", again)
@@ -205,7 +206,8 @@ func testReset(t *testing.T, f *fixture) {
 	if n, err := f.DirtyCount(f.ctx, "k1"); err != nil || n != 0 {
 		t.Errorf("%d dirty rows, %v", n, err)
 	}
-	wantClass(t, f.ResetShards(f.ctx, "k1", run.Epoch-1, l.Shard.ID), connector.Fenced, "TOW-213")
+	_, err := f.ReadyStream(f.ctx, "k1", run.Epoch-1, "s", store.Remembered{Keeps: true})
+	wantClass(t, err, connector.Fenced, "TOW-213")
 }
 
 func testDivide(t *testing.T, f *fixture) {
@@ -236,7 +238,7 @@ func testDivide(t *testing.T, f *fixture) {
 		t.Errorf("far part: %+v", idle)
 	}
 	// The target was put back to before the division: its checkpoint has the lower revision and holds.
-	must(t, f.Remember(f.ctx, "k1", 1, checkpoint(l.Shard.ID, 1, 10)))
+	must(t, f.remember("k1", 1, checkpoint(l.Shard.ID, 1, 10)))
 }
 
 // testProgress does at random what changes counts and compares the sums with those of the shards after each step.
@@ -257,9 +259,16 @@ func testProgress(t *testing.T, f *fixture) {
 		cp.Rev, cp.Superseded, cp.Filtered, cp.Done = row.Shard.Rev, random.Int64N(5), random.Int64N(5), random.IntN(4) == 0
 		switch what := random.IntN(5); {
 		case what == 0:
-			err = f.Remember(f.ctx, "k1", run.Epoch, cp)
+			_, err = f.ReadyStream(f.ctx, "k1", run.Epoch, sh.Stream, store.Remembered{Checkpoints: []connector.Checkpoint{cp}})
 		case what == 1:
-			err = f.ResetShards(f.ctx, "k1", run.Epoch, sh.ID)
+			r := store.Remembered{Keeps: true} // all but this shard
+			for other, err := range f.Shards(f.ctx, "k1", sh.Stream) {
+				must(t, err)
+				if other.Shard.ID != sh.ID && other.Checkpoint.Seq > 0 {
+					r.Checkpoints = append(r.Checkpoints, other.Checkpoint)
+				}
+			}
+			_, err = f.ReadyStream(f.ctx, "k1", run.Epoch, sh.Stream, r)
 		case what == 2 && row.State != store.ShardDone:
 			near := row.Shard
 			near.Rev++
@@ -281,7 +290,8 @@ func (f *fixture) wantProgress(t *testing.T, run string) {
 	must(t, err)
 	var want []store.Progress
 	for _, st := range streams {
-		p := store.Progress{Stream: st.ID, Rows: st.Rows, Bytes: st.Bytes}
+		st.Hash = nil
+		p := store.Progress{Stream: st, State: store.StreamRunning}
 		for row, err := range f.Shards(f.ctx, run, st.ID) {
 			must(t, err)
 			p.Counts.Add(row.Checkpoint.Counts)
@@ -292,6 +302,9 @@ func (f *fixture) wantProgress(t *testing.T, run string) {
 			if row.State == store.ShardLeased {
 				p.Active++
 			}
+		}
+		if p.Done == p.Shards {
+			p.State = store.StreamCopied
 		}
 		want = append(want, p)
 	}

@@ -67,6 +67,8 @@ func testMany(t *testing.T, f *fixture) {
 		t.Errorf("a plan of %d shards takes %s to save", shards, took)
 	}
 	f.move(t, "k1", store.Planning, store.Running)
+	f.ready(t, l, "a")
+	f.ready(t, l, "b")
 	const leases = 200
 	begin = time.Now()
 	for i := range leases {
@@ -93,7 +95,8 @@ func testMany(t *testing.T, f *fixture) {
 		done = append(done, doneAt(sh.ID))
 	}
 	begin = time.Now()
-	must(t, f.Remember(f.ctx, "k1", l.Epoch, done[:shards/10]...))
+	_, err = f.ReadyStream(f.ctx, "k1", l.Epoch, "a", store.Remembered{Checkpoints: done[:shards/10]})
+	must(t, err)
 	t.Logf("%d checkpoints taken over in %s", shards/10, time.Since(begin))
 	if p, err = f.Progress(f.ctx, "k1"); err != nil || p[0].Done != shards/10 {
 		t.Errorf("progress of the taken over: %+v, %v", p, err)

@@ -3,7 +3,6 @@ package storetest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -28,7 +27,7 @@ func testRuns(t *testing.T, f *fixture) {
 	got, err := f.Run(f.ctx, "k1")
 	must(t, err)
 	want := store.Run{Key: "k1", Name: "job of k1", Mode: "full", Job: []byte("name: k1"), State: store.Planning, Event: 1,
-		Created: got.Created, Owner: owner("p1"), Epoch: 1, Until: lease.Until}
+		Created: got.Created, Owner: owner("p1"), Epoch: 1, Until: lease.Until, Consistency: store.Consistency{Wanted: "fuzzy"}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("run: %s", diff)
 	}
@@ -156,7 +155,7 @@ func testTransitionsAtOnce(t *testing.T, f *fixture) {
 func testForget(t *testing.T, f *fixture) {
 	f.running(t, "k1", []store.Stream{stream("s")}, shardsOf("s", 2)...)
 	first := f.take(t, "w")
-	must(t, f.ClaimTarget(f.ctx, "k1", "server-1", "dst.s"))
+	must(t, f.ClaimTargets(f.ctx, "k1", "server-1", "dst.s"))
 	wantClass(t, f.Forget(f.ctx, "k1"), connector.Config, "TOW-218")
 	f.move(t, "k1", store.Running, store.Stopped)
 	must(t, f.Forget(f.ctx, "k1"))
@@ -227,7 +226,7 @@ func testTakeOver(t *testing.T, f *fixture) {
 func testClaims(t *testing.T, f *fixture) {
 	lease := f.running(t, "k1", nil)
 	f.running(t, "k2", nil)
-	claim := func(run, dataset string) error { return f.ClaimTarget(f.ctx, run, "server-1", dataset) }
+	claim := func(run string, datasets ...string) error { return f.ClaimTargets(f.ctx, run, "server-1", datasets...) }
 	must(t, claim("k1", "orders"))
 	must(t, claim("k1", "orders"))
 	err := claim("k2", "orders")
@@ -235,8 +234,10 @@ func testClaims(t *testing.T, f *fixture) {
 	if c, ok := errors.AsType[*store.ClaimedError](err); !ok || c.Run != "k1" || c.State != store.Running {
 		t.Errorf("claimed: %v", err)
 	}
-	must(t, claim("k2", "items"))
-	must(t, f.ClaimTarget(f.ctx, "k2", "server-2", "orders"))
+	wantClass(t, claim("k2", "items", "orders"), connector.Busy, "TOW-214")
+	must(t, claim("k1", "items")) // of several, all or none are claimed
+	must(t, claim("k2", "parts", "places"))
+	must(t, f.ClaimTargets(f.ctx, "k2", "server-2", "orders"))
 	former := lease
 	former.Epoch--
 	must(t, f.ReleaseTargets(f.ctx, former))
@@ -277,28 +278,32 @@ func testWishes(t *testing.T, f *fixture) {
 
 func testSteps(t *testing.T, f *fixture) {
 	l := f.newRun(t, "k1", "p")
-	for i, want := range []store.StepState{store.StepNew, store.StepBegun} {
-		st, err := f.BeginStep(f.ctx, "k1", l.Epoch, "swap", fmt.Sprintf("try %d", i))
-		must(t, err)
-		if st.State != want || st.Detail != "try 0" || st.Begun == 0 || st.Done != 0 {
-			t.Errorf("step at try %d: %+v", i, st)
+	for i, want := range [][]store.StepState{{store.StepNew, store.StepNew}, {store.StepBegun, store.StepBegun}} {
+		if got, err := f.BeginSteps(f.ctx, "k1", l.Epoch, "swap", "link"); err != nil || !slices.Equal(got, want) {
+			t.Errorf("steps at try %d are %v, %v; want %v", i, got, err, want)
 		}
 	}
-	must(t, f.DoneStep(f.ctx, "k1", l.Epoch, "swap"))
-	if st, err := f.BeginStep(f.ctx, "k1", l.Epoch, "swap", ""); err != nil || st.State != store.StepDone || st.Done == 0 {
-		t.Errorf("done step: %+v, %v", st, err)
+	must(t, f.DoneSteps(f.ctx, "k1", l.Epoch, "swap"))
+	want := []store.StepState{store.StepBegun, store.StepNew, store.StepDone}
+	if got, err := f.BeginSteps(f.ctx, "k1", l.Epoch, "link", "seal", "swap"); err != nil || !slices.Equal(got, want) {
+		t.Errorf("steps are %v, %v; want %v", got, err, want)
 	}
-	wantClass(t, f.DoneStep(f.ctx, "k1", l.Epoch, "other"), connector.Other, "TOW-222")
+	wantClass(t, f.DoneSteps(f.ctx, "k1", l.Epoch, "link", "other"), connector.Other, "TOW-222")
 	_, err := f.AcquireRun(f.ctx, "k1", owner("p"), ttl)
 	must(t, err)
-	_, err = f.BeginStep(f.ctx, "k1", l.Epoch, "late", "")
+	_, err = f.BeginSteps(f.ctx, "k1", l.Epoch, "late")
 	wantClass(t, err, connector.Fenced, "TOW-213")
-	wantClass(t, f.DoneStep(f.ctx, "k1", l.Epoch, "swap"), connector.Fenced, "TOW-213")
-	if steps, err := f.Steps(f.ctx, "k1"); err != nil || len(steps) != 1 || steps[0].State != store.StepDone {
-		t.Errorf("steps: %+v, %v", steps, err)
+	wantClass(t, f.DoneSteps(f.ctx, "k1", l.Epoch, "swap"), connector.Fenced, "TOW-213")
+	steps, err := f.Steps(f.ctx, "k1")
+	if err != nil || len(steps) != 3 {
+		t.Fatalf("steps: %+v, %v", steps, err)
+	}
+	for _, st := range steps {
+		if done := st.State == store.StepDone; done != (st.Name == "swap") || st.Begun == 0 || done != (st.Done > 0) {
+			t.Errorf("step %+v", st)
+		}
 	}
 }
-
 func testCancel(t *testing.T, f *fixture) {
 	f.newRun(t, "k1", "p")
 	ctx, cancel := context.WithCancel(f.ctx)

@@ -18,8 +18,9 @@ func testPlan(t *testing.T, f *fixture) {
 	wantClass(t, err, connector.Missing, "TOW-221")
 	plan := store.Plan{Format: 3, Bytes: []byte("the plan"), Hash: []byte{1, 0, 255}}
 	streams := []store.Stream{
-		{ID: "z", Source: "a", Identity: "i", Dataset: "d", Guarantee: "exactly-once", Parallel: 2, Rows: 7, Bytes: 8},
-		{ID: "a", Source: "b", Identity: "i", Dataset: "e", Guarantee: "at-least-once"},
+		{ID: "z", Source: "a", Connection: "shop", Identity: "i", Dataset: "d", Lead: "z", Stage: 2, Guarantee: "exactly-once", Parallel: 2, Rows: 7, Bytes: 8,
+			Plan: []byte("plan of z"), Hash: []byte{7, 0}},
+		{ID: "a", Source: "b", Identity: "i", Dataset: "e", Guarantee: "at-least-once", Plan: []byte("of a"), Hash: []byte{1}},
 	}
 	shards := []connector.Shard{
 		{ID: "1", Stream: "z", Range: []byte{0, 1, 2}, Replay: connector.Superset, Scope: "snap", Rows: 5, Bytes: 6},
@@ -38,9 +39,19 @@ func testPlan(t *testing.T, f *fixture) {
 	}
 	gotStreams, err := f.Streams(f.ctx, "k1")
 	must(t, err)
+	for i, st := range streams {
+		body, hash, err := f.StreamPlan(f.ctx, "k1", st.ID)
+		must(t, err)
+		if diff := cmp.Diff(st.Plan, body) + cmp.Diff(st.Hash, hash); diff != "" {
+			t.Errorf("plan of stream %s: %s", st.ID, diff)
+		}
+		streams[i].Plan = nil
+	}
 	if diff := cmp.Diff(streams, gotStreams); diff != "" {
 		t.Errorf("streams: %s", diff)
 	}
+	_, _, err = f.StreamPlan(f.ctx, "k1", "none")
+	wantClass(t, err, connector.Missing, "TOW-221")
 	var gotShards []connector.Shard
 	for _, id := range []string{"z", "a"} {
 		for row, err := range f.Shards(f.ctx, "k1", id) {
@@ -119,6 +130,8 @@ func testLeaseable(t *testing.T, f *fixture) {
 	must(t, f.SetWish(f.ctx, "k1", store.Wish{Kind: store.WishPause}))
 	f.none(t, "someone wishes it to pause")
 	must(t, f.SetWish(f.ctx, "k1", store.Wish{}))
+	f.none(t, "its stream waits")
+	f.ready(t, l, "s")
 	for _, c := range []struct {
 		runs []string
 		want bool
@@ -141,7 +154,7 @@ func testStages(t *testing.T, f *fixture) {
 	f.none(t, "stage 0 is at work")
 	must(t, f.ReleaseShard(f.ctx, epochOf(a), store.Failure{Text: "away", After: time.Hour}))
 	f.none(t, "stage 0 rests")
-	must(t, f.Remember(f.ctx, "k1", 1, doneAt(a.Shard.ID)))
+	must(t, f.remember("k1", 1, doneAt(a.Shard.ID)))
 	f.none(t, "the other shard of stage 0 is at work")
 	must(t, f.SaveCheckpoint(f.ctx, "k1", b.Lease.Epoch, doneAt(b.Shard.ID)))
 	if l := f.take(t, "w"); l.Shard.ID != "late" {

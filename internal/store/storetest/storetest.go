@@ -35,6 +35,10 @@ func Run(t *testing.T, open Open) {
 		"lease holds the caps":                          testCaps,
 		"lease only what runs":                          testLeaseable,
 		"stages in order":                               testStages,
+		"streams wait for those of lower stages":        testStreamStages,
+		"states of streams":                             testStreamStates,
+		"snapshot of a run":                             testConsistency,
+		"changes at once are each whole":                testTogether,
 		"lease expires by the database's clock":         testExpiry,
 		"expired lease is renewed until taken":          testRenew,
 		"failure rests":                                 testFailure,
@@ -102,7 +106,23 @@ func (f *fixture) running(t *testing.T, key string, streams []store.Stream, shar
 	l := f.newRun(t, key, "owner-"+key)
 	must(t, f.SavePlan(f.ctx, key, l.Epoch, store.Plan{Format: 1, Bytes: []byte("plan"), Hash: []byte("hash")}, streams, slices.Values(shards)))
 	f.move(t, key, store.Planning, store.Running)
+	for _, st := range streams {
+		f.ready(t, l, st.ID)
+	}
 	return l
+}
+
+// ready makes the shards of a stream leasable, whose target remembers nothing.
+func (f *fixture) ready(t *testing.T, l store.RunLease, stream string) {
+	t.Helper()
+	_, err := f.ReadyStream(f.ctx, l.Run, l.Epoch, stream, store.Remembered{})
+	must(t, err)
+}
+
+// remember takes over what the target of stream s remembers.
+func (f *fixture) remember(run string, epoch int64, cps ...connector.Checkpoint) error {
+	_, err := f.ReadyStream(f.ctx, run, epoch, "s", store.Remembered{Checkpoints: cps})
+	return err
 }
 
 func (f *fixture) move(t *testing.T, key string, from, to store.State) store.Event {

@@ -1,0 +1,91 @@
+package control
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/towpath/towpath/internal/executor/local"
+	"github.com/towpath/towpath/internal/store"
+	"github.com/towpath/towpath/job"
+)
+
+// copy makes the streams of the queue ready and runs their shards. While they run, the run becomes pausing or stopping as soon as that is
+// wished. Streams that fail are noted, and the others go on.
+func (h *helm) copy(ctx context.Context, queue []*stream) error {
+	settings := h.plan.Job.Settings
+	work := local.Work{Run: h.lease.Run, Epoch: h.lease.Epoch, Streams: h, Flow: h.flow, BatchRows: settings.GroupRows, Most: h.snapshotShards,
+		Memory: cmp.Or(int64(settings.Memory), defaultMemory), Outage: cmp.Or(time.Duration(settings.Outage), defaultOutage)}
+	executor := &local.Executor{Store: h.Store, Log: h.Log, Worker: h.Owner.ID, TTL: h.Service.Lease, Clean: h.Clean}
+	copied := make(chan struct{})
+	openCtx, stop := context.WithCancel(ctx)
+	var beside sync.WaitGroup
+	var watched error
+	beside.Go(func() { watched = h.watch(ctx, copied) })
+	beside.Go(func() { h.closeIdled(ctx, copied) })
+	beside.Go(func() {
+		if err := h.readyRest(openCtx, queue); err != nil && openCtx.Err() == nil {
+			h.brake.Fail(err)
+		}
+	})
+	halt, err := executor.Run(ctx, work, h.brake)
+	stop()
+	close(copied)
+	beside.Wait()
+	// Invariant 8: a run that rests holds no snapshot.
+	h.endSnapshots()
+	h.show()
+	if err = errors.Join(err, watched); err == nil && halt != nil {
+		return halt
+	}
+	return err
+}
+
+// watch tells the observer how the run goes on until done, and moves it as soon as it is halted.
+func (h *helm) watch(ctx context.Context, done <-chan struct{}) error {
+	ticker := time.NewTicker(250 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-done:
+			return nil
+		case <-h.brake.Pulled():
+			halt := h.brake.Halt()
+			if halt == nil {
+				return nil
+			}
+			change := h.changeOf(ctx, halt)
+			if halt.Kind == store.WishStop {
+				return h.move(ctx, store.Stopping, change)
+			}
+			return h.move(ctx, store.Pausing, change)
+		case <-ticker.C:
+			h.show()
+		}
+	}
+}
+
+// show tells the observer how far the run is, by what this process knows.
+func (h *helm) show() {
+	if h.obs == nil {
+		return
+	}
+	h.mu.Lock()
+	p := Progress{Run: h.lease.Run, State: h.state, States: map[store.StreamState]int{}}
+	few := len(h.streams) <= FewStreams
+	for _, s := range h.streams {
+		sp := StreamProgress{ID: s.ID, Source: s.Source, Connection: s.Connection, Target: s.Dataset, State: s.state, Guarantee: job.Guarantee(s.Guarantee), Rows: s.Rows,
+			Bytes: s.Bytes, Counts: h.flow.Of(s.ID), Shards: s.shards, Done: s.done, Active: s.atWork}
+		if s.cause != nil {
+			sp.Error, sp.Code = s.cause.Error(), codeOf(s.cause)
+		}
+		p.add(sp)
+		if few || s.atWork > 0 || s.cause != nil && p.States[store.StreamFailed] <= FewStreams {
+			p.Streams = append(p.Streams, sp)
+		}
+	}
+	h.mu.Unlock()
+	h.obs.Progress(p)
+}
