@@ -34,6 +34,9 @@ const (
 	kindForeign     = 'f'
 )
 
+// enforces tells whether the server itself sees to it that a column declared NOT NULL, or of a domain that is, holds no NULL.
+func (t *table) enforces() bool { return t.kind == kindTable || t.kind == kindPartitioned }
+
 // column is a field and what reading and writing it takes beyond its type.
 type column struct {
 	record.Field
@@ -122,7 +125,7 @@ func (s *session) describeColumns(t *table) error {
 		ct := types[i]
 		c := column{number: int(r[0].int64()), info: ct.info, mod: ct.mod, collation: r[9].oid()}
 		c.Field = record.Field{Name: r[1].text, Type: ct.logical, Native: ct.text, Comment: r[8].text, Collation: r[10].text,
-			Nullable: !(r[4].bool() || ct.notNull) || t.kind == kindForeign || t.kind == kindView, Generated: r[6].text != ""}
+			Nullable: !(r[4].bool() || ct.notNull) || !t.enforces(), Generated: r[6].text != ""}
 		if r[5].text != "" {
 			c.identity, c.Numbered = r[5].text[0], true
 		}

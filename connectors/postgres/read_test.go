@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/connectors/internal/sqltable"
 	"github.com/towpath/towpath/record"
 	"github.com/towpath/towpath/tools/testservers/servers"
 )
@@ -370,6 +371,41 @@ func TestNoAllocationForARow(t *testing.T) {
 	}
 	if n := testing.AllocsPerRun(3, read); n > 1000 {
 		t.Errorf("got %v allocations for 20000 rows in two pages, want those of the pages alone", n)
+	}
+}
+
+// TestReadTimeout: a server that says nothing for too long counts as lost.
+func TestReadTimeout(t *testing.T) {
+	t.Parallel()
+	j := newJudge(t)
+	c := j.client(map[string]any{"read_seconds": 1})
+	began := time.Now()
+	_, _, err := shardRows(t.Context(), j.reader(c, connector.Source{Query: "SELECT pg_sleep(20) IS NULL AS a"}), connector.Shard{}, nil)
+	if connector.ClassOf(err) != connector.Retry || time.Since(began) > 5*time.Second {
+		t.Errorf("got %v of class %s after %s", err, connector.ClassOf(err), time.Since(began))
+	}
+}
+
+// TestPagesNeverSort: a page of more rows than the table has, whose rows lie in another order than the key, is still read by the index;
+// a sort would be repeated for every page.
+func TestPagesNeverSort(t *testing.T) {
+	t.Parallel()
+	j := database(t, servers.Need(t, "postgres"), "")
+	j.execf("ALTER DATABASE %[1]s SET effective_cache_size = '1MB'; ALTER DATABASE %[1]s SET random_page_cost = 40; SET effective_cache_size = '1MB'; SET random_page_cost = 40", j.srv.Database())
+	j.exec("CREATE TABLE t (k uuid PRIMARY KEY, v text); INSERT INTO t SELECT md5(i::text)::uuid, repeat('x', 300) FROM generate_series(1, 50000) i; ANALYZE t")
+	plain := fmt.Sprint(j.rows("EXPLAIN SELECT k, v FROM t WHERE k > '10000000-0000-0000-0000-000000000000' ORDER BY k LIMIT 4000000"))
+	if !strings.Contains(plain, "Sort") {
+		t.Fatalf("the server sorts nothing by itself, so nothing is tested: %s", plain)
+	}
+	r := j.reader(j.client(nil), connector.Source{Dataset: "t"}).(*reader)
+	sel := r.sel
+	sel.Columns = "k, v"
+	low := []connector.Part{{Tag: connector.TagBytes, Bytes: append([]byte{0x10}, make([]byte, 15)...)}}
+	st := sel.Page(sqltable.Range{Low: low}, mostRows)
+	st.SQL = "EXPLAIN " + st.SQL
+	plan, err := (&borders{reader: r}).ask(t.Context(), "explain", st)
+	if err != nil || strings.Contains(fmt.Sprint(plan), "Sort") || !strings.Contains(fmt.Sprint(plan), "Index Cond") {
+		t.Errorf("got %v, %v", plan, err)
 	}
 }
 
