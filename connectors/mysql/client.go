@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -23,6 +24,8 @@ type Client struct {
 	idle   []*session // of both uses; with those in use never more than there are slots
 	closed bool
 	known  map[string]string // the server's collations, each with its charset; nil: not asked for yet
+
+	snapshots map[string]*snapshot // by token
 }
 
 // idleCheck is how long an unused session counts as alive without asking.
@@ -34,7 +37,7 @@ func open(ctx context.Context, o Connection) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{dialer: d, slots: make(chan struct{}, o.Connections)}
+	c := &Client{dialer: d, slots: make(chan struct{}, o.Connections), snapshots: map[string]*snapshot{}}
 	s, err := c.take(ctx, reads)
 	if err != nil {
 		return nil, err
@@ -270,12 +273,16 @@ func (c *Client) count(ctx context.Context, dataset, where string) (n int64, err
 	return n, err
 }
 
-// Close closes the sessions that are not in use; those in use close when they are given back.
+// Close closes the sessions that are not in use and those of snapshots; those in use close when they are given back.
 func (c *Client) Close() error {
 	c.mu.Lock()
 	idle := c.idle
 	c.idle, c.closed = nil, true
+	snapshots := slices.Collect(maps.Values(c.snapshots))
 	c.mu.Unlock()
+	for _, s := range snapshots {
+		_ = s.Close() // it has nothing to say
+	}
 	for _, s := range idle {
 		s.close()
 	}

@@ -49,6 +49,13 @@ func Connector() connector.Connector {
 			}
 			return newWriter(c.(*Client), s, o)
 		},
+		Snapshot: func(ctx context.Context, c connector.Client, datasets []string, parallel int) (connector.Snapshot, error) {
+			s, err := c.(*Client).snapshot(ctx, datasets, parallel)
+			if err != nil {
+				return nil, err
+			}
+			return s, nil
+		},
 		Count: func(ctx context.Context, c connector.Client, dataset, where string) (int64, error) {
 			return c.(*Client).count(ctx, dataset, where)
 		},

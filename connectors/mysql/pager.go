@@ -37,6 +37,7 @@ type pager struct {
 	list    string // select list
 	keyAt   []int  // where the key columns are in it
 	session *session
+	instant *snapshot // that the session belongs to; nil: none
 
 	decoder decoder
 	defs    []columnDef
@@ -86,7 +87,7 @@ func (p *pager) run() error {
 		began := time.Now()
 		whole, err := p.page(began)
 		if err != nil {
-			return err
+			return p.lost(err)
 		}
 		if p.rng.Part != sqltable.Keyed || (p.rows == 0 && whole) {
 			return p.flush()
@@ -114,28 +115,66 @@ func nextLimit(limit, rows int, took, may time.Duration) int {
 }
 
 func (p *pager) open() error {
-	s, err := p.client.take(p.ctx, reads)
+	s, err := p.take()
 	if err != nil {
 		return err
 	}
 	p.session = s
-	release := s.until(p.ctx)
+	release := p.until()
 	err = s.charset(p.results)
 	release()
 	if err != nil {
+		err = p.lost(err)
 		p.close()
 	}
 	return err
 }
 
-// close gives the session back; in the middle of a result it is ended.
+// take takes a session: of the query's snapshot, if it has one.
+func (p *pager) take() (*session, error) {
+	if p.query.Snapshot == nil {
+		return p.client.take(p.ctx, reads)
+	}
+	if p.instant = p.client.snapshotOf(p.query.Snapshot); p.instant == nil {
+		return nil, snapshotGone(errSnapshotClosed)
+	}
+	return p.instant.take(p.ctx)
+}
+
+// until ends what the session does when the read's context ends; the caller calls the answer once, when it is done.
+func (p *pager) until() (release func()) {
+	if p.instant != nil {
+		return p.instant.until(p.ctx, p.session)
+	}
+	return p.session.until(p.ctx)
+}
+
+// lost says of an error in a snapshot whether it took the snapshot with it: another session would show another instant.
+func (p *pager) lost(err error) error {
+	if p.instant == nil || err == nil || err == errEnough || p.ctx.Err() != nil || connector.ClassOf(err) == connector.Lost {
+		return err
+	}
+	e, refused := errors.AsType[*serverError](err)
+	if p.session != nil && (p.session.broken || p.session.stopped.Load()) || refused && e.Number == tableAltered {
+		return snapshotGone(err)
+	}
+	return err
+}
+
+// tableAltered is the server's error for a table that was defined anew after the snapshot.
+const tableAltered = 1412
+
+// close gives the session back; in the middle of a result it is ended, or, in a snapshot, its statement.
 func (p *pager) close() {
 	if p.session == nil {
 		return
 	}
-	if p.amid {
+	switch {
+	case p.instant != nil:
+		p.instant.give(p.session, p.amid)
+	case p.amid:
 		p.client.abandon(p.session)
-	} else {
+	default:
 		p.client.give(p.session)
 	}
 	p.session, p.amid = nil, false
@@ -158,8 +197,7 @@ func (p *pager) statement() (string, []connector.Part) {
 
 // page runs one statement and reads its rows; whole is false when it was left before its end.
 func (p *pager) page(began time.Time) (whole bool, err error) {
-	release := p.session.until(p.ctx)
-	defer release()
+	defer p.until()()
 	text, args := p.statement()
 	params, err := p.params(args)
 	if err != nil {
@@ -205,7 +243,7 @@ func (p *pager) page(began time.Time) (whole bool, err error) {
 			return true, p.session.closeStatement(st)
 		}
 		if err := p.row(packet); err != nil {
-			p.session.broken = true
+			p.session.broken = p.session.broken || errors.Is(err, errMalformed)
 			return false, err
 		}
 		if p.batch == nil && p.rng.Part == sqltable.Keyed && p.table != nil && time.Since(began) > last {
