@@ -40,15 +40,15 @@ mariadb_required() {
   have mariadbd mariadb || command -v apt-get >/dev/null || lacking "mariadbd and mariadb" "install MariaDB 10.4 or newer"
 }
 
-# postgres_tools: sets PGBIN, the folder of PostgreSQL 15's commands: the machine's when PostGIS is there as well, else those unpacked.
+# postgres_tools: sets PGBIN, the folder of PostgreSQL 15's commands (the machine's when PostGIS is there as well, else those unpacked) and
+# PGLIBS, where their libraries are; "": where the machine finds them.
 postgres_tools() {
-  PGBIN=/usr/lib/postgresql/15/bin
+  PGBIN=/usr/lib/postgresql/15/bin PGLIBS=
   UNPACKED=$SERVERS/packages/postgres
   postgres_machine || [ ! -e "$UNPACKED/.complete" ] || PGBIN=$UNPACKED$PGBIN
   if [ "$PGBIN" != "${PGBIN#"$UNPACKED"}" ]; then
     # BLAS and LAPACK, which PostGIS links, lie in folders of their own
-    LD_LIBRARY_PATH=$(find "$UNPACKED/usr/lib" "$UNPACKED/lib" -name 'lib*.so*' -printf '%h\n' 2>/dev/null | sort -u | grep -v '/postgresql/' | paste -sd:)${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
-    export LD_LIBRARY_PATH
+    PGLIBS=$(find "$UNPACKED/usr/lib" "$UNPACKED/lib" -name 'lib*.so*' -printf '%h\n' 2>/dev/null | sort -u | grep -v '/postgresql/' | paste -sd:)
   fi
 }
 
@@ -77,46 +77,70 @@ postgres_required() {
 
 # postgres_client: the path of a `psql` that runs from anywhere, an unpacked one behind a script that finds its libraries.
 postgres_client() {
+  local PGBIN PGLIBS
   postgres_tools
   if [ "$PGBIN" = "${PGBIN#"$UNPACKED"}" ]; then
     echo "$PGBIN/psql"
     return
   fi
-  printf '#!/bin/sh\nLD_LIBRARY_PATH=%s exec %s/psql "$@"\n' "$LD_LIBRARY_PATH" "$PGBIN" >"$UNPACKED/psql.$$"
+  printf '#!/bin/sh\nLD_LIBRARY_PATH=%s exec %s/psql "$@"\n' "$PGLIBS" "$PGBIN" >"$UNPACKED/psql.$$"
   chmod +x "$UNPACKED/psql.$$" && mv "$UNPACKED/psql.$$" "$UNPACKED/psql"
   echo "$UNPACKED/psql"
 }
 
-# postgres_user COMMAND...: PostgreSQL refuses to run as root, so root is another number in a user namespace; files stay root's.
-postgres_user() {
-  if [ "$(id -u)" = 0 ]; then set -- unshare --user --map-user=1000 --map-group=1000 -- "$@"; fi
-  "$@"
+# postgres_as: sets AS, what a command of the server's runs behind: with its libraries, and for root, whom PostgreSQL refuses to run for, as
+# another number in a user namespace; files stay root's.
+postgres_as() {
+  AS=(env)
+  [ -z "$PGLIBS" ] || AS+=("LD_LIBRARY_PATH=$PGLIBS")
+  [ "$(id -u)" != 0 ] || AS+=(unshare --user --map-user=1000 --map-group=1000 --)
+}
+
+# postgres_maven: gets the server of the jar that the server's pom names, and sets PGBIN to it; psql stays Debian's.
+postgres_maven() {
+  [ "$(uname -m)" = x86_64 ] || lack "$NAME" "an x86-64 machine" "set $VARIABLE to such a server that runs elsewhere"
+  postgres_packages
+  jars
+  BUILT=$SERVERS/built/$NAME-${JARS##*-}
+  PGBIN=$BUILT/bin PGLIBS=
+  [ ! -e "$BUILT/.complete" ] || return 0
+  rm -rf "$BUILT" && mkdir -p "$BUILT"
+  (cd "$BUILT" && jar xf "$JARS"/embedded-postgres-binaries-*.jar && tar xJf ./*.txz && rm -f ./*.txz && built) || fail "$NAME: cannot unpack its jar"
+}
+
+postgres_maven_required() {
+  [ "$(uname -m)" = x86_64 ] || lacking "an x86-64 machine" "set $VARIABLE to such a server that runs elsewhere"
+  java_required
+  postgres_required
+  command -v xz >/dev/null || lacking xz "apt-get install xz-utils"
 }
 
 # postgres_initdb BIN: makes the data folder, or that of a replica when TOWPATH_POSTGRES_PRIMARY names the port of its primary.
 postgres_initdb() {
   [ ! -e "$HOME_OF/data/PG_VERSION" ] || return 0
   rm -rf "$HOME_OF/data"
+  local AS
+  postgres_as
   if [ -n "${TOWPATH_POSTGRES_PRIMARY:-}" ]; then
-    PGPASSWORD=towpath postgres_user "$1/pg_basebackup" -h 127.0.0.1 -p "$TOWPATH_POSTGRES_PRIMARY" -U towpath -D "$HOME_OF/data" \
+    PGPASSWORD=towpath "${AS[@]}" "$1/pg_basebackup" -h 127.0.0.1 -p "$TOWPATH_POSTGRES_PRIMARY" -U towpath -D "$HOME_OF/data" \
       --write-recovery-conf --wal-method=stream --checkpoint=fast >"$LOGS/install.log" 2>&1 || fail "pg_basebackup; see $LOGS/install.log"
     return
   fi
   echo towpath >"$HOME_OF/password"
-  postgres_user "$1/initdb" -D "$HOME_OF/data" -U towpath --pwfile="$HOME_OF/password" --auth=scram-sha-256 -E UTF8 \
+  "${AS[@]}" "$1/initdb" -D "$HOME_OF/data" -U towpath --pwfile="$HOME_OF/password" --auth=scram-sha-256 -E UTF8 \
     --locale=C.UTF-8 >"$LOGS/install.log" 2>&1 || fail "initdb; see $LOGS/install.log"
 }
 
 # postgres_spawn BIN PORT: starts the server. A pid file that names a process which is no server of ours (a zombie that nobody buries, or
 # a number that was used again) would keep it from starting.
 postgres_spawn() {
-  local pid launcher=()
+  local pid AS
+  postgres_as
   pid=$(head -n 1 "$HOME_OF/data/postmaster.pid" 2>/dev/null)
   if [ -n "$pid" ] && [ -d "/proc/$pid" ] && ! tr '\0' ' ' <"/proc/$pid/cmdline" | grep -qF -- "$HOME_OF/data"; then
     rm -f "$HOME_OF/data/postmaster.pid"
   fi
-  [ "$(id -u)" != 0 ] || launcher=(unshare --user --map-user=1000 --map-group=1000 --)
-  spawn "${launcher[@]}" "$1/postgres" -D "$HOME_OF/data" -p "$2" -c listen_addresses=127.0.0.1 -c unix_socket_directories= \
+  spawn "${AS[@]}" "$1/postgres" -D "$HOME_OF/data" -p "$2" -c listen_addresses=127.0.0.1 -c unix_socket_directories= \
     -c wal_level=logical -c max_prepared_transactions=20 -c max_connections=200 -c shared_buffers=256MB
 }
 
@@ -134,7 +158,12 @@ postgres_users() {
 SET client_min_messages = warning;
 DO $$ BEGIN CREATE ROLE reader LOGIN PASSWORD 'reader'; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
 DO $$ BEGIN CREATE ROLE writer LOGIN PASSWORD 'writer'; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
-GRANT pg_read_all_data TO reader;
+DO $$ BEGIN
+  IF current_setting('server_version_num')::int >= 140000 THEN GRANT pg_read_all_data TO reader;
+  ELSE ALTER DEFAULT PRIVILEGES FOR ROLE towpath GRANT SELECT ON TABLES TO reader;
+    ALTER DEFAULT PRIVILEGES FOR ROLE towpath GRANT USAGE ON SCHEMAS TO reader;
+  END IF;
+END $$;
 REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 ALTER DEFAULT PRIVILEGES FOR ROLE towpath IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO writer;
 ALTER DEFAULT PRIVILEGES FOR ROLE towpath IN SCHEMA public GRANT USAGE ON SEQUENCES TO writer;

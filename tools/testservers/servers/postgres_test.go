@@ -30,7 +30,7 @@ func mustPsql(t *testing.T, s servers.Server, url, sql string) string {
 }
 
 func TestPrivatePostgresSurvivesKill(t *testing.T) {
-	for _, name := range []string{"postgres", "postgres17"} {
+	for _, name := range []string{"postgres", "postgres11", "postgres17", "postgres18"} {
 		t.Run(name, func(t *testing.T) {
 			s := servers.Private(t, name)
 			mustPsql(t, s.Server, s.URL, "CREATE TABLE kept (id INT PRIMARY KEY); INSERT INTO kept VALUES (7)")

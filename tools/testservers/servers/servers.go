@@ -29,7 +29,7 @@ type Server struct {
 
 // Names lists the servers that Need and Private know, in order.
 func Names() []string {
-	return []string{"elasticsearch7", "elasticsearch8", "mariadb", "mysql55", "opensearch", "postgres", "postgres17"}
+	return []string{"elasticsearch7", "elasticsearch8", "mariadb", "mysql55", "opensearch", "postgres", "postgres11", "postgres17", "postgres18"}
 }
 
 // missing is the exit status of servers.sh when this machine lacks what only its owner can install.
@@ -142,10 +142,10 @@ func check(t testing.TB, name string) {
 
 // variable is the environment variable that holds a server's address.
 func variable(name string) string {
-	switch name {
-	case "mariadb":
+	switch {
+	case name == "mariadb":
 		return "TOWPATH_TEST_MYSQL"
-	case "mysql55", "postgres", "postgres17":
+	case name == "mysql55", strings.HasPrefix(name, "postgres"):
 		return "TOWPATH_TEST_" + strings.ToUpper(name)
 	}
 	return "TOWPATH_TEST_" + strings.ToUpper(name) + "_URL"
