@@ -44,9 +44,16 @@ type ReadOptions struct {
 	Oids             string `json:"oids" doc:"Columns of type oid: refuse, because what they stand for (large objects) would not be copied; number: copy the numbers." enum:"refuse,number"`
 }
 
+// WriteOptions is how datasets are written.
+type WriteOptions struct {
+	LockSeconds int `json:"lock_seconds" doc:"Seconds to wait for a lock that another program holds on the table or its rows." minimum:"1" maximum:"3600"`
+}
+
 func defaultConnection() Connection {
 	return Connection{Host: "127.0.0.1", Port: 5432, Role: "any", Schema: "public", TLS: TLS{Mode: "auto"}, ConnectSeconds: 10, ReadSeconds: 600, Connections: 16}
 }
+
+func defaultWriteOptions() WriteOptions { return WriteOptions{LockSeconds: 60} }
 
 func defaultReadOptions() ReadOptions {
 	return ReadOptions{StatementSeconds: 10, MaxCellBytes: 64 << 20, PlanSeconds: 20, Oids: "refuse"}

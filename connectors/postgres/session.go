@@ -27,6 +27,8 @@ type session struct {
 	encoding string // of the database
 	used     time.Time
 	foreign  bool // text of the job ran in it, which may have changed its settings
+	// temporary are the temporary tables that it has, the oldest first.
+	temporary []string
 
 	kept  map[string]string // statements of ours that the server keeps: name by text
 	cache *typeCache

@@ -271,6 +271,7 @@ func (w *wire) send() error {
 type serverError struct {
 	Severity, Code, Message, Detail, Hint       string
 	Schema, Table, Column, DataType, Constraint string
+	Where                                       string // what it was at, a line for each level; the last of a COPY names the row
 }
 
 // Error returns the server's text with its SQLSTATE.
@@ -305,6 +306,8 @@ func parseServerError(body []byte) *serverError {
 			e.DataType = value
 		case 'n':
 			e.Constraint = value
+		case 'W':
+			e.Where = value
 		}
 		body = []byte(rest)
 	}
