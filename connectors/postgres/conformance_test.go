@@ -10,7 +10,6 @@ import (
 
 	"github.com/towpath/towpath/connector/connectortest"
 	"github.com/towpath/towpath/record"
-	"github.com/towpath/towpath/tools/testservers/servers"
 )
 
 // declared is the column type that a logical type of the suite is made as.
@@ -133,35 +132,30 @@ func suiteTypes() []record.Type {
 
 // TestConformance: what the contract promises.
 func TestConformance(t *testing.T) {
-	t.Parallel()
-	for _, name := range []string{"postgres", "postgres17"} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			j := judgeAt(t, servers.Need(t, name))
-			connectortest.Run(t, connectortest.Suite{
-				Connector:  Connector(),
-				Connection: func(connectortest.TB) json.RawMessage { return j.options(nil) },
-				NewName: func(connectortest.TB) string {
-					return j.schema + ".t" + strings.ToLower(rand.Text()[:10])
-				},
-				MakeDataset: func(_ connectortest.TB, name string, table connectortest.Table) { j.makeDataset(name, table) },
-				Types:       suiteTypes(),
-				Values: func(t record.Type) []string {
-					if t.Kind == record.Native {
-						return []string{"10.0.0.1", "::1", "10.0.0.0/8"}
+	everyVersion(t, func(t *testing.T, j *judge) {
+		connectortest.Run(t, connectortest.Suite{
+			Connector:  Connector(),
+			Connection: func(connectortest.TB) json.RawMessage { return j.options(nil) },
+			NewName: func(connectortest.TB) string {
+				return j.schema + ".t" + strings.ToLower(rand.Text()[:10])
+			},
+			MakeDataset: func(_ connectortest.TB, name string, table connectortest.Table) { j.makeDataset(name, table) },
+			Types:       suiteTypes(),
+			Values: func(t record.Type) []string {
+				if t.Kind == record.Native {
+					return []string{"10.0.0.1", "::1", "10.0.0.0/8"}
+				}
+				values := connectortest.Values(t)
+				for i, v := range values {
+					if t.Fixed { // the server fills up with blanks
+						values[i] += strings.Repeat(" ", int(t.Length)-utf8.RuneCountInString(v))
 					}
-					values := connectortest.Values(t)
-					for i, v := range values {
-						if t.Fixed { // the server fills up with blanks
-							values[i] += strings.Repeat(" ", int(t.Length)-utf8.RuneCountInString(v))
-						}
-					}
-					return values
-				},
-				Kill: func(connectortest.TB) {
-					j.exec("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'towpath' AND datname = current_database() AND query LIKE '%" + j.schema + "%'")
-				},
-			})
+				}
+				return values
+			},
+			Kill: func(connectortest.TB) {
+				j.exec("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'towpath' AND datname = current_database() AND query LIKE '%" + j.schema + "%'")
+			},
 		})
-	}
+	})
 }

@@ -296,12 +296,10 @@ func TestLargeRows(t *testing.T) {
 }
 
 func TestSessionSettings(t *testing.T) {
-	t.Parallel()
-	for _, server := range []string{"postgres", "postgres17"} {
-		j := judgeAt(t, servers.Need(t, server))
-		role := j.schema
-		j.execf("CREATE ROLE %[1]s LOGIN PASSWORD 'pw' IN ROLE pg_read_all_data; ALTER ROLE %[1]s SET TimeZone = 'Asia/Kolkata'; ALTER ROLE %[1]s SET DateStyle = 'German'; "+
-			"ALTER ROLE %[1]s SET statement_timeout = '1ms'; ALTER ROLE %[1]s SET gin_fuzzy_search_limit = 1; ALTER ROLE %[1]s SET search_path = nowhere; ALTER ROLE %[1]s SET extra_float_digits = -10", role)
+	everyVersion(t, func(t *testing.T, j *judge) {
+		server, role := j.srv.Name, j.schema
+		j.execf("CREATE ROLE %[1]s LOGIN PASSWORD 'pw'; ALTER ROLE %[1]s SET TimeZone = 'Asia/Kolkata'; ALTER ROLE %[1]s SET DateStyle = 'German'; "+
+			"ALTER ROLE %[1]s SET statement_timeout = '100ms'; ALTER ROLE %[1]s SET gin_fuzzy_search_limit = 1; ALTER ROLE %[1]s SET search_path = nowhere; ALTER ROLE %[1]s SET extra_float_digits = -10", role)
 		t.Cleanup(func() { dropRole(t, server, role) })
 		for u, want := range map[use]string{
 			reads:  "UTC|ISO, YMD|iso_8601|0|1min|10min|off|pg_catalog, pg_temp|on|0|UTF8|3|towpath|off",
@@ -329,7 +327,7 @@ func TestSessionSettings(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-	}
+	})
 }
 
 func settings(names ...string) string {

@@ -26,6 +26,18 @@ type judge struct {
 	conn   *pgconn.PgConn
 	srv    servers.Server
 	schema string // of the test's own
+	major  int    // of the server's version
+}
+
+// everyVersion runs a test on the oldest and the newest server, and on two between.
+func everyVersion(t *testing.T, test func(t *testing.T, j *judge)) {
+	t.Parallel()
+	for _, name := range []string{"postgres11", "postgres", "postgres17", "postgres18"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, judgeAt(t, servers.Need(t, name)))
+		})
+	}
 }
 
 // newJudge makes a schema of the test's own, dropped at its end.
@@ -38,6 +50,8 @@ func judgeAt(t *testing.T, srv servers.Server) *judge {
 	t.Helper()
 	j := &judge{t: t, srv: srv, schema: "tw_" + strings.ToLower(rand.Text()[:12])}
 	j.conn = dialJudge(t, srv.URL)
+	number, _ := strconv.Atoi(j.rows("SHOW server_version_num")[0][0])
+	j.major = number / 10_000
 	j.exec("CREATE SCHEMA " + j.schema)
 	t.Cleanup(func() {
 		j.conn.Close(context.Background())
@@ -73,12 +87,12 @@ func dialJudge(t *testing.T, url string) *pgconn.PgConn {
 }
 
 func (j *judge) settle() {
-	j.exec("SET search_path = " + j.schema + ", public; SET TimeZone = 'UTC'; SET IntervalStyle = 'iso_8601'; SET client_min_messages = error; SET extra_float_digits = 1")
+	j.exec("SET search_path = " + j.schema + ", public; SET TimeZone = 'UTC'; SET IntervalStyle = 'iso_8601'; SET client_min_messages = error; SET extra_float_digits = 3")
 }
 
 // other is a second connection of the judge, for what happens beside a read.
 func (j *judge) other() *judge {
-	o := &judge{t: j.t, srv: j.srv, schema: j.schema, conn: dialJudge(j.t, j.srv.URL)}
+	o := &judge{t: j.t, srv: j.srv, schema: j.schema, major: j.major, conn: dialJudge(j.t, j.srv.URL)}
 	j.t.Cleanup(func() { o.conn.Close(context.Background()) })
 	o.settle()
 	return o

@@ -39,7 +39,7 @@ type session struct {
 const sessionSettings = "SET client_encoding = 'UTF8'; SET standard_conforming_strings = on; SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; " +
 	"SET IntervalStyle = 'iso_8601'; SET extra_float_digits = 3; SET bytea_output = 'hex'; SET xmloption = 'content'; SET xmlbinary = 'base64'; " +
 	"SET array_nulls = on; SET transform_null_equals = off; SET quote_all_identifiers = off; SET row_security = off; " +
-	"SET gin_fuzzy_search_limit = 0; SET client_min_messages = warning; SET statement_timeout = 0; SET lock_timeout = '60s'; " +
+	"SET gin_fuzzy_search_limit = 0; SET client_min_messages = warning; SET lock_timeout = '60s'; " +
 	"SET idle_in_transaction_session_timeout = '10min'; SET default_transaction_isolation = 'read committed'; " +
 	"SET default_transaction_deferrable = off; SET tcp_keepalives_idle = 60; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 6; " +
 	"SET application_name = 'towpath'; "
@@ -79,8 +79,11 @@ func (s *session) settle(ctx context.Context) error {
 	if s.use == writes {
 		text = sessionSettings + writeSettings
 	}
-	if err := s.exec(text); err != nil {
-		return fmt.Errorf("set up session: %w", err)
+	// The first by itself: what follows shall not be cut short by a role's own limit.
+	for _, text := range []string{"SET statement_timeout = 0", text} {
+		if err := s.exec(text); err != nil {
+			return fmt.Errorf("set up session: %w", err)
+		}
 	}
 	rows, err := s.query("SELECT current_setting('server_version_num'), pg_is_in_recovery(), current_setting('server_encoding')")
 	if err != nil {

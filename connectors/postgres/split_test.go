@@ -127,7 +127,10 @@ func (j *judge) makeKeys() {
 		j.execf("SELECT pg_advisory_lock(4711); CREATE EXTENSION IF NOT EXISTS %s SCHEMA public; SELECT pg_advisory_unlock(4711)", e)
 	}
 	j.exec("CREATE TYPE level AS ENUM ('z', 'a', 'M'); CREATE TYPE twofold AS (a int, b text); CREATE DOMAIN positive AS int CHECK (value > 0); " +
-		"CREATE COLLATION natural_order (provider = icu, locale = 'en-u-kn-true'); CREATE COLLATION case_blind (provider = icu, locale = 'und-u-ks-level1', deterministic = false)")
+		"CREATE COLLATION natural_order (provider = icu, locale = 'en-u-kn-true')")
+	if j.major >= 12 {
+		j.exec("CREATE COLLATION case_blind (provider = icu, locale = 'und-u-ks-level1', deterministic = false)")
+	}
 }
 
 func (j *judge) makeKey(name string, kc keyCase) bool {
@@ -148,25 +151,26 @@ func (j *judge) makeKey(name string, kc keyCase) bool {
 
 // TestSplit: shards of every kind of key are disjoint and together complete, by the judge's own reading of the whole table.
 func TestSplit(t *testing.T) {
-	t.Parallel()
-	for _, server := range []string{"postgres", "postgres17"} {
-		t.Run(server, func(t *testing.T) {
-			t.Parallel()
-			j := judgeAt(t, servers.Need(t, server))
-			j.makeKeys()
-			c := j.client(nil)
-			cases := slices.Concat(numberKeys(), textKeys(), otherKeys())
-			if len(cases) < 55 {
-				t.Fatalf("%d kinds of keys are left", len(cases))
+	everyVersion(t, func(t *testing.T, j *judge) {
+		j.makeKeys()
+		c := j.client(nil)
+		cases := slices.Concat(numberKeys(), textKeys(), otherKeys())
+		if len(cases) < 55 {
+			t.Fatalf("%d kinds of keys are left", len(cases))
+		}
+		for i, kc := range cases {
+			name := fmt.Sprintf("k%d", i)
+			if j.can(kc) && j.makeKey(name, kc) {
+				j.splitCase(c, name, kc)
 			}
-			for i, kc := range cases {
-				name := fmt.Sprintf("k%d", i)
-				if j.makeKey(name, kc) {
-					j.splitCase(c, name, kc)
-				}
-			}
-		})
-	}
+		}
+	})
+}
+
+// can tells whether the server has what the case is about: collations that take texts for equal came with PostgreSQL 12, infinite numerics
+// with 14.
+func (j *judge) can(kc keyCase) bool {
+	return j.major >= 14 || !(j.major < 12 && strings.Contains(kc.create, "case_blind") || kc.create == "k numeric PRIMARY KEY")
 }
 
 func (j *judge) splitCase(c *Client, name string, kc keyCase) {
