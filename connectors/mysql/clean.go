@@ -30,7 +30,7 @@ func (c *Client) clean(ctx context.Context, runs []string, remove bool) ([]conne
 				continue
 			}
 			if remove && slices.Contains(runs, l.Run) {
-				if err := s.build(statement); err != nil {
+				if err := s.build(statement); err != nil && !gone(err) {
 					return err
 				}
 				l.Removed = true
@@ -40,6 +40,9 @@ func (c *Client) clean(ctx context.Context, runs []string, remove bool) ([]conne
 		// Checkpoints go last: what they tell of is gone then.
 		for _, m := range memories {
 			list, err := m.Leftovers(ctx, conn{s}, runs, remove)
+			if gone(err) {
+				continue
+			}
 			if err != nil {
 				return err
 			}
@@ -65,3 +68,6 @@ func leftover(n tableName, comment string) (connector.Leftover, string) {
 	}
 	return connector.Leftover{Run: run, What: "tag on table " + n.String()}, "ALTER TABLE " + n.quoted() + " COMMENT = ''"
 }
+
+// gone tells whether an error says that a table is there no more: another run may have ended meanwhile.
+func gone(err error) bool { return connector.ClassOf(classify(err, "")) == connector.Missing }

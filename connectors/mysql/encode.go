@@ -34,6 +34,7 @@ type encodeColumn struct {
 	rendering bool // the rows measured are rendered
 	rendered  []byte
 	ends      []int // of each rendered value in rendered
+	scratch   []byte
 }
 
 const unsigned = 0x80

@@ -145,11 +145,3 @@ func renderText(c *encodeColumn, dst []byte, v *record.Vector, row int) []byte {
 	dst[at] = byte(len(dst) - at - 1)
 	return dst
 }
-
-// renderGeometry turns SRID in big-endian before WKB into the server's form, SRID in little-endian before WKB.
-func renderGeometry(_ *encodeColumn, dst []byte, v *record.Vector, row int) []byte {
-	b := v.Bytes(row)
-	dst = appendLenenc(dst, uint64(len(b)))
-	dst = binary.LittleEndian.AppendUint32(dst, binary.BigEndian.Uint32(b))
-	return append(dst, b[4:]...)
-}

@@ -164,10 +164,15 @@ func (w *sending) pop() sent {
 
 // all writes the rows of the group that are not refused before they are sent.
 func (w *sending) all() error {
-	nulls := w.group.Nulls(w.stored, w.skipped)
-	w.refused = append(w.refused, nulls...)
+	before := w.group.Nulls(w.stored, w.skipped)
+	if places := w.unplaced(w.group); len(places) > 0 {
+		before = append(before, places...)
+		slices.SortStableFunc(before, func(a, b sqltarget.Refusal) int { return cmp.Compare(a.Row, b.Row) })
+		before = slices.CompactFunc(before, func(a, b sqltarget.Refusal) bool { return a.Row == b.Row })
+	}
+	w.refused = append(w.refused, before...)
 	from := 0
-	for _, r := range nulls {
+	for _, r := range before {
 		if err := w.span(span{from, r.Row}); err != nil {
 			return err
 		}

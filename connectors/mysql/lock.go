@@ -20,8 +20,8 @@ import (
 const endWait = 10 * time.Second
 
 // lockName is the name of a shard's lock: 40 of the 64 characters that one may have.
-func lockName(run, dataset, shard string) string {
-	sum := xxh3.HashString128(run + "\x00" + dataset + "\x00" + shard).Bytes()
+func lockName(run, table, shard string) string {
+	sum := xxh3.HashString128(run + "\x00" + table + "\x00" + shard).Bytes()
 	return "towpath:" + hex.EncodeToString(sum[:])
 }
 

@@ -37,7 +37,7 @@ type shardWriter struct {
 }
 
 func newShardWriter(w *writer, s connector.Shard, epoch int64) *shardWriter {
-	return &shardWriter{w: w, id: s.ID, epoch: epoch, lockName: lockName(w.sink.Run, w.sink.Dataset, s.ID), remembers: w.target.Remembers()}
+	return &shardWriter{w: w, id: s.ID, epoch: epoch, lockName: lockName(w.sink.Run, w.name.String(), s.ID), remembers: w.target.Remembers()}
 }
 
 // take makes the epoch the owner of the shard and returns the checkpoint to go on from.
@@ -124,7 +124,7 @@ func (s *shardWriter) begin(ctx context.Context) (*session, error) {
 	}
 	if c == nil {
 		if !s.remembers {
-			return nil, connector.Errorf(connector.Retry, "TOW-449", "write shard %s: the session that held its lock has ended", s.id)
+			return nil, s.alive(ctx)
 		}
 		var err error
 		if c, err = s.w.client.take(ctx, writes); err != nil {

@@ -213,14 +213,14 @@ func (w *writer) drop(ctx context.Context, s *session) error {
 // lock a run could begin between the look and the drop.
 func (s *session) dropIfEmpty(ctx context.Context, m *sqltarget.Memory) error {
 	if empty, err := m.Empty(ctx, conn{s}); err != nil || !empty {
-		return err
+		return ifThere(err)
 	}
 	err := s.exec("LOCK TABLES " + m.Table + " WRITE")
 	if e, ok := errors.AsType[*serverError](err); ok && knownError(e.Number).class == connector.Denied {
 		return nil
 	}
 	if err != nil {
-		return err
+		return ifThere(err)
 	}
 	empty, err := m.Empty(ctx, conn{s})
 	if err == nil && empty {
@@ -228,6 +228,14 @@ func (s *session) dropIfEmpty(ctx context.Context, m *sqltarget.Memory) error {
 	}
 	if unlock := s.exec("UNLOCK TABLES"); err == nil {
 		err = unlock
+	}
+	return err
+}
+
+// ifThere is an error, unless it says that the table has gone already.
+func ifThere(err error) error {
+	if gone(err) {
+		return nil
 	}
 	return err
 }

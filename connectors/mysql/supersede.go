@@ -57,8 +57,7 @@ func (s *superseded) fold(place int, text []byte) []byte {
 	if s.weights[place] == nil {
 		return text
 	}
-	// Weights are shorter or longer than the text: what is returned is not in its place.
-	return s.weights[place][string(text)]
+	return append(text[:0], s.weights[place][string(text)]...)
 }
 
 // weigh asks the server for the weights of a key column's texts, by which it compares them.

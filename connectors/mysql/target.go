@@ -80,6 +80,9 @@ func (p *planner) plan() (err error) {
 	if err := p.chooseWay(); err != nil {
 		return err
 	}
+	if err := p.allowed(); err != nil {
+		return err
+	}
 	if err := p.notes(); err != nil {
 		return err
 	}
@@ -262,19 +265,38 @@ func (p *planner) forgetful() (string, error) {
 			"SELECT 1 FROM " + table.quoted() + " FOR UPDATE"}
 	}
 	for _, text := range statements {
-		// The server looks at the account's rights when it prepares.
-		st, err := p.session.prepare(text)
+		err := p.try(text)
 		if e, ok := errors.AsType[*serverError](err); ok && knownError(e.Number).class == connector.Denied {
 			return fmt.Sprintf("the account has no rights to keep checkpoints in %s (%s)", table, e.Message), nil
 		}
 		if err != nil {
 			return "", err
 		}
-		if err := p.closeStatement(st); err != nil {
-			return "", err
-		}
 	}
 	return "", nil
+}
+
+// try has the server look at a statement, and at the account's rights to it, without running it.
+func (p *planner) try(text string) error {
+	st, err := p.session.prepare(text)
+	if err != nil {
+		return err
+	}
+	return p.closeStatement(st)
+}
+
+// allowed refuses what the account may not do, as far as the server says so beforehand.
+func (p *planner) allowed() error {
+	l := &p.layout
+	text := l.Create
+	switch {
+	case text != "":
+	case p.sink.Mode == connector.Replace:
+		text = "CREATE TABLE " + l.Table.quoted() + " LIKE " + p.name.quoted()
+	default:
+		text = newInserter(l.Table.quoted(), p.target.Stored, l.Skipped, l.Upsert, l.Upsert != "").text(1)
+	}
+	return p.try(text)
 }
 
 // notes say what a person should know of this server and table.

@@ -104,10 +104,7 @@ func (w *writer) prepare(ctx context.Context, s *session, t *connector.Target, f
 		if err := w.create(s, t.Stored); err != nil {
 			return nil, err
 		}
-		if err := s.build(schemaOfCheckpoints(w.checkpoints())); err != nil {
-			return nil, err
-		}
-		return nil, w.memory.Begin(ctx, conn{s})
+		return nil, w.begin(ctx, s)
 	}
 	if _, there, err := s.commentOf(w.layout.Table); err != nil || !there {
 		if err == nil {
@@ -116,6 +113,19 @@ func (w *writer) prepare(ctx context.Context, s *session, t *connector.Target, f
 		return nil, err
 	}
 	return w.memory.Remembered(ctx, conn{s})
+}
+
+// begin makes the table of checkpoints and lays the marker down in it. Another run that ends may drop an empty table between.
+func (w *writer) begin(ctx context.Context, s *session) (err error) {
+	for range 3 {
+		if err = s.build(schemaOfCheckpoints(w.checkpoints())); err != nil {
+			return err
+		}
+		if err = w.memory.Begin(ctx, conn{s}); !gone(err) {
+			return err
+		}
+	}
+	return err
 }
 
 // prepareForgetful prepares a target that keeps no checkpoints: nothing there tells that it was restored.
