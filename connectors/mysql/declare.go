@@ -173,7 +173,30 @@ func (m *maker) fromNative(text, charset string) (typeText, bool) {
 	case "tinyblob", "blob", "mediumblob", "longblob":
 		t.octets = longest(t.name)
 	}
-	return t, true
+	return t, m.takes(t)
+}
+
+// takes reports whether the server has the type with these numbers: another system's type of the same name may have greater ones.
+func (m *maker) takes(t typeText) bool {
+	switch t.name {
+	case "bit":
+		n := t.number(0, 1)
+		return n >= 1 && n <= 64
+	case "decimal":
+		precision, scale := t.number(0, 10), t.number(1, 0)
+		return precision >= 1 && precision <= widestDecimal && scale <= min(precision, m.mostScale())
+	case "time", "datetime", "timestamp":
+		return t.number(0, 0) <= mostFraction
+	case "char":
+		return t.chars <= 255
+	case "varchar":
+		return t.chars <= mostVarchar || t.charset != "utf8mb4" && t.chars <= longest("text")
+	case "binary":
+		return t.octets <= 255
+	case "varbinary":
+		return t.octets <= longest("blob")
+	}
+	return true
 }
 
 // longest is the most bytes of a TEXT or BLOB.
@@ -263,10 +286,6 @@ func fraction(t record.Type) []int {
 
 // decimal keeps the digits before the point where not all are held.
 func (m *maker) decimal(t record.Type, d *definition) typeText {
-	mostScale := 30
-	if m.release.since(10, 2) {
-		mostScale = 38
-	}
 	precision, scale := t.Precision, t.Scale
 	switch {
 	case precision == 0:
@@ -277,7 +296,15 @@ func (m *maker) decimal(t record.Type, d *definition) typeText {
 	case scale > precision:
 		precision = scale
 	}
-	return typeText{name: "decimal", numbers: []int{min(precision, widestDecimal), min(scale, mostScale)}}
+	return typeText{name: "decimal", numbers: []int{min(precision, widestDecimal), min(scale, m.mostScale())}}
+}
+
+// mostScale is the most digits behind the point.
+func (m *maker) mostScale() int {
+	if m.release.since(10, 2) {
+		return 38
+	}
+	return 30
 }
 
 func (m *maker) json(t record.Type, d *definition) typeText {

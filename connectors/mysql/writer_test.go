@@ -302,6 +302,30 @@ func (j *judge) makeType(name string, c madeType) {
 	}
 }
 
+// TestForeignNumbersAreNotTaken: another system's type of the same name may have numbers that this one has not.
+func TestForeignNumbersAreNotTaken(t *testing.T) {
+	t.Parallel()
+	j := newJudge(t)
+	for i, c := range []struct{ typ, native, made string }{
+		{"bit(70)", "bit(70)", "varchar(70)"},
+		{"datetime(9)", "DATETIME(9)", "datetime(6)"},
+		{"instant(9)", "TIMESTAMP(9)", "timestamp(6)"},
+		{"decimal(100,50)", "DECIMAL(100,50)", "decimal(65,38)"},
+		{"text(300 fixed)", "CHAR(300)", "varchar(300)"},
+		{"text(60000)", "VARCHAR(60000)", "mediumtext"},
+		{"bytes(300 fixed)", "BINARY(300)", "varbinary(300)"},
+	} {
+		want := schemaOfText(t, "id int32 key", "c "+c.typ)
+		want.Fields[1].Native = c.native
+		name := fmt.Sprint("foreign", i)
+		j.start(j.client(nil), connector.Sink{Dataset: name, Mode: connector.Upsert}, want)
+		made := j.rows("SELECT COLUMN_TYPE FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = '%s' AND TABLE_NAME = '%s' AND COLUMN_NAME = 'c'", j.db, name)[0][0]
+		if made != c.made {
+			t.Errorf("%s: made as %q, want %q", c.native, made, c.made)
+		}
+	}
+}
+
 // TestOwnTypesAreKept: a table that is made from one of this family is the same, charsets, collations and display included.
 func TestOwnTypesAreKept(t *testing.T) {
 	t.Parallel()
