@@ -1,5 +1,6 @@
-// Package postgres reads PostgreSQL 11 to 18: tables, views and own SELECTs in binary form, cut into shards by their keys, and all of
-// them as of one instant. Logging in is the work of a library; statements, messages and values are its own.
+// Package postgres reads and writes PostgreSQL 11 to 18: tables, views and own SELECTs in binary form, cut into shards by their keys, and
+// all of them as of one instant; targets whose rows and checkpoints share one transaction. Logging in is the work of a library;
+// statements, messages and values are its own.
 package postgres
 
 import (
@@ -15,13 +16,14 @@ var docs string
 
 // Connector describes PostgreSQL.
 func Connector() connector.Connector {
-	connection, reading := connector.Describe(defaultConnection()), connector.Describe(defaultReadOptions())
+	connection, reading, writing := connector.Describe(defaultConnection()), connector.Describe(defaultReadOptions()), connector.Describe(defaultWriteOptions())
 	return connector.Connector{
 		Name:       "postgres",
 		Title:      "PostgreSQL",
 		Docs:       docs,
 		Connection: connection,
 		Reading:    reading,
+		Writing:    writing,
 		Open: func(ctx context.Context, c connector.Connection) (connector.Client, error) {
 			o, err := connector.DecodeOptions[Connection](connection, c.Options, "connection")
 			if err != nil {
@@ -40,11 +42,21 @@ func Connector() connector.Connector {
 			}
 			return newReader(ctx, c.(*Client), s, o)
 		},
+		Write: func(ctx context.Context, c connector.Client, s connector.Sink) (connector.Writer, error) {
+			o, err := connector.DecodeOptions[WriteOptions](writing, s.Options, "target.options")
+			if err != nil {
+				return nil, err
+			}
+			return newWriter(c.(*Client), s, o)
+		},
 		Snapshot: func(ctx context.Context, c connector.Client, datasets []string, _ int) (connector.Snapshot, error) {
 			return c.(*Client).snapshot(ctx, datasets)
 		},
 		Count: func(ctx context.Context, c connector.Client, dataset, where string) (int64, error) {
 			return c.(*Client).count(ctx, dataset, where)
+		},
+		Clean: func(ctx context.Context, c connector.Client, runs []string, remove bool) ([]connector.Leftover, error) {
+			return c.(*Client).clean(ctx, runs, remove)
 		},
 		Schemes: []string{"postgresql"},
 		URL:     fromURL,

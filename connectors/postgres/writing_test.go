@@ -125,26 +125,9 @@ func writtenTypes(t testing.TB) []record.Type {
 		record.Type{Kind: record.Time, Precision: 6, Limits: timeLimits})
 }
 
-func writable() connector.Connector {
-	writing := connector.Describe(defaultWriteOptions())
-	w := Connector()
-	w.Writing = writing
-	w.Write = func(ctx context.Context, c connector.Client, s connector.Sink) (connector.Writer, error) {
-		o, err := connector.DecodeOptions[WriteOptions](writing, s.Options, "target.options")
-		if err != nil {
-			return nil, err
-		}
-		return newWriter(c.(*Client), s, o)
-	}
-	w.Clean = func(ctx context.Context, c connector.Client, runs []string, remove bool) ([]connector.Leftover, error) {
-		return c.(*Client).clean(ctx, runs, remove)
-	}
-	return w
-}
-
 // suite is the conformance suite for writing.
 func (j *judge) suite(connection func() json.RawMessage) connectortest.Suite {
-	c := writable()
+	c := Connector()
 	c.Read = nil
 	return connectortest.Suite{
 		Connector:  c,
@@ -172,7 +155,8 @@ func ownDatabase(t *testing.T, name string) *judge {
 	}
 	run("CREATE DATABASE " + database)
 	t.Cleanup(func() {
-		run("DROP DATABASE " + database + " WITH (FORCE)")
+		run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '" + database + "'")
+		run("DROP DATABASE " + database)
 		admin.Close(context.Background())
 	})
 	u, err := url.Parse(srv.URL)
@@ -186,7 +170,8 @@ func ownDatabase(t *testing.T, name string) *judge {
 
 // TestWriting: what the contract promises.
 func TestWriting(t *testing.T) {
-	for _, name := range []string{"postgres", "postgres17"} {
+	t.Parallel()
+	for _, name := range []string{"postgres11", "postgres", "postgres17", "postgres18"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			j := ownDatabase(t, name)
@@ -196,3 +181,6 @@ func TestWriting(t *testing.T) {
 		})
 	}
 }
+
+// newRun returns a run's key.
+func newRun() string { return strings.ToLower(rand.Text()[:6]) }
