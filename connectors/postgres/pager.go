@@ -22,6 +22,8 @@ const (
 	// A statement that is this many times too old, because the receiver is slow, is given up: while it runs, no dead row of the
 	// database can be cleaned up.
 	overdue = 6
+	// A statement with more rows than these is one whose rows are worth waiting for.
+	manyRows = 1_000
 	// A batch that fills slowly is handed on after this time.
 	lingering = time.Second
 )
@@ -205,8 +207,12 @@ func (p *pager) page(began time.Time) (whole bool, err error) {
 			return false, p.ended(err)
 		}
 		if body == nil {
+			p.session.single()
 			p.amid = false
 			return true, nil
+		}
+		if p.rows == manyRows {
+			p.session.batch()
 		}
 		if err := p.row(body); err != nil {
 			return false, err
@@ -220,6 +226,7 @@ func (p *pager) page(began time.Time) (whole bool, err error) {
 // ended notes that a statement ended with the server's error, which is the end of its answer.
 func (p *pager) ended(err error) error {
 	if _, refused := errors.AsType[*serverError](err); refused && !p.session.broken {
+		p.session.single()
 		p.amid = false
 	}
 	return err

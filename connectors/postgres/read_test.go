@@ -384,6 +384,21 @@ func TestReadTimeout(t *testing.T) {
 	}
 }
 
+// TestRowsThatComeSlowly: rows that are waited for in batches come all the same when there are too few for one, and again when they flow.
+func TestRowsThatComeSlowly(t *testing.T) {
+	t.Parallel()
+	j := newJudge(t)
+	r := j.reader(j.client(nil), connector.Source{Query: "SELECT i, repeat('x', 200) AS v FROM (SELECT generate_series(1, 20000) AS i) s WHERE CASE WHEN i BETWEEN 5000 AND 5050 THEN pg_sleep(0.03) IS NOT NULL ELSE true END"})
+	began := time.Now()
+	rows, _, err := shardRows(t.Context(), r, connector.Shard{}, nil)
+	if err != nil || len(rows) != 20_000 {
+		t.Errorf("got %d rows, %v", len(rows), err)
+	}
+	if took := time.Since(began); took > 8*time.Second {
+		t.Errorf("51 pauses of 30 ms took %s", took)
+	}
+}
+
 // TestPagesNeverSort: a page of more rows than the table has, whose rows lie in another order than the key, is still read by the index;
 // a sort would be repeated for every page.
 func TestPagesNeverSort(t *testing.T) {

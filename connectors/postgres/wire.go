@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -62,6 +63,7 @@ type wire struct {
 	out      []byte
 	timeout  time.Duration // of one read or write on the network; 0: none
 	extended time.Time     // when that began to count
+	batched  bool          // the system waits for more than a packet before it wakes us
 	stopped  atomic.Bool
 	broken   bool // an answer was left unread or the network failed
 	state    byte // of the transaction, when the last answer ended
@@ -94,13 +96,7 @@ func (w *wire) fill(n int) error {
 		if w.w == len(w.buf) {
 			w.room(n)
 		}
-		w.extend()
-		// Asked after the deadline is set: stop either sees its own deadline last or is seen here.
-		if w.stopped.Load() {
-			w.broken = true
-			return errStopped
-		}
-		got, err := w.in.Read(w.buf[w.w:])
+		got, err := w.read()
 		w.w += got
 		if err != nil && w.w-w.r < n {
 			w.broken = true
@@ -114,6 +110,46 @@ func (w *wire) fill(n int) error {
 		}
 	}
 	return nil
+}
+
+// batchWait is how long rows are waited for that come in batches. One that is not full by then is the last, or the server is slow.
+const batchWait = 20 * time.Millisecond
+
+// read reads what there is from the network.
+func (w *wire) read() (int, error) {
+	if w.batched {
+		_ = w.conn.SetReadDeadline(time.Now().Add(batchWait))
+		if w.stopped.Load() {
+			return 0, errStopped
+		}
+		got, err := w.in.Read(w.buf[w.w:])
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			return got, err
+		}
+		w.single()
+	}
+	w.extend()
+	// Asked after the deadline is set: stop either sees its own deadline last or is seen here.
+	if w.stopped.Load() {
+		return 0, errStopped
+	}
+	return w.in.Read(w.buf[w.w:])
+}
+
+// batch lets the system wake us for some ten thousand bytes at a time instead of for each packet of 8 kB, which costs a busy machine more
+// than what is in them. It lasts until single is called, or until what comes is too little.
+func (w *wire) batch() {
+	if !w.batched {
+		w.batched = wakeFor(w.conn, readSize/4)
+	}
+}
+
+// single ends what batch began.
+func (w *wire) single() {
+	if w.batched {
+		w.batched, w.extended = false, time.Time{}
+		wakeFor(w.conn, 1)
+	}
 }
 
 // extend puts off the time at which a read counts as lost. Doing so for each read would cost as much as the read.

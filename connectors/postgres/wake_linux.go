@@ -1,0 +1,24 @@
+package postgres
+
+import (
+	"net"
+	"syscall"
+)
+
+// wakeFor asks the system to wake the reader of a connection when so many bytes are there; false: it will not.
+// https://man7.org/linux/man-pages/man7/socket.7.html (SO_RCVLOWAT)
+func wakeFor(conn net.Conn, bytes int) bool {
+	tcp, ok := conn.(*net.TCPConn)
+	if !ok {
+		return false // TLS reads records, whose lengths it knows
+	}
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return false
+	}
+	var refused error
+	err = raw.Control(func(fd uintptr) {
+		refused = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVLOWAT, bytes)
+	})
+	return err == nil && refused == nil
+}
