@@ -350,6 +350,11 @@ func (p *planner) chooseWay() error {
 	t, mode := p.target, p.target.Mode
 	t.Limits = connector.Limits{RowBytes: maxRowBytes, Shards: max(p.w.client.dialer.options.Connections-2, 1)}
 	t.Reason = "rows and checkpoint are in one transaction of the server"
+	because, keeps := p.site.keeps(p.w.name.schema)
+	grant := fmt.Sprintf("GRANT CREATE ON SCHEMA %s TO the role", quote(p.w.name.schema))
+	if p.site.known {
+		grant = fmt.Sprintf("GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO the role", p.w.memory.Table)
+	}
 	switch {
 	case mode == connector.Replace && p.table != nil && !p.facts.owned:
 		return connector.Errorf(connector.Denied, "TOW-754", "replace table %s: the role is not its owner", p.w.name).
@@ -357,17 +362,17 @@ func (p *planner) chooseWay() error {
 	case mode == connector.Replace && !p.site.creates:
 		return connector.Errorf(connector.Denied, "TOW-754", "replace table %s: the role may not make tables in schema %q", p.w.name, p.w.name.schema).
 			WithHint("GRANT CREATE ON SCHEMA %s TO the role.", quote(p.w.name.schema))
+	case mode == connector.Replace && !keeps:
+		return connector.Errorf(connector.Denied, "TOW-754", "replace table %s: %s", p.w.name, because).WithHint("%s.", grant)
 	case mode == connector.Replace:
 		t.Reason = "a staging table is filled in transactions with its checkpoints and takes the table's place in one"
-	case p.site.creates || p.site.remembers:
+	case keeps:
 	case mode == connector.Insert:
-		return connector.Errorf(connector.Denied, "TOW-754", "insert into %s: the role may not make the table of checkpoints %s in schema %q, without which rows sent again would be refused as doubles",
-			p.w.name, sqltarget.Checkpoints, p.w.name.schema).
-			WithHint("GRANT CREATE ON SCHEMA %s TO the role, or let its owner make the table (README), or write with upsert.", quote(p.w.name.schema))
+		return connector.Errorf(connector.Denied, "TOW-754", "insert into %s: %s, without which rows sent again would be refused as doubles", p.w.name, because).
+			WithHint("%s, or write with upsert.", grant)
 	default:
-		t.Way = connector.WayB
-		t.Reason = fmt.Sprintf("the role may not make the table of checkpoints %s in schema %q", sqltarget.Checkpoints, p.w.name.schema)
-		t.Notes = append(t.Notes, "a lock of each shard's session keeps older owners out; it is not copied to a standby, and a target that is restored to an earlier state is not noticed")
+		t.Way, t.Reason = connector.WayB, because
+		t.Notes = append(t.Notes, "a lock of each shard's session keeps older owners out; it is not known to a standby that is promoted, and a target that was restored to an earlier state is not noticed")
 	}
 	return nil
 }
@@ -375,7 +380,7 @@ func (p *planner) chooseWay() error {
 // tell says what will happen, and what is to be known.
 func (p *planner) tell() {
 	t := p.target
-	if t.Remembers() && !p.site.remembers {
+	if t.Remembers() && !p.site.known {
 		t.Steps = append(t.Steps, schemaOfCheckpoints(p.w.memory.Table))
 	}
 	t.Steps = append(t.Steps, p.layout.Create...)

@@ -75,7 +75,8 @@ func (s *session) survey(t *table) (*facts, error) {
 type site struct {
 	creates    bool   // tables may be made in the schema
 	temporary  bool   // temporary tables may be made in the database
-	remembers  bool   // the table of checkpoints is there, and may be written
+	known      bool   // the table of checkpoints is there
+	remembers  bool   // and may be written
 	taken      string // what has the table's name and is no table; "": nothing
 	fsync      bool
 	durable    string // synchronous_commit of sessions that do not set their own
@@ -90,7 +91,8 @@ const describeSite = `SELECT n.oid IS NOT NULL AND has_schema_privilege(n.oid, '
 		FROM pg_class c WHERE c.relnamespace = n.oid AND c.relname = $3::name AND c.relkind NOT IN ('r', 'p', 'v', 'm', 'f')),
 	(SELECT 'a type' FROM pg_type t WHERE t.typnamespace = n.oid AND t.typname = $3::name AND t.typrelid = 0),
 	current_setting('fsync') = 'on', current_setting('session_replication_role'),
-	(SELECT reset_val FROM pg_settings WHERE name = 'synchronous_commit')
+	(SELECT reset_val FROM pg_settings WHERE name = 'synchronous_commit'),
+	EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = n.oid AND c.relname = $2::name)
 FROM (SELECT) one LEFT JOIN pg_namespace n ON n.nspname = $1::name`
 
 // look reads the facts of a schema and its server.
@@ -104,11 +106,22 @@ func (s *session) look(n tableName) (*site, error) {
 		return nil, connector.Errorf(connector.Missing, "TOW-752", "write to %s: there is no schema %q that the role may use", n, n.schema).
 			WithHint("Make it, or grant USAGE on it; names are sensitive to case.")
 	}
-	p := &site{creates: r[1].bool(), temporary: r[2].bool(), remembers: r[3].bool(), taken: r[4].text, fsync: r[6].bool(), replicates: r[7].text, durable: r[8].text}
+	p := &site{creates: r[1].bool(), temporary: r[2].bool(), remembers: r[3].bool(), taken: r[4].text, fsync: r[6].bool(), replicates: r[7].text, durable: r[8].text, known: r[9].bool()}
 	if p.taken == "" {
 		p.taken = r[5].text
 	}
 	return p, nil
+}
+
+// keeps says whether checkpoints can be kept in the schema, and if not, why.
+func (p *site) keeps(schema string) (because string, ok bool) {
+	switch {
+	case p.remembers || !p.known && p.creates:
+		return "", true
+	case p.known:
+		return fmt.Sprintf("the role has no right to the table of checkpoints %s in schema %q", sqltarget.Checkpoints, schema), false
+	}
+	return fmt.Sprintf("the role may not make the table of checkpoints %s in schema %q", sqltarget.Checkpoints, schema), false
 }
 
 // refuse says why rows cannot go to the table at all.

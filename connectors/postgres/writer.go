@@ -175,7 +175,7 @@ func (w *writer) Prepare(ctx context.Context, t *connector.Target, fresh bool, r
 		if t.Remembers() {
 			state, checkpoints, err = w.prepare(ctx, s, t, fresh)
 		} else if fresh {
-			_, err = w.unchanged(s, t)
+			err = w.create(s, t)
 		}
 		return err
 	})
@@ -199,11 +199,7 @@ func (w *writer) Prepare(ctx context.Context, t *connector.Target, fresh bool, r
 
 // prepare looks for the marker of the run and begins the run where there is none.
 func (w *writer) prepare(ctx context.Context, s *session, t *connector.Target, fresh bool) (sqltarget.State, []connector.Checkpoint, error) {
-	// Who makes the table of checkpoints keeps others from doing so at the same time, which the server would refuse.
-	if _, err := s.query("SELECT pg_advisory_xact_lock($1)", intParam(lockKey(w.memory.Table))); err != nil {
-		return sqltarget.Absent, nil, err
-	}
-	there, err := s.exists(tableName{w.name.schema, sqltarget.Checkpoints})
+	there, err := w.lockCheckpoints(s)
 	if err != nil {
 		return sqltarget.Absent, nil, err
 	}
@@ -226,11 +222,35 @@ func (w *writer) prepare(ctx context.Context, s *session, t *connector.Target, f
 			return state, nil, err
 		}
 	}
-	return sqltarget.Open, nil, w.create(ctx, s, t)
+	if err := w.create(s, t); err != nil {
+		return state, nil, err
+	}
+	return sqltarget.Open, nil, w.memory.Begin(ctx, conn{s})
+}
+
+// lockCheckpoints keeps the table of checkpoints from being dropped, and where it is not there, others from making it at the same time,
+// which the server would refuse.
+func (w *writer) lockCheckpoints(s *session) (there bool, err error) {
+	n := tableName{w.name.schema, sqltarget.Checkpoints}
+	before, err := s.exists(n)
+	if err != nil {
+		return false, err
+	}
+	lock := "pg_advisory_xact_lock"
+	if before {
+		lock = "pg_advisory_xact_lock_shared"
+	}
+	if _, err := s.query("SELECT "+lock+"($1)", intParam(lockKey(w.memory.Table))); err != nil {
+		return false, err
+	}
+	if there, err = s.exists(n); err == nil && before && !there {
+		err = connector.Errorf(connector.Retry, "TOW-763", "the table of checkpoints was dropped by the end of another run")
+	}
+	return there, err
 }
 
 // create makes what the plan says, provided that the target is still as planned.
-func (w *writer) create(ctx context.Context, s *session, t *connector.Target) error {
+func (w *writer) create(s *session, t *connector.Target) error {
 	there, err := w.unchanged(s, t)
 	if err != nil {
 		return err
@@ -243,7 +263,7 @@ func (w *writer) create(ctx context.Context, s *session, t *connector.Target) er
 			return classifyWrite(err, "make table "+w.layout.Table)
 		}
 	}
-	return w.memory.Begin(ctx, conn{s})
+	return nil
 }
 
 // unchanged refuses a target that is not what was planned for. made: the table that the plan makes is there already, exactly so, from

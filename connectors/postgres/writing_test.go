@@ -134,6 +134,7 @@ func (j *judge) suite(connection func() json.RawMessage) connectortest.Suite {
 		Connection: func(connectortest.TB) json.RawMessage { return connection() },
 		NewName:    func(connectortest.TB) string { return j.schema + ".t" + strings.ToLower(rand.Text()[:10]) },
 		ReadBack:   j.readBack,
+		Structure:  j.structure,
 		Types:      writtenTypes(j.t),
 		Fence:      connectortest.Refuses,
 		Kill: func(connectortest.TB) {
@@ -168,18 +169,86 @@ func ownDatabase(t *testing.T, name string) *judge {
 	return judgeAt(t, srv)
 }
 
-// TestWriting: what the contract promises.
-func TestWriting(t *testing.T) {
+// structure is what stands beside the columns of a table, asked of the catalog by hand.
+func (j *judge) structure(tb connectortest.TB, dataset string) *record.Schema {
+	tb.Helper()
+	n, _ := parseName(dataset, j.schema)
+	table := literal(n.quoted()) + "::regclass"
+	s := &record.Schema{Comment: some(j.rows("SELECT obj_description(%s, 'pg_class')", table)[0][0])}
+	for _, r := range j.rows("SELECT a.attname, pg_get_expr(d.adbin, d.adrelid), col_description(a.attrelid, a.attnum) FROM pg_attribute a "+
+		"LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum WHERE a.attrelid = %s AND a.attnum > 0 ORDER BY a.attnum", table) {
+		f := record.Field{Name: r[0], Comment: some(r[2])}
+		if r[1] != "<null>" {
+			f.Default = &record.Default{Text: j.rows("SELECT (%s)::text", r[1])[0][0]}
+		}
+		s.Fields = append(s.Fields, f)
+	}
+	for _, r := range j.rows("SELECT x.relname, i.indisunique, (SELECT string_agg(a.attname || CASE WHEN i.indoption[k - 1] & 1 = 1 THEN ' down' ELSE '' END, ',' ORDER BY k) "+
+		"FROM generate_series(1, i.indnatts) k JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k - 1]) "+
+		"FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid WHERE i.indrelid = %s AND NOT i.indisprimary", table) {
+		x := record.Index{Name: r[0], Unique: r[1] == "t"}
+		for name := range strings.SplitSeq(r[2], ",") {
+			name, down := strings.CutSuffix(name, " down")
+			x.Columns = append(x.Columns, record.IndexColumn{Name: name, Descending: down})
+		}
+		s.Indexes = append(s.Indexes, x)
+	}
+	for _, r := range j.rows("SELECT k.conname, n.nspname || '.' || c.relname, k.confdeltype, k.convalidated, "+
+		"(SELECT string_agg(a.attname, ',') FROM pg_attribute a WHERE a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)), "+
+		"(SELECT string_agg(a.attname, ',') FROM pg_attribute a WHERE a.attrelid = k.confrelid AND a.attnum = ANY (k.confkey)) "+
+		"FROM pg_constraint k JOIN pg_class c ON c.oid = k.confrelid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE k.conrelid = %s AND k.contype = 'f'", table) {
+		if r[3] != "t" {
+			tb.Errorf("foreign key %s was not checked", r[0])
+		}
+		s.References = append(s.References, record.Reference{Name: r[0], Dataset: r[1], Columns: strings.Split(r[4], ","), Foreign: strings.Split(r[5], ","),
+			OnDelete: map[string]record.Action{"c": record.Cascade, "a": record.NoAction}[r[2]]})
+	}
+	return s
+}
+
+// some is a text that the server may not have.
+func some(text string) string { return strings.ReplaceAll(text, "<null>", "") }
+
+// everyOwn runs a test on every version, in a database of its own.
+func everyOwn(t *testing.T, test func(t *testing.T, j *judge)) {
 	t.Parallel()
 	for _, name := range []string{"postgres11", "postgres", "postgres17", "postgres18"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			j := ownDatabase(t, name)
-			s := j.suite(func() json.RawMessage { return j.options(nil) })
-			s.Modes = []connector.Mode{connector.Upsert, connector.Insert, connector.Append, connector.Replace}
-			connectortest.Run(t, s)
+			test(t, ownDatabase(t, name))
 		})
 	}
+}
+
+// TestWriting: what the contract promises.
+func TestWriting(t *testing.T) {
+	everyOwn(t, func(t *testing.T, j *judge) {
+		j.exec("CREATE EXTENSION citext SCHEMA public")
+		loss := newCommitLoser(t, j.srv.Addr())
+		s := j.suite(func() json.RawMessage { return j.options(map[string]any{"port": loss.port}) })
+		s.Modes = []connector.Mode{connector.Upsert, connector.Insert, connector.Append, connector.Replace}
+		s.LoseCommit = func(_ connectortest.TB, applied bool) { loss.arm(applied) }
+		s.MakeFolding = func(_ connectortest.TB, dataset string, table connectortest.Table) {
+			var columns []string
+			for _, f := range table.Schema.Fields {
+				columns = append(columns, quote(f.Name)+" "+map[bool]string{true: "public.citext PRIMARY KEY", false: declared(f.Type)}[f.Key > 0])
+			}
+			j.execf("CREATE TABLE %s (%s)", dataset, strings.Join(columns, ", "))
+		}
+		connectortest.Run(t, s)
+	})
+}
+
+// TestWritingWithoutCheckpoints: a role that has no right to the table of checkpoints writes by the key.
+func TestWritingWithoutCheckpoints(t *testing.T) {
+	everyOwn(t, func(t *testing.T, j *judge) {
+		j.execf("GRANT ALL ON SCHEMA %s TO writer; CREATE TABLE %[1]s.towpath_checkpoint (x int)", j.schema)
+		loss := newCommitLoser(t, j.srv.Addr())
+		s := j.suite(func() json.RawMessage { return j.optionsOf(j.srv.Writer, map[string]any{"port": loss.port}) })
+		s.Modes, s.Unmarked = []connector.Mode{connector.Upsert}, true
+		s.LoseCommit = func(_ connectortest.TB, applied bool) { loss.arm(applied) }
+		connectortest.Run(t, s)
+	})
 }
 
 // newRun returns a run's key.
