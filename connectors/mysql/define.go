@@ -70,7 +70,10 @@ func createTable(n tableName, columns []definition, key []int, r release, commen
 	if r.Maria || r.oracle(5, 7, 0) {
 		out += " ROW_FORMAT=DYNAMIC"
 	}
-	return out + " COMMENT=" + quoteText(comment)
+	if comment != "" {
+		out += " COMMENT=" + quoteText(comment)
+	}
+	return out
 }
 
 // fallback is the DEFAULT clause of a column. A TIMESTAMP has one in any case, since on servers without

@@ -1,10 +1,11 @@
 package mysql
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -101,18 +102,35 @@ func (s *session) settle(ctx context.Context) error {
 		return nil
 	}
 	s.mode = refusingMode
-	rows, err := s.query("SELECT @@max_allowed_packet, @@log_bin AND @@binlog_format = 'STATEMENT'")
-	if err != nil || len(rows) != 1 {
-		return fmt.Errorf("set up session: %w", cmp.Or(err, errMalformed))
+	v, err := s.variables("max_allowed_packet", "log_bin", "binlog_format")
+	if err != nil {
+		return fmt.Errorf("set up session: %w", err)
 	}
-	s.packet, s.logged = int(rows[0][0].int64()), rows[0][1].text == "1"
+	s.logged = v["log_bin"] == "ON" && v["binlog_format"] == "STATEMENT"
+	if s.packet, err = strconv.Atoi(v["max_allowed_packet"]); err != nil {
+		return fmt.Errorf("set up session: max_allowed_packet: %w", err)
+	}
 	if s.logged {
+		s.bulk = false // MariaDB logs it by rows alone (error 4033)
 		// InnoDB takes no statements under READ COMMITTED then (error 1665).
 		if err := s.exec("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ"); err != nil {
 			return fmt.Errorf("set up session: %w", err)
 		}
 	}
 	return nil
+}
+
+// variables returns those of the named variables that the server has.
+func (s *session) variables(names ...string) (map[string]string, error) {
+	rows, err := s.query("SHOW VARIABLES WHERE Variable_name IN ('" + strings.Join(names, "', '") + "')")
+	if err != nil {
+		return nil, err
+	}
+	values := map[string]string{}
+	for _, r := range rows {
+		values[r[0].text] = r[1].text
+	}
+	return values, nil
 }
 
 // until stops the session when ctx ends; the caller calls the answer once, when it is done.
@@ -184,8 +202,12 @@ func (s *session) lockWait(seconds int) error {
 // longestBuild is how long a statement may take that builds something.
 const longestBuild = 24 * time.Hour
 
-// build runs a statement that can take long without a word from the server: it counts as lost when the network says so.
+// build runs a statement that defines something. It can take long without a word from the server, which counts as lost when the
+// network says so. Zero dates among the defaults of a table that is there are not its business.
 func (s *session) build(text string) error {
+	if err := s.sqlMode(keepingMode); err != nil {
+		return err
+	}
 	timeout := s.timeout
 	s.timeout = longestBuild
 	defer func() { s.timeout = timeout }()

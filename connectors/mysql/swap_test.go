@@ -366,7 +366,8 @@ func TestLeftoversAreFoundAndRemoved(t *testing.T) {
 		slices.Sort(list)
 		return list
 	}
-	want := []string{"checkpoints of mRUN, sRUN false", "staging table DB.sRUN__tw_RUN false", "tag on table DB.mRUN false"}
+	j.execf("CREATE TABLE swapped (id INT) COMMENT = 'towpath:%s'", runs[0])
+	want := []string{"checkpoints of mRUN, sRUN false", "staging table DB.sRUN__tw_RUN false", "tag on table DB.swapped false"}
 	if got := what(false, runs[0]); !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
@@ -379,7 +380,7 @@ func TestLeftoversAreFoundAndRemoved(t *testing.T) {
 	if got := what(false, runs[0]); len(got) > 0 {
 		t.Errorf("left %q", got)
 	}
-	if got := what(true, runs[1]); len(got) != 3 {
+	if got := what(true, runs[1]); len(got) != 2 {
 		t.Errorf("the other run's: %q", got)
 	}
 	if got := fmt.Sprint(j.rows("SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = '%s' AND TABLE_NAME = '%s'", j.db, sqltarget.Checkpoints)); got != "[[0]]" {

@@ -108,11 +108,11 @@ func (p *planner) define(base *sqltarget.Planner) error {
 	if p.release.Maria || p.release.oracle(5, 7, 0) {
 		p.maker.keyBytes = wideKeyBytes
 	}
-	rows, err := p.query("SHOW VARIABLES LIKE 'explicit_defaults_for_timestamp'")
+	v, err := p.variables("explicit_defaults_for_timestamp")
 	if err != nil {
 		return err
 	}
-	p.maker.implicit = len(rows) == 0 || rows[0][1].text != "ON"
+	p.maker.implicit = v["explicit_defaults_for_timestamp"] != "ON"
 	p.columns = p.maker.define(p.want, l.Key)
 	base.Declare = func(f record.Field, _ bool) (sqltarget.Column, string, string) {
 		d := &p.columns[slices.IndexFunc(p.columns, func(d definition) bool { return d.name == f.Name })]
@@ -180,7 +180,11 @@ func (p *planner) tables() {
 	for _, at := range l.Key {
 		p.columns[at].nullable = false
 	}
-	l.Create = createTable(l.Table, p.columns, l.Key, p.release, p.tag())
+	comment := l.Comment
+	if p.sink.Mode == connector.Replace {
+		comment = p.tag()
+	}
+	l.Create = createTable(l.Table, p.columns, l.Key, p.release, comment)
 	if len(l.Key) == 1 {
 		l.Keys = map[string]string{"PRIMARY": p.columns[l.Key[0]].name}
 	}
@@ -241,6 +245,7 @@ func (p *planner) chooseWay() error {
 			WithHint("Write with upsert, or grant the account CREATE on %s.* for the table %s (InnoDB).", quote(p.name.database), sqltarget.Checkpoints)
 	}
 	t.Way, t.Inner = connector.WayB, ""
+	t.Limits.Shards = max(cap(p.client.slots)-1, 1) // each has a session, and one is for the others
 	t.Reason = why + ", so rows are written by their key and the checkpoint is saved after them"
 	t.Notes = append(t.Notes, "a process that was cut off is kept from writing by ending its session, which holds the lock of its shard: "+
 		"that covers one server, and not the others of a cluster, a server that takes over, or a proxy that gives sessions away",
@@ -303,15 +308,15 @@ func (p *planner) allowed() error {
 func (p *planner) notes() error {
 	t := p.target
 	note := func(format string, args ...any) { t.Notes = append(t.Notes, fmt.Sprintf(format, args...)) }
-	rows, err := p.query("SELECT @@innodb_flush_log_at_trx_commit, @@sync_binlog, @@log_bin")
+	v, err := p.variables("innodb_flush_log_at_trx_commit", "sync_binlog", "log_bin")
 	if err != nil {
 		return err
 	}
-	if flush := rows[0][0].text; flush != "1" {
+	if flush := v["innodb_flush_log_at_trx_commit"]; flush != "1" {
 		note("innodb_flush_log_at_trx_commit is %s: when the server's machine fails, commits of its last second can be lost", flush)
 	}
-	if rows[0][2].text == "1" && rows[0][1].text != "1" {
-		note("sync_binlog is %s: when the server's machine fails, the binary log can lack commits that the tables have", rows[0][1].text)
+	if sync := v["sync_binlog"]; v["log_bin"] == "ON" && sync != "1" {
+		note("sync_binlog is %s: when the server's machine fails, the binary log can lack commits that the tables have", sync)
 	}
 	if p.logged {
 		note("binlog_format is STATEMENT, so transactions are REPEATABLE READ: shards that are written side by side can wait for each other")

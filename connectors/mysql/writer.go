@@ -52,7 +52,7 @@ func (w *writer) old() tableName {
 	return tableName{w.name.database, sqltarget.Staging("old_"+w.name.table, w.sink.Run, longestName)}
 }
 
-// tag is the comment of a table that the run has made and not handed over.
+// tag is the comment of a staging table, and of the target from its swap until it is handed over.
 func (w *writer) tag() string { return tagMark + w.sink.Run }
 
 const tagMark = "towpath:"
@@ -149,11 +149,12 @@ func (w *writer) marker(ctx context.Context, s *session) (sqltarget.State, error
 	return w.memory.Marker(ctx, conn{s})
 }
 
-// create makes what the plan says, provided that the target is still as planned.
+// create makes what the plan says, provided that the target is still as planned. A staging table gets the run's tag, by which the
+// target is known once it has been swapped in.
 func (w *writer) create(s *session, stored *record.Schema) error {
-	replaces := w.sink.Mode == connector.Replace
 	made, err := w.unchanged(s, stored)
-	if err != nil || made && !replaces || w.layout.Create == "" && !replaces {
+	replaces := w.sink.Mode == connector.Replace
+	if err != nil || made || w.layout.Create == "" && !replaces {
 		return err
 	}
 	comment, there, err := s.commentOf(w.layout.Table)
@@ -178,20 +179,15 @@ func (w *writer) create(s *session, stored *record.Schema) error {
 // unchanged refuses a target that is not what was planned for. made: the table that the plan makes is there already, exactly so,
 // from an attempt that was cut off or stopped.
 func (w *writer) unchanged(s *session, stored *record.Schema) (made bool, err error) {
-	comment, there, err := s.commentOf(w.name)
-	if err != nil {
+	_, there, err := s.commentOf(w.name)
+	switch {
+	case err != nil:
 		return false, err
-	}
-	if !there {
-		if w.layout.Found != "" {
-			err = sqltarget.NotPlanned(w.name.String())
-		}
-		return false, err
-	}
-	if w.layout.Found == "" {
-		if comment == w.tag() {
-			return true, nil
-		}
+	case !there && w.layout.Found != "":
+		return false, sqltarget.NotPlanned(w.name.String())
+	case !there:
+		return false, nil
+	case w.layout.Found == "" && w.sink.Mode != connector.Replace:
 		t, err := s.describe(w.name)
 		if err == nil && !t.is(stored, w.layout.Key) {
 			err = sqltarget.NotPlanned(w.name.String())
