@@ -45,7 +45,7 @@ func (h *helm) copy(ctx context.Context, queue []*stream) error {
 
 // watch tells the observer how the run goes on until done, and moves it as soon as it is halted.
 func (h *helm) watch(ctx context.Context, done <-chan struct{}) error {
-	ticker := time.NewTicker(250 * time.Millisecond)
+	ticker := time.NewTicker(showEvery)
 	defer ticker.Stop()
 	for {
 		select {
@@ -67,12 +67,16 @@ func (h *helm) watch(ctx context.Context, done <-chan struct{}) error {
 	}
 }
 
+// showEvery is how often the observer is told.
+const showEvery = 250 * time.Millisecond
+
 // show tells the observer how far the run is, by what this process knows.
 func (h *helm) show() {
 	if h.obs == nil {
 		return
 	}
 	h.mu.Lock()
+	h.shown = time.Now()
 	p := Progress{Run: h.lease.Run, State: h.state, States: map[store.StreamState]int{}}
 	few := len(h.streams) <= FewStreams
 	for _, s := range h.streams {

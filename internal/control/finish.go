@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -62,7 +63,9 @@ func (h *helm) each(ctx context.Context, step string, targets []*target, do func
 		if ctx.Err() == nil { // what was done is recorded also where another was halted
 			err = errors.Join(err, h.doneSteps(ctx, step, through...), done(through))
 		}
-		h.show()
+		if time.Since(h.shown) > showEvery {
+			h.show()
+		}
 		if err != nil {
 			return err
 		}

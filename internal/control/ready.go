@@ -216,7 +216,11 @@ func (s *stream) remaining(r store.Remembered) int {
 //
 // Invariant 2: a run goes on only by the schema it was planned with.
 func (h *helm) openStream(ctx context.Context, s *stream, plan *engine.StreamPlan) (*opened, error) {
-	writer, err := h.hold(ctx, s.target)
+	first := plan
+	if s.ID != s.target.id {
+		first = nil
+	}
+	writer, err := h.holdBy(ctx, s.target, first)
 	if err != nil {
 		return nil, err
 	}

@@ -29,7 +29,8 @@ type helm struct {
 	awaited chan struct{} // a place for each stream that is ready and has not begun
 	idled   chan struct{} // there are closings
 
-	untouched      bool // no shard was ever leased
+	untouched      bool      // no shard was ever leased
+	shown          time.Time // when the observer was told
 	snapshots      []connector.Snapshot
 	snapshotShards int // that the snapshots can be read by at a time; 0: there are none
 

@@ -14,6 +14,11 @@ const keptOpen = 64
 
 // hold opens and prepares a target, unless it is open, and keeps it so until letGo. It returns the target's writer.
 func (h *helm) hold(ctx context.Context, t *target) (connector.Writer, error) {
+	return h.holdBy(ctx, t, nil)
+}
+
+// holdBy is hold for one who has the plan of the target's first stream at hand; nil: it is loaded.
+func (h *helm) holdBy(ctx context.Context, t *target, plan *engine.StreamPlan) (connector.Writer, error) {
 	h.mu.Lock()
 	t.users++
 	h.idle = slices.DeleteFunc(h.idle, func(other *target) bool { return other == t })
@@ -24,10 +29,12 @@ func (h *helm) hold(ctx context.Context, t *target) (connector.Writer, error) {
 	if t.writer != nil {
 		return t.writer, nil
 	}
-	plan, err := h.loadStream(ctx, h.lease.Run, t.id)
-	if err != nil {
+	var err error
+	if plan == nil {
+		plan, err = h.loadStream(ctx, h.lease.Run, t.id)
 		err = keeping(err)
-	} else {
+	}
+	if err == nil {
 		err = t.open(ctx, h.ends.target, plan, fresh)
 	}
 	if err != nil {

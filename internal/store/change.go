@@ -33,7 +33,7 @@ type changes struct {
 	mu      sync.Mutex
 	busy    bool // somebody leads
 	waiting []*change
-	took    time.Duration // by the last transaction
+	free    time.Time // until when the lock is left to other processes
 }
 
 // change is one caller's part of a transaction.
@@ -89,21 +89,25 @@ func (s *Store) queue(c *change) error {
 			case <-c.lead:
 			}
 		}
-		// Other processes wait for the file's lock by looking again now and then: without a gap they might never find it free.
-		time.Sleep(min(q.took/share, longestGap))
 		q.mu.Lock()
 	}
 	q.busy = true
+	gap := time.Until(q.free)
+	q.mu.Unlock()
+	// Other processes wait for the file's lock by looking again now and then: without a gap they might never find it free.
+	time.Sleep(gap)
+	q.mu.Lock()
 	batch := q.take(c)
 	q.mu.Unlock()
 	began := time.Now()
 	s.together(batch)
-	q.took = time.Since(began) // who leads next reads it once it is told to
+	ended := time.Now()
 	for _, other := range batch[1:] {
 		close(other.done)
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.free = ended.Add(min(ended.Sub(began)/share, longestGap))
 	if q.busy = len(q.waiting) > 0; q.busy {
 		close(q.waiting[0].lead)
 		q.waiting = slices.Delete(q.waiting, 0, 1)

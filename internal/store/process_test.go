@@ -12,6 +12,7 @@ import (
 
 	"github.com/towpath/towpath/connector"
 	"github.com/towpath/towpath/internal/store"
+	"github.com/towpath/towpath/internal/store/storetest"
 )
 
 // workEnv names the database that this process works on as a child of TestProcesses.
@@ -37,7 +38,7 @@ func work(path string) error {
 	}
 	defer s.Close()
 	for {
-		l, ok, err := s.LeaseShard(ctx, store.LeaseRequest{Worker: "w", TTL: time.Hour})
+		l, ok, err := storetest.LeaseShard(ctx, s, store.LeaseRequest{Worker: "w", TTL: time.Hour})
 		if err != nil || !ok {
 			return err
 		}

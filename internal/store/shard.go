@@ -57,35 +57,50 @@ type candidate struct {
 	active, runActive              int
 }
 
-// LeaseShard gives the worker the next shard over all asked runs that are running and carry no wish, or ok false when there is
-// none at present. Runs, then streams, with the fewest shards at work come first; within a stream the lowest stage, then the
-// shard with the most rows left. Streams wait for those of their run that have a lower stage. Limits.Parallel of the run and
-// Stream.Parallel hold. With a damaged checkpoint (class Changed, TOW-105) the answer names run and shard, and nothing was leased.
-func (s *Store) LeaseShard(ctx context.Context, q LeaseRequest) (l Leased, ok bool, err error) {
-	err = s.change(ctx, "lease a shard", func(ctx context.Context, t *tx) error {
-		l, ok = Leased{}, false
+// LeaseShards gives the worker the next shards, up to most, over all asked runs that are running and carry no wish; none when there is
+// none at present. Runs, then streams, with the fewest shards at work come first; within a stream the lowest stage, then the shard with the
+// most rows left. Streams wait for those of their run that have a lower stage. Limits.Parallel of the run and Stream.Parallel hold. With a
+// damaged checkpoint (class Changed, TOW-105) the answer names its run and shard alone, and nothing was leased.
+func (s *Store) LeaseShards(ctx context.Context, q LeaseRequest, most int) (leased []Leased, err error) {
+	err = s.change(ctx, "lease shards", func(ctx context.Context, t *tx) error {
+		leased = nil
 		if err := t.expire(ctx); err != nil {
 			return err
 		}
-		candidates, err := t.candidates(ctx, q.Runs)
-		if err != nil {
-			return err
-		}
-		for _, c := range candidates {
-			row, saved, err := t.nextShard(ctx, c)
-			if errors.Is(err, sql.ErrNoRows) {
-				continue
+		for len(leased) < most {
+			l, ok, err := t.leaseNext(ctx, q)
+			if err != nil && len(leased) > 0 { // who asks again meets it first
+				return nil
 			}
-			if err != nil {
+			if ok || l.Shard.ID != "" {
+				leased = append(leased, l)
+			}
+			if err != nil || !ok {
 				return err
 			}
-			l, err = t.lease(ctx, c, row, saved, q)
-			ok = err == nil
-			return err
 		}
 		return nil
 	})
-	return l, ok, err
+	return leased, err
+}
+
+// leaseNext leases one shard; with an error, l names the shard that is damaged.
+func (t *tx) leaseNext(ctx context.Context, q LeaseRequest) (l Leased, ok bool, err error) {
+	candidates, err := t.candidates(ctx, q.Runs)
+	if err != nil {
+		return l, false, err
+	}
+	for _, c := range candidates {
+		row, saved, err := t.nextShard(ctx, c)
+		if errors.Is(err, sql.ErrNoRows) {
+			continue
+		}
+		if err == nil {
+			l, err = t.lease(ctx, c, row, saved, q)
+		}
+		return l, err == nil, err
+	}
+	return l, false, nil
 }
 
 // setPending makes a shard wait again; remaining orders it among its stream's.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/towpath/towpath/connector"
 	"github.com/towpath/towpath/internal/store"
+	"github.com/towpath/towpath/internal/store/storetest"
 )
 
 func wantError(t *testing.T, err error, class connector.Class, code, text string) {
@@ -105,7 +106,7 @@ func TestDiskFull(t *testing.T) {
 	s := open(t, path, store.Options{MaxPages: 80})
 	lease := begin(t, s, 10)
 	ctx := t.Context()
-	l, ok, err := s.LeaseShard(ctx, store.LeaseRequest{Worker: "w", TTL: time.Minute})
+	l, ok, err := storetest.LeaseShard(ctx, s, store.LeaseRequest{Worker: "w", TTL: time.Minute})
 	if err != nil || !ok {
 		t.Fatal(ok, err)
 	}
@@ -149,7 +150,7 @@ func TestDamagedCheckpoint(t *testing.T) {
 	s := open(t, path, store.Options{})
 	begin(t, s, 1)
 	ctx := t.Context()
-	l, _, err := s.LeaseShard(ctx, store.LeaseRequest{Worker: "w", TTL: time.Minute})
+	l, _, err := storetest.LeaseShard(ctx, s, store.LeaseRequest{Worker: "w", TTL: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +166,7 @@ func TestDamagedCheckpoint(t *testing.T) {
 	foreign.Shard = "s-9"
 	for name, bad := range map[string][]byte{"cut": record[:len(record)-3], "empty": {}, "lost": nil, "flipped": flipped, "foreign": connector.AppendCheckpoint(nil, foreign)} {
 		run(t, direct(t, path), "UPDATE shard SET record = $1", bad)
-		leased, ok, err := s.LeaseShard(ctx, store.LeaseRequest{Worker: "w", TTL: time.Minute})
+		leased, ok, err := storetest.LeaseShard(ctx, s, store.LeaseRequest{Worker: "w", TTL: time.Minute})
 		if ok || leased.Run != "k1" || leased.Shard.ID != "s-0" {
 			t.Errorf("%s: leased %v, %+v", name, ok, leased)
 		}
@@ -177,7 +178,7 @@ func TestDamagedCheckpoint(t *testing.T) {
 		}
 	}
 	run(t, direct(t, path), "UPDATE shard SET record = $1", record)
-	if leased, ok, err := s.LeaseShard(ctx, store.LeaseRequest{Worker: "w", TTL: time.Minute}); err != nil || !ok || leased.Lease.Epoch != 2 {
+	if leased, ok, err := storetest.LeaseShard(ctx, s, store.LeaseRequest{Worker: "w", TTL: time.Minute}); err != nil || !ok || leased.Lease.Epoch != 2 {
 		t.Errorf("after the repair: %+v, %v, %v", leased, ok, err)
 	}
 }

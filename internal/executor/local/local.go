@@ -158,14 +158,17 @@ func (r *runner) bear(err error) {
 // staff leases shards until enough are at work; done reports that none is left.
 func (r *runner) staff(ctx context.Context) (done bool, err error) {
 	for ctx.Err() == nil && r.brake.ctx.Err() == nil && len(r.attempts) < r.parallel {
-		leased, ok, err := r.Store.LeaseShard(ctx, store.LeaseRequest{Worker: r.Worker, Runs: []string{r.Work.Run}, TTL: r.TTL})
+		free := r.parallel - len(r.attempts)
+		leased, err := r.Store.LeaseShards(ctx, store.LeaseRequest{Worker: r.Worker, Runs: []string{r.Work.Run}, TTL: r.TTL}, free)
 		if err != nil {
 			return false, err
 		}
-		if !ok {
+		for _, l := range leased {
+			r.start(ctx, l)
+		}
+		if len(leased) < free {
 			return r.Store.Finished(ctx, r.Work.Run)
 		}
-		r.start(ctx, leased)
 	}
 	return false, nil
 }

@@ -20,7 +20,7 @@ func testTwoStores(t *testing.T, f *fixture) {
 		s := []*store.Store{f.Store, other}[worker%2]
 		wg.Go(func() {
 			for {
-				l, ok, err := s.LeaseShard(f.ctx, store.LeaseRequest{Worker: "w", TTL: time.Hour})
+				l, ok, err := LeaseShard(f.ctx, s, store.LeaseRequest{Worker: "w", TTL: time.Hour})
 				if err != nil {
 					t.Error(err)
 				}

@@ -122,6 +122,27 @@ func testCaps(t *testing.T, f *fixture) {
 	f.none(t, "four are at work and the limit is four")
 }
 
+func testSeveral(t *testing.T, f *fixture) {
+	narrow := stream("narrow")
+	narrow.Parallel = 1
+	f.running(t, "k1", []store.Stream{narrow, stream("wide")}, append(shardsOf("narrow", 2), shardsOf("wide", 5)...)...)
+	must(t, f.SetLimits(f.ctx, "k1", store.Limits{Parallel: 4}))
+	for _, c := range []struct {
+		most int
+		want string
+	}{{3, "narrow-000002 wide-000005 wide-000004"}, {5, "wide-000003"}, {5, ""}} {
+		leased, err := f.LeaseShards(f.ctx, store.LeaseRequest{Worker: "w", TTL: ttl}, c.most)
+		must(t, err)
+		var got []string
+		for _, l := range leased {
+			got = append(got, l.Shard.ID)
+		}
+		if got := strings.Join(got, " "); got != c.want {
+			t.Errorf("of %d at most: leased %q, want %q", c.most, got, c.want)
+		}
+	}
+}
+
 func testLeaseable(t *testing.T, f *fixture) {
 	l := f.newRun(t, "k1", "p")
 	must(t, f.SavePlan(f.ctx, "k1", l.Epoch, store.Plan{Format: 1}, []store.Stream{stream("s")}, slices.Values(shardsOf("s", 2))))
@@ -136,7 +157,7 @@ func testLeaseable(t *testing.T, f *fixture) {
 		runs []string
 		want bool
 	}{{[]string{}, false}, {[]string{"k2"}, false}, {[]string{"k2", "k1"}, true}} {
-		_, ok, err := f.LeaseShard(f.ctx, store.LeaseRequest{Worker: "w", Runs: c.runs, TTL: ttl})
+		_, ok, err := LeaseShard(f.ctx, f.Store, store.LeaseRequest{Worker: "w", Runs: c.runs, TTL: ttl})
 		must(t, err)
 		if ok != c.want {
 			t.Errorf("lease of runs %v: got %v, want %v", c.runs, ok, c.want)
@@ -170,7 +191,7 @@ func doneAt(id string) connector.Checkpoint {
 
 func testExpiry(t *testing.T, f *fixture) {
 	f.running(t, "k1", []store.Stream{stream("s")}, shardsOf("s", 1)...)
-	a, ok, err := f.LeaseShard(f.ctx, store.LeaseRequest{Worker: "a", TTL: 20 * time.Millisecond})
+	a, ok, err := LeaseShard(f.ctx, f.Store, store.LeaseRequest{Worker: "a", TTL: 20 * time.Millisecond})
 	if err != nil || !ok {
 		t.Fatal(ok, err)
 	}
@@ -197,11 +218,11 @@ func testExpiry(t *testing.T, f *fixture) {
 
 func testRenew(t *testing.T, f *fixture) {
 	f.running(t, "k1", []store.Stream{stream("s")}, shardsOf("s", 1)...)
-	a, _, err := f.LeaseShard(f.ctx, store.LeaseRequest{Worker: "a", TTL: time.Millisecond})
+	a, _, err := LeaseShard(f.ctx, f.Store, store.LeaseRequest{Worker: "a", TTL: time.Millisecond})
 	must(t, err)
 	f.past(t, a.Until)
 	must(t, f.SetLimits(f.ctx, "k1", store.Limits{Parallel: 1}))
-	if _, _, err := f.LeaseShard(f.ctx, store.LeaseRequest{Worker: "b", Runs: []string{"other"}, TTL: ttl}); err != nil {
+	if _, _, err := LeaseShard(f.ctx, f.Store, store.LeaseRequest{Worker: "b", Runs: []string{"other"}, TTL: ttl}); err != nil {
 		t.Fatal(err)
 	}
 	if lost, err := f.RenewShards(f.ctx, "a", []store.ShardEpoch{epochOf(a)}, ttl); err != nil || len(lost) != 0 {

@@ -33,6 +33,7 @@ func Run(t *testing.T, open Open) {
 		"steps":                                         testSteps,
 		"lease largest first, fairly":                   testFairness,
 		"lease holds the caps":                          testCaps,
+		"several are leased at once":                    testSeveral,
 		"lease only what runs":                          testLeaseable,
 		"stages in order":                               testStages,
 		"streams wait for those of lower stages":        testStreamStages,
@@ -149,10 +150,19 @@ func shardsOf(stream string, n int) []connector.Shard {
 	return all
 }
 
+// LeaseShard leases one shard; of a damaged one, the answer names it.
+func LeaseShard(ctx context.Context, s *store.Store, q store.LeaseRequest) (l store.Leased, ok bool, err error) {
+	leased, err := s.LeaseShards(ctx, q, 1)
+	if len(leased) == 0 {
+		return l, false, err
+	}
+	return leased[0], err == nil, err
+}
+
 // take leases a shard and fails when there is none.
 func (f *fixture) take(t *testing.T, worker string) store.Leased {
 	t.Helper()
-	l, ok, err := f.LeaseShard(f.ctx, store.LeaseRequest{Worker: worker, TTL: ttl})
+	l, ok, err := LeaseShard(f.ctx, f.Store, store.LeaseRequest{Worker: worker, TTL: ttl})
 	must(t, err)
 	if !ok {
 		t.Fatal("no shard to lease")
@@ -163,7 +173,7 @@ func (f *fixture) take(t *testing.T, worker string) store.Leased {
 // none fails when there is a shard to lease.
 func (f *fixture) none(t *testing.T, why string) {
 	t.Helper()
-	l, ok, err := f.LeaseShard(f.ctx, store.LeaseRequest{Worker: "w", TTL: ttl})
+	l, ok, err := LeaseShard(f.ctx, f.Store, store.LeaseRequest{Worker: "w", TTL: ttl})
 	must(t, err)
 	if ok {
 		t.Fatalf("leased shard %s of run %s although %s", l.Shard.ID, l.Run, why)
