@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"strings"
+	"sync"
 
 	"github.com/towpath/towpath/connector"
 )
@@ -38,7 +39,6 @@ type indexColumn struct {
 type table struct {
 	name         string // as it was created
 	kind         string // table, view, virtual, shadow
-	sql          string
 	withoutRowid bool
 	strict       bool
 	columns      []column
@@ -54,27 +54,87 @@ type querier interface {
 // lookUp reads the catalog; a table that is not there is an error of class Missing.
 func lookUp(ctx context.Context, db querier, name string) (*table, error) {
 	t := new(table)
-	err := db.QueryRowContext(ctx, "SELECT name, type, wr, strict FROM pragma_table_list WHERE schema = 'main' AND lower(name) = lower(?)", name).
-		Scan(&t.name, &t.kind, &t.withoutRowid, &t.strict)
-	if err == sql.ErrNoRows {
+	there, err := exists(ctx, db, name)
+	if err == nil && there {
+		err = db.QueryRowContext(ctx, "SELECT name, type, wr, strict FROM pragma_table_list(?) WHERE schema = 'main'", name).
+			Scan(&t.name, &t.kind, &t.withoutRowid, &t.strict)
+	}
+	if err == sql.ErrNoRows || err == nil && !there {
 		return nil, connector.Errorf(connector.Missing, "TOW-311", "no table or view %q", name)
 	}
 	if err != nil {
 		return nil, classify(err, "look up table %s", name)
 	}
-	var text sql.NullString
-	err = db.QueryRowContext(ctx, "SELECT sql FROM sqlite_schema WHERE type IN ('table', 'view') AND name = ?", t.name).Scan(&text)
-	if err != nil && err != sql.ErrNoRows {
+	return t, t.read(ctx, db)
+}
+
+// exists reports whether there is a table or view of a name. Unlike questions to sqlite_schema and table_list it does not go through all of
+// them.
+func exists(ctx context.Context, db querier, name string) (there bool, err error) {
+	err = db.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM pragma_table_xinfo(?))", name).Scan(&there)
+	return there, err
+}
+
+// listing is the tables of a file at one version of its schema, by their names in lower case.
+type listing struct {
+	mu      sync.Mutex
+	version int64
+	tables  map[string]table
+}
+
+// lookUp is lookUp for the pool of connections that read: which tables there are is asked once for all of them while the schema stays the
+// same, for each such question goes through all tables.
+func (c *Client) lookUp(ctx context.Context, db *sql.DB, name string) (*table, error) {
+	t, there, err := c.listed(ctx, db, name)
+	if err != nil {
 		return nil, classify(err, "look up table %s", name)
 	}
-	t.sql = text.String
+	if !there {
+		return nil, connector.Errorf(connector.Missing, "TOW-311", "no table or view %q", name)
+	}
+	return &t, t.read(ctx, db)
+}
+
+func (c *Client) listed(ctx context.Context, db *sql.DB, name string) (t table, there bool, err error) {
+	c.listing.mu.Lock()
+	defer c.listing.mu.Unlock()
+	var version int64
+	if err := db.QueryRowContext(ctx, "PRAGMA schema_version").Scan(&version); err != nil {
+		return t, false, err
+	}
+	if c.listing.tables == nil || c.listing.version != version {
+		tables := map[string]table{}
+		err := each(ctx, db, "SELECT name, type, wr, strict FROM pragma_table_list WHERE schema = ?", "main", func(r *sql.Rows) error {
+			var t table
+			err := r.Scan(&t.name, &t.kind, &t.withoutRowid, &t.strict)
+			tables[strings.ToLower(t.name)] = t
+			return err
+		})
+		if err != nil {
+			return t, false, err
+		}
+		c.listing.version, c.listing.tables = version, tables
+	}
+	t, there = c.listing.tables[strings.ToLower(name)]
+	return t, there, nil
+}
+
+// read reads what belongs to the table.
+func (t *table) read(ctx context.Context, db querier) error {
 	if err := t.readColumns(ctx, db); err != nil {
-		return nil, classify(err, "look up columns of %s", name)
+		return classify(err, "look up columns of %s", t.name)
 	}
-	if err := t.readIndexes(ctx, db); err != nil {
-		return nil, classify(err, "look up indexes of %s", name)
+	return classify(t.readIndexes(ctx, db), "look up indexes of %s", t.name)
+}
+
+// definition reads the statement that made the table, as SQLite keeps it. It looks at every entry of the file's schema.
+func (t *table) definition(ctx context.Context, db querier) (string, error) {
+	var text sql.NullString
+	err := db.QueryRowContext(ctx, "SELECT sql FROM sqlite_schema WHERE type IN ('table', 'view') AND name = ?", t.name).Scan(&text)
+	if err == sql.ErrNoRows {
+		err = nil
 	}
-	return t, nil
+	return text.String, classify(err, "look up table %s", t.name)
 }
 
 func (t *table) readColumns(ctx context.Context, db querier) error {

@@ -25,9 +25,10 @@ type Client struct {
 	options Connection
 	path    string // absolute
 
-	mu    sync.Mutex
-	read  *sql.DB
-	write *sql.DB
+	mu      sync.Mutex
+	read    *sql.DB
+	write   *sql.DB
+	listing listing
 
 	behind sync.WaitGroup // goroutines of reads that were cut off
 }
@@ -99,6 +100,9 @@ func (c *Client) writer() (*sql.DB, error) {
 		if err != nil {
 			return nil, classify(err, "open database file %q", c.path)
 		}
+		// SQLite has one writer at a time. Those of this process wait for one another here: a second connection would find out by looking
+		// again now and then, and would read the whole schema anew after each table that the first one makes.
+		db.SetMaxOpenConns(1)
 		c.write = db
 	}
 	return c.write, nil
@@ -182,8 +186,12 @@ func (c *Client) count(ctx context.Context, dataset, where string) (int64, error
 	if err != nil {
 		return 0, err
 	}
-	if _, err := lookUp(ctx, db, dataset); err != nil {
-		return 0, err
+	there, err := exists(ctx, db, dataset)
+	if err != nil {
+		return 0, classify(err, "count rows of %s", dataset)
+	}
+	if !there {
+		return 0, connector.Errorf(connector.Missing, "TOW-311", "no table or view %q", dataset)
 	}
 	query := "SELECT count(*) FROM " + quote(dataset)
 	if where != "" {

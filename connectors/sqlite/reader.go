@@ -35,7 +35,7 @@ func newReader(ctx context.Context, c *Client, s connector.Source) (*reader, err
 	if s.Query != "" {
 		return r, r.prepareQuery(ctx)
 	}
-	if r.table, err = lookUp(ctx, db, s.Dataset); err != nil {
+	if r.table, err = c.lookUp(ctx, db, s.Dataset); err != nil {
 		return nil, err
 	}
 	if r.key, err = r.table.readKey(s.Key); err != nil {

@@ -66,7 +66,7 @@ func (w *writer) Plan(ctx context.Context, want *record.Schema) (*connector.Targ
 
 // look finds the table and what hangs on it.
 func (p *planner) look(ctx context.Context, db *sql.DB) error {
-	t, err := lookUp(ctx, db, p.w.sink.Dataset)
+	t, err := p.w.client.lookUp(ctx, db, p.w.sink.Dataset)
 	if connector.ClassOf(err) == connector.Missing {
 		return nil
 	}
@@ -76,7 +76,10 @@ func (p *planner) look(ctx context.Context, db *sql.DB) error {
 	if t.kind != "table" {
 		return connector.Errorf(connector.Config, "TOW-319", "%s is a %s, no table", t.name, t.kind)
 	}
-	p.table, p.layout.Found = t, t.sql
+	p.table = t
+	if p.layout.Found, err = t.definition(ctx, db); err != nil {
+		return err
+	}
 	if err := db.QueryRowContext(ctx, "SELECT count(*) FROM "+quote(t.name)).Scan(&p.rows); err != nil {
 		return classify(err, "count rows of %s", t.name)
 	}
@@ -208,7 +211,7 @@ func (p *planner) tables() error {
 	case p.table == nil:
 		p.layout.Create = createTable(p.layout.Table, p.target.Stored, p.layout.Key, p.layout.References)
 	case p.w.sink.Mode == connector.Replace:
-		ddl, ok := renamed(p.table.sql, p.layout.Table)
+		ddl, ok := renamed(p.layout.Found, p.layout.Table)
 		if !ok {
 			return connector.Errorf(connector.Other, "TOW-320", "replace table %s: its definition is not understood", p.table.name)
 		}

@@ -100,9 +100,7 @@ func (w *writer) marker(ctx context.Context, conn *sql.Conn) (sqltarget.State, e
 
 // remembers reports whether the file has a table of checkpoints.
 func remembers(ctx context.Context, conn *sql.Conn) (bool, error) {
-	var tables int
-	err := conn.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?", sqltarget.Checkpoints).Scan(&tables)
-	return tables > 0, err
+	return exists(ctx, conn, sqltarget.Checkpoints)
 }
 
 // create makes what the plan says, provided that the target is still as planned.
@@ -131,7 +129,9 @@ func (w *writer) unchanged(ctx context.Context, conn *sql.Conn) (made bool, err 
 	t, err := lookUp(ctx, conn, w.sink.Dataset)
 	switch {
 	case err == nil:
-		found = t.sql
+		if found, err = t.definition(ctx, conn); err != nil {
+			return false, err
+		}
 	case connector.ClassOf(err) != connector.Missing:
 		return false, err
 	}
@@ -146,8 +146,8 @@ func (w *writer) unchanged(ctx context.Context, conn *sql.Conn) (made bool, err 
 
 // check refuses to resume when the table that rows went to has gone.
 func (w *writer) check(ctx context.Context, conn *sql.Conn) error {
-	_, err := lookUp(ctx, conn, w.layout.Table)
-	if connector.ClassOf(err) == connector.Missing {
+	there, err := exists(ctx, conn, w.layout.Table)
+	if err == nil && !there {
 		return sqltarget.Gone(w.layout.Table)
 	}
 	return err
