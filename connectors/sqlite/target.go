@@ -247,4 +247,10 @@ func (p *planner) describe() {
 		f := t.Stored.Fields[at]
 		t.Notes = append(t.Notes, fmt.Sprintf("%s is declared %s: a document that is a single number is dirty (SHAPE), since SQLite would rewrite it", f.Name, f.Native))
 	}
+	for i := range t.Stored.Fields {
+		// whole floats lie in the file as integers, which have no −0: https://www.sqlite.org/datatype3.html
+		if f := &t.Stored.Fields[i]; f.Type.Kind == record.Float && p.want.Fields[i].Native != f.Native {
+			t.Losses = append(t.Losses, connector.Loss{Column: f.Name, What: "−0 becomes 0"})
+		}
+	}
 }
