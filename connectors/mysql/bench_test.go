@@ -1,6 +1,7 @@
 package mysql
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -8,6 +9,8 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/towpath/towpath/connector"
 	"github.com/towpath/towpath/record"
@@ -74,7 +77,7 @@ func BenchmarkRead(b *testing.B) {
 }
 
 // BenchmarkWrite writes up to 400,000 rows of the table that TOWPATH_BENCH_MYSQL names, held in memory, into a table like it, once an
-// operation, in groups of four batches.
+// operation, in groups of four batches, as one shard and as two.
 func BenchmarkWrite(b *testing.B) {
 	const mostRows = 400_000
 	c, r, schema, dataset := benchTable(b)
@@ -89,24 +92,28 @@ func BenchmarkWrite(b *testing.B) {
 			break
 		}
 	}
-	n := 0
-	measured(b, func() int {
-		n++
-		sink := connector.Sink{Dataset: dataset + "_written", Mode: connector.Replace, Run: fmt.Sprint("bench", n)}
-		w, err := Connector().Write(b.Context(), c, sink)
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer w.Close()
-		if err := writeAll(b, w, schema, batches); err != nil {
-			b.Fatal(err)
-		}
-		return rows
-	})
+	for shards := 1; shards <= 2; shards++ {
+		b.Run(fmt.Sprint(shards), func(b *testing.B) {
+			n := 0
+			measured(b, func() int {
+				n++
+				sink := connector.Sink{Dataset: dataset + "_written", Mode: connector.Replace, Run: fmt.Sprintf("bench%dx%d", shards, n)}
+				w, err := Connector().Write(b.Context(), c, sink)
+				if err != nil {
+					b.Fatal(err)
+				}
+				defer w.Close()
+				if err := writeAll(b, w, schema, batches, shards); err != nil {
+					b.Fatal(err)
+				}
+				return rows
+			})
+		})
+	}
 }
 
-// writeAll writes batches as the rows of one shard.
-func writeAll(b *testing.B, w connector.Writer, schema *record.Schema, batches []*record.Batch) error {
+// writeAll writes batches as the rows of some shards.
+func writeAll(b *testing.B, w connector.Writer, schema *record.Schema, batches []*record.Batch, shards int) error {
 	t, err := w.Plan(b.Context(), schema)
 	if err == nil {
 		err = w.Prepare(b.Context(), t, true, func(connector.Checkpoint) error { return nil })
@@ -115,7 +122,16 @@ func writeAll(b *testing.B, w connector.Writer, schema *record.Schema, batches [
 		return err
 	}
 	defer func() { _ = w.Finish(b.Context(), connector.Drop) }()
-	s, _, err := w.Take(b.Context(), connector.Shard{ID: "s"}, connector.Lease{Epoch: 1}, connector.Checkpoint{})
+	var g errgroup.Group
+	for i := range shards {
+		part := batches[len(batches)*i/shards : len(batches)*(i+1)/shards]
+		g.Go(func() error { return writeShard(b.Context(), w, fmt.Sprint("s", i), part) })
+	}
+	return g.Wait()
+}
+
+func writeShard(ctx context.Context, w connector.Writer, id string, batches []*record.Batch) error {
+	s, _, err := w.Take(ctx, connector.Shard{ID: id}, connector.Lease{Epoch: 1}, connector.Checkpoint{})
 	if err != nil {
 		return err
 	}
@@ -123,10 +139,10 @@ func writeAll(b *testing.B, w connector.Writer, schema *record.Schema, batches [
 	for seq := int64(1); len(batches) > 0; seq++ {
 		group := batches[:min(4, len(batches))]
 		batches = batches[len(group):]
-		if out, err := s.Write(b.Context(), group); err != nil || len(out.Rejected) > 0 {
+		if out, err := s.Write(ctx, group); err != nil || len(out.Rejected) > 0 {
 			return fmt.Errorf("%v, %d rejected", err, len(out.Rejected))
 		}
-		if _, err := s.Commit(b.Context(), connector.Checkpoint{Shard: "s", Seq: seq}); err != nil {
+		if _, err := s.Commit(ctx, connector.Checkpoint{Shard: id, Seq: seq}); err != nil {
 			return err
 		}
 	}

@@ -89,10 +89,10 @@ func (s *session) transaction(f func() error) error {
 	return err
 }
 
-// swap is the statement that gives the staging table the target's place. https://dev.mysql.com/doc/refman/8.4/en/rename-table.html
-func (w *writer) swap() string {
+// swap is the statement that gives the staging table the target's place; found is the target's definition, "" when there is none. https://dev.mysql.com/doc/refman/8.4/en/rename-table.html
+func (w *writer) swap(found string) string {
 	rename := w.staging().quoted() + " TO " + w.name.quoted()
-	if w.layout.Found != "" {
+	if found != "" {
 		rename = w.name.quoted() + " TO " + w.old().quoted() + ", " + rename
 	}
 	return "RENAME TABLE " + rename
@@ -113,7 +113,7 @@ func (w *writer) swapIn(s *session) error {
 	if err != nil {
 		return err
 	}
-	swap := w.swap()
+	swap := w.swap(w.layout.Found)
 	switch {
 	case !staged && there && comment == w.tag():
 		swap = ""

@@ -43,8 +43,8 @@ func TestSwapSurvivesDeath(t *testing.T) {
 					"filled":       {},
 					"sealed":       {func() { x.finish(connector.Seal) }},
 					"half renamed": {func() { x.finish(connector.Seal) }, func() { j.exec("RENAME TABLE shop TO " + w.old().quoted()) }},
-					"renamed":      {func() { x.finish(connector.Seal) }, func() { j.exec(w.swap()) }},
-					"dropped":      {func() { x.finish(connector.Seal) }, func() { j.exec(w.swap()) }, func() { j.exec("DROP TABLE " + w.old().quoted()) }},
+					"renamed":      {func() { x.finish(connector.Seal) }, func() { j.exec(w.swap(w.layout.Found)) }},
+					"dropped":      {func() { x.finish(connector.Seal) }, func() { j.exec(w.swap(w.layout.Found)) }, func() { j.exec("DROP TABLE " + w.old().quoted()) }},
 					"collapsed":    {func() { x.finish(connector.Seal, connector.Publish) }, func() { j.execf("ALTER TABLE shop COMMENT = '%s'", w.tag()) }},
 					"published":    {func() { x.finish(connector.Seal, connector.Publish) }},
 				}[point] {

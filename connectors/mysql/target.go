@@ -29,7 +29,7 @@ type layout struct {
 
 // planner collects a Target.
 type planner struct {
-	*writer
+	w *writer
 	*session
 	want    *record.Schema
 	found   *found
@@ -42,7 +42,7 @@ type planner struct {
 // Plan looks at the server and changes nothing.
 func (w *writer) Plan(ctx context.Context, want *record.Schema) (t *connector.Target, err error) {
 	err = w.client.withSession(ctx, writes, func(s *session) error {
-		p := &planner{writer: w, session: s, want: want}
+		p := &planner{w: w, session: s, want: want}
 		if err := p.plan(); err != nil {
 			return err
 		}
@@ -53,14 +53,14 @@ func (w *writer) Plan(ctx context.Context, want *record.Schema) (t *connector.Ta
 }
 
 func (p *planner) plan() (err error) {
-	if p.found, err = p.lookUp(p.name); err != nil {
+	if p.found, err = p.lookUp(p.w.name); err != nil {
 		return err
 	}
 	if err := p.replaceable(); err != nil {
 		return err
 	}
-	base := sqltarget.Planner{Sink: p.sink, Want: p.want, Name: p.name.String(), Table: p.found.forPlanner(), SameName: strings.EqualFold,
-		Staging: p.staging().String()}
+	base := sqltarget.Planner{Sink: p.w.sink, Want: p.want, Name: p.w.name.String(), Table: p.found.forPlanner(), SameName: strings.EqualFold,
+		Staging: p.w.staging().String()}
 	if p.found == nil {
 		if err := p.define(&base); err != nil {
 			return err
@@ -100,11 +100,11 @@ func (p *planner) define(base *sqltarget.Planner) error {
 	if err != nil {
 		return err
 	}
-	collations, err := p.client.collationsOf(p.session)
+	collations, err := p.w.client.collationsOf(p.session)
 	if err != nil {
 		return err
 	}
-	p.maker = maker{release: p.release, collations: collations, create: p.sink.Create, keyBytes: narrowKeyBytes}
+	p.maker = maker{release: p.release, collations: collations, create: p.w.sink.Create, keyBytes: narrowKeyBytes}
 	if p.release.Maria || p.release.oracle(5, 7, 0) {
 		p.maker.keyBytes = wideKeyBytes
 	}
@@ -126,7 +126,7 @@ func (p *planner) define(base *sqltarget.Planner) error {
 
 // replaceable refuses what cannot change its place with another table unnoticed.
 func (p *planner) replaceable() error {
-	if p.sink.Mode != connector.Replace || p.found == nil {
+	if p.w.sink.Mode != connector.Replace || p.found == nil {
 		return nil
 	}
 	if err := p.relatives(p.found); err != nil {
@@ -135,14 +135,14 @@ func (p *planner) replaceable() error {
 	hint := "Write with upsert, or drop them first and make them again afterwards."
 	switch f := p.found; {
 	case len(f.triggers) > 0:
-		return connector.Errorf(connector.Config, "TOW-443", "replace table %s, which has triggers: %s", p.name, strings.Join(f.triggers, ", ")).WithHint("%s", hint)
+		return connector.Errorf(connector.Config, "TOW-443", "replace table %s, which has triggers: %s", p.w.name, strings.Join(f.triggers, ", ")).WithHint("%s", hint)
 	case len(f.children) > 0:
-		return connector.Errorf(connector.Config, "TOW-443", "replace table %s, which foreign keys refer to: of %s", p.name, strings.Join(f.children, ", ")).WithHint("%s", hint)
+		return connector.Errorf(connector.Config, "TOW-443", "replace table %s, which foreign keys refer to: of %s", p.w.name, strings.Join(f.children, ", ")).WithHint("%s", hint)
 	case len(f.parents) > 0:
-		return connector.Errorf(connector.Config, "TOW-443", "replace table %s, whose foreign keys refer to %s", p.name, strings.Join(f.parents, ", ")).WithHint("%s", hint)
+		return connector.Errorf(connector.Config, "TOW-443", "replace table %s, whose foreign keys refer to %s", p.w.name, strings.Join(f.parents, ", ")).WithHint("%s", hint)
 	case !f.transacts:
-		return connector.Errorf(connector.Config, "TOW-443", "replace table %s, whose engine %s has no transactions", p.name, f.engine).
-			WithHint("ALTER TABLE %s ENGINE=InnoDB, or write with upsert.", p.name.quoted())
+		return connector.Errorf(connector.Config, "TOW-443", "replace table %s, whose engine %s has no transactions", p.w.name, f.engine).
+			WithHint("ALTER TABLE %s ENGINE=InnoDB, or write with upsert.", p.w.name.quoted())
 	}
 	return nil
 }
@@ -157,7 +157,7 @@ func (p *planner) exact() error {
 		if f.Type.Kind != record.Float || !strings.Contains(f.Native, "(") || f.Native == p.want.Fields[i].Native {
 			continue
 		}
-		return connector.Errorf(connector.Config, "TOW-445", "column %s of table %s is %s, in which the server rounds without a word", f.Name, p.name, f.Native).
+		return connector.Errorf(connector.Config, "TOW-445", "column %s of table %s is %s, in which the server rounds without a word", f.Name, p.w.name, f.Native).
 			WithHint("Make it a DECIMAL, or a DOUBLE without digits.")
 	}
 	return nil
@@ -166,34 +166,34 @@ func (p *planner) exact() error {
 // tables decides which table rows go to and how it is made.
 func (p *planner) tables() {
 	l := &p.layout
-	l.Table, l.Comment = p.name, ""
-	if p.sink.Mode == connector.Replace {
-		l.Table = p.staging()
+	l.Table, l.Comment = p.w.name, ""
+	if p.w.sink.Mode == connector.Replace {
+		l.Table = p.w.staging()
 	}
 	if p.found != nil {
 		l.Found, l.Comment, l.Keys = p.found.print, p.found.comment, p.found.keyNames()
 		return
 	}
-	if p.sink.Create.Comments {
+	if p.w.sink.Create.Comments {
 		l.Comment = cut(p.want.Comment, mostTableComment)
 	}
 	for _, at := range l.Key {
 		p.columns[at].nullable = false
 	}
 	comment := l.Comment
-	if p.sink.Mode == connector.Replace {
-		comment = p.tag()
+	if p.w.sink.Mode == connector.Replace {
+		comment = p.w.tag()
 	}
 	l.Create = createTable(l.Table, p.columns, l.Key, p.release, comment)
 	if len(l.Key) == 1 {
 		l.Keys = map[string]string{"PRIMARY": p.columns[l.Key[0]].name}
 	}
-	if p.sink.Create.Indexes {
+	if p.w.sink.Create.Indexes {
 		var notes []string
 		l.Indexes, notes = p.maker.secondaries(p.want, p.columns)
 		p.target.Notes = append(p.target.Notes, notes...)
 	}
-	if p.sink.Create.References {
+	if p.w.sink.Create.References {
 		l.References = p.want.References
 	}
 }
@@ -201,7 +201,7 @@ func (p *planner) tables() {
 // upsert is what a row does to one of the same key: it takes its place whole. A key column is written too where the server takes
 // other texts for equal.
 func (p *planner) upsert() {
-	if p.sink.Mode != connector.Upsert {
+	if p.w.sink.Mode != connector.Upsert {
 		return
 	}
 	value := func(name string) string { return "VALUES(" + name + ")" }
@@ -241,11 +241,11 @@ func (p *planner) chooseWay() error {
 		return nil
 	}
 	if t.Mode != connector.Upsert {
-		return connector.Errorf(connector.Config, "TOW-442", "%s into %s: %s, and without checkpoints at the target only upsert can begin again after a cut", t.Mode, p.name, why).
-			WithHint("Write with upsert, or grant the account CREATE on %s.* for the table %s (InnoDB).", quote(p.name.database), sqltarget.Checkpoints)
+		return connector.Errorf(connector.Config, "TOW-442", "%s into %s: %s, and without checkpoints at the target only upsert can begin again after a cut", t.Mode, p.w.name, why).
+			WithHint("Write with upsert, or grant the account CREATE on %s.* for the table %s (InnoDB).", quote(p.w.name.database), sqltarget.Checkpoints)
 	}
 	t.Way, t.Inner = connector.WayB, ""
-	t.Limits.Shards = max(cap(p.client.slots)-1, 1) // each has a session, and one is for the others
+	t.Limits.Shards = max(cap(p.w.client.slots)-1, 1) // each has a session, and one is for the others
 	t.Reason = why + ", so rows are written by their key and the checkpoint is saved after them"
 	t.Notes = append(t.Notes, "a process that was cut off is kept from writing by ending its session, which holds the lock of its shard: "+
 		"that covers one server, and not the others of a cluster, a server that takes over, or a proxy that gives sessions away",
@@ -259,7 +259,7 @@ func (p *planner) forgetful() (string, error) {
 		p.layout.Lasting = true
 		return "the engine " + p.found.engine + " has no transactions", nil
 	}
-	table := p.checkpoints()
+	table := p.w.checkpoints()
 	statements := []string{schemaOfCheckpoints(table)}
 	_, there, err := p.commentOf(table)
 	if err != nil {
@@ -283,7 +283,7 @@ func (p *planner) forgetful() (string, error) {
 
 // try has the server look at a statement, and at the account's rights to it, without running it.
 func (p *planner) try(text string) error {
-	st, err := p.session.prepare(text)
+	st, err := p.prepare(text)
 	if err != nil {
 		return err
 	}
@@ -296,8 +296,8 @@ func (p *planner) allowed() error {
 	text := l.Create
 	switch {
 	case text != "":
-	case p.sink.Mode == connector.Replace:
-		text = "CREATE TABLE " + l.Table.quoted() + " LIKE " + p.name.quoted()
+	case p.w.sink.Mode == connector.Replace:
+		text = "CREATE TABLE " + l.Table.quoted() + " LIKE " + p.w.name.quoted()
 	default:
 		text = newInserter(l.Table.quoted(), p.target.Stored, l.Skipped, l.Upsert, l.Upsert != "").text(1)
 	}
@@ -325,7 +325,7 @@ func (p *planner) notes() error {
 		return nil
 	}
 	if t.Rows < 0 && len(t.Removes) > 0 {
-		t.Removes[0] = fmt.Sprintf("the rows that %s holds, about %d", p.name, max(p.found.table.rows, mostCounted))
+		t.Removes[0] = fmt.Sprintf("the rows that %s holds, about %d", p.w.name, max(p.found.table.rows, mostCounted))
 	}
 	if len(p.found.triggers) > 0 {
 		note("triggers of the table run for its rows: %s", strings.Join(p.found.triggers, ", "))
@@ -346,24 +346,24 @@ func (p *planner) steps() {
 	t, l := p.target, &p.layout
 	add := func(format string, args ...any) { t.Steps = append(t.Steps, fmt.Sprintf(format, args...)) }
 	if t.Remembers() {
-		add("%s", schemaOfCheckpoints(p.checkpoints()))
+		add("%s", schemaOfCheckpoints(p.w.checkpoints()))
 	}
 	switch {
 	case l.Create != "":
 		add("%s", l.Create)
 	case t.Mode == connector.Replace:
-		add("CREATE TABLE %s LIKE %s", l.Table.quoted(), p.name.quoted())
+		add("CREATE TABLE %s LIKE %s", l.Table.quoted(), p.w.name.quoted())
 	}
 	for _, x := range l.Indexes {
 		add("ALTER TABLE %s %s", l.Table.quoted(), x.SQL)
 	}
 	if t.Mode == connector.Replace {
-		add("%s", p.swap())
+		add("%s", p.w.swap(l.Found))
 		if t.Exists {
-			add("DROP TABLE %s", p.old().quoted())
+			add("DROP TABLE %s", p.w.old().quoted())
 		}
 	}
 	for _, f := range l.References {
-		add("ALTER TABLE %s ADD FOREIGN KEY %s to %s", p.name.quoted(), f.Name, f.Dataset)
+		add("ALTER TABLE %s ADD FOREIGN KEY %s to %s", p.w.name.quoted(), f.Name, f.Dataset)
 	}
 }
