@@ -68,6 +68,9 @@ func (c *screen) begin(verb, key string, plan *engine.Plan) {
 	if plan == nil {
 		return
 	}
+	c.mu.Lock()
+	c.wipe() // of planning
+	c.mu.Unlock()
 	c.say("%s %s: %s to %s, %s", verb, key, plan.Source.Connector, plan.Target.Connector, streamsText(plan))
 }
 
@@ -149,6 +152,10 @@ func (c *screen) Progress(p control.Progress) {
 	if c.quiet {
 		return
 	}
+	if p.State == store.Planning {
+		c.planning(p)
+		return
+	}
 	c.sayFailures(p)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -175,6 +182,20 @@ func (c *screen) Progress(p control.Progress) {
 	if rows, _ := c.meter("").speed(); now.Sub(c.told) >= plainEvery && rows > 0 {
 		c.told = now
 		fmt.Fprintln(c.out, plainLine(p, c.meter("")))
+	}
+}
+
+// planning says how far the planning of a run is.
+func (c *screen) planning(p control.Progress) {
+	line := fmt.Sprintf("planning: %s of %s", full(int64(p.Planned)), plural(p.ToPlan, "stream"))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.live {
+		c.wipe()
+		c.draw([]string{line})
+	} else if now := time.Now(); now.Sub(c.told) >= plainEvery {
+		c.told = now
+		fmt.Fprintln(c.out, line)
 	}
 }
 

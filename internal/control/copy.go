@@ -70,13 +70,23 @@ func (h *helm) watch(ctx context.Context, done <-chan struct{}) error {
 // showEvery is how often the observer is told.
 const showEvery = 250 * time.Millisecond
 
+// showSome is show, when it is time or a stream has failed.
+func (h *helm) showSome() {
+	h.mu.Lock()
+	due := h.untold || time.Since(h.shown) > showEvery
+	h.mu.Unlock()
+	if due {
+		h.show()
+	}
+}
+
 // show tells the observer how far the run is, by what this process knows.
 func (h *helm) show() {
 	if h.obs == nil {
 		return
 	}
 	h.mu.Lock()
-	h.shown = time.Now()
+	h.shown, h.untold = time.Now(), false
 	p := Progress{Run: h.lease.Run, State: h.state, States: map[store.StreamState]int{}}
 	few := len(h.streams) <= FewStreams
 	for _, s := range h.streams {

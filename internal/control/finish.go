@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -63,9 +62,7 @@ func (h *helm) each(ctx context.Context, step string, targets []*target, do func
 		if ctx.Err() == nil { // what was done is recorded also where another was halted
 			err = errors.Join(err, h.doneSteps(ctx, step, through...), done(through))
 		}
-		if time.Since(h.shown) > showEvery {
-			h.show()
-		}
+		h.showSome()
 		if err != nil {
 			return err
 		}

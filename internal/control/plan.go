@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/towpath/towpath/connector"
 	"github.com/towpath/towpath/internal/engine"
@@ -23,7 +24,7 @@ func (s *Service) Plan(ctx context.Context, j *job.Job) (*engine.Plan, error) {
 	}
 	defer e.close()
 	var streams []*engine.StreamPlan
-	plan, err := s.plan(ctx, newKey(5), j, e, func(st *engine.StreamPlan, _ []connector.Shard) error {
+	plan, err := s.plan(ctx, newKey(5), j, e, func(int) {}, func(st *engine.StreamPlan, _ []connector.Shard) error {
 		streams = append(streams, st)
 		return nil
 	})
@@ -43,12 +44,14 @@ func ordinal(id string) int {
 	return n
 }
 
-// plan expands the patterns of a job and plans each stream.
-func (s *Service) plan(ctx context.Context, key string, j *job.Job, e ends, keep func(*engine.StreamPlan, []connector.Shard) error) (*engine.Plan, error) {
+// plan expands the patterns of a job, tells expanded how many streams there are, and plans each of them.
+func (s *Service) plan(ctx context.Context, key string, j *job.Job, e ends, expanded func(streams int),
+	keep func(*engine.StreamPlan, []connector.Shard) error) (*engine.Plan, error) {
 	streams, err := s.expand(ctx, j, e)
 	if err != nil {
 		return nil, err
 	}
+	expanded(len(streams))
 	planner := engine.Planner{Sources: e.sources, Target: e.target}
 	plan, err := planner.Make(ctx, key, j, streams, keep)
 	if plan != nil {
@@ -111,6 +114,10 @@ func matches(ctx context.Context, c connector.Client, pattern string, exclude []
 
 // draft collects the streams of a plan in the form in which they are stored: of ten thousand of them, nothing else is kept.
 type draft struct {
+	run     string
+	obs     Observer // nil: nobody is told how planning goes on
+	told    time.Time
+	of      int // streams to be planned
 	packer  engine.Packer
 	target  string // identity
 	streams []store.Stream
@@ -126,6 +133,10 @@ func (d *draft) keep(s *engine.StreamPlan, shards []connector.Shard) error {
 	d.streams = append(d.streams, store.Stream{ID: s.ID, Source: s.Source.Dataset, Connection: s.Connection, Identity: d.target, Dataset: s.Sink.Dataset,
 		Lead: s.Lead, Guarantee: string(s.Guarantee), Parallel: s.Target.Limits.Shards, Rows: s.Rows, Bytes: s.Bytes, Plan: body, Hash: hash[:]})
 	d.shards = append(d.shards, shards)
+	if d.obs != nil && time.Since(d.told) > showEvery {
+		d.told = time.Now()
+		d.obs.Progress(Progress{Run: d.run, State: store.Planning, Planned: len(d.streams), ToPlan: d.of})
+	}
 	return nil
 }
 

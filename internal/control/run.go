@@ -34,7 +34,7 @@ func (s *Service) Run(ctx context.Context, j *job.Job, obs Observer, made func(k
 	ctx, letGo := s.keep(ctx, lease)
 	defer letGo()
 	crashpoint.At("", crashpoint.Planned)
-	plan, streams, err := s.draft(ctx, lease, j, e)
+	plan, streams, err := s.draft(ctx, lease, j, e, obs)
 	crashpoint.At("", crashpoint.Elsewhere)
 	if err == nil {
 		err = s.claim(ctx, lease.Run, streams, e.target)
@@ -49,9 +49,9 @@ func (s *Service) Run(ctx context.Context, j *job.Job, obs Observer, made func(k
 }
 
 // draft plans a job and stores the plan.
-func (s *Service) draft(ctx context.Context, lease store.RunLease, j *job.Job, e ends) (*engine.Plan, []store.Stream, error) {
-	d := &draft{target: e.target.Identity}
-	plan, err := s.plan(ctx, lease.Run, j, e, d.keep)
+func (s *Service) draft(ctx context.Context, lease store.RunLease, j *job.Job, e ends, obs Observer) (*engine.Plan, []store.Stream, error) {
+	d := &draft{run: lease.Run, obs: obs, told: time.Now(), target: e.target.Identity}
+	plan, err := s.plan(ctx, lease.Run, j, e, func(streams int) { d.of = streams }, d.keep)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -20,6 +20,9 @@ func (p *Progress) add(s StreamProgress) {
 	t.Done += s.Done
 	t.Active += s.Active
 	p.States[s.State]++
+	if s.Active > 0 {
+		p.Working++
+	}
 }
 
 // progressOf is how far a run is by what the store knows.

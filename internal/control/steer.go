@@ -29,12 +29,13 @@ type helm struct {
 	awaited chan struct{} // a place for each stream that is ready and has not begun
 	idled   chan struct{} // there are closings
 
-	untouched      bool      // no shard was ever leased
-	shown          time.Time // when the observer was told
+	untouched      bool // no shard was ever leased
 	snapshots      []connector.Snapshot
 	snapshotShards int // that the snapshots can be read by at a time; 0: there are none
 
 	mu       sync.Mutex // guards what follows, and what stream and target say
+	shown    time.Time  // when the observer was told of progress
+	untold   bool       // a stream has failed since
 	state    store.State
 	steps    map[string]store.StepState
 	idle     []*target // open, and nobody needs them; the longest first

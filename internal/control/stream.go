@@ -132,7 +132,7 @@ func (h *helm) fail(ctx context.Context, s *stream, cause error) error {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	s.state, s.cause = store.StreamFailed, cause
+	s.state, s.cause, h.untold = store.StreamFailed, cause, true
 	h.closeIdle(s)
 	for _, other := range held {
 		other.state = store.StreamHeld
@@ -206,7 +206,7 @@ func (h *helm) failure() error {
 		text += fmt.Sprintf("; %d wait for rows of those", held)
 	}
 	return connector.Errorf(connector.Other, "TOW-150", "%d of %d streams failed: %s", failed, len(h.streams), text[2:]).
-		WithHint("towpath status %s shows each. What is mended goes on with: towpath resume %s.", h.lease.Run, h.lease.Run)
+		WithHint("towpath status %s shows each of them.", h.lease.Run)
 }
 
 // nameOf is how people call a stream.
