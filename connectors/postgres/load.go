@@ -28,6 +28,9 @@ type load struct {
 	upsert  bool
 	key     []int // places in columns
 
+	// constraints are the columns of constraints and unique indexes over one column, by their names.
+	constraints map[string]string
+
 	begin     string // what a transaction of rows begins with
 	guard     string // a statement that fails when the table's columns are others than they were
 	deferred  bool   // some constraint may be looked at later than at once
@@ -65,6 +68,9 @@ func (w *writer) newLoad(s *session, t *connector.Target) (*load, error) {
 	if l.upsert || slices.ContainsFunc(l.columns, func(c loadColumn) bool { return c.text }) {
 		sum := xxh3.HashString128(l.temporaryColumns()).Bytes()
 		l.temporary = "towpath_" + hex.EncodeToString(sum[:])
+	}
+	if l.constraints, err = s.constraints(described.oid); err != nil {
+		return nil, err
 	}
 	if l.guard, err = s.guard(described.oid, l.columns); err != nil {
 		return nil, err
@@ -132,6 +138,18 @@ func (s *session) beginning(wait time.Duration, deferrable bool) (string, error)
 	return text, nil
 }
 
+// constraints finds the column of constraints and unique indexes that are over one.
+func (s *session) constraints(table uint32) (map[string]string, error) {
+	rows, err := s.query("SELECT k.conname, a.attname FROM pg_constraint k JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1] "+
+		"WHERE k.conrelid = $1 AND array_length(k.conkey, 1) = 1 UNION SELECT x.relname, a.attname FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid "+
+		"JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0] WHERE i.indrelid = $1 AND i.indisunique AND i.indnkeyatts = 1", oidParam(table))
+	out := make(map[string]string, len(rows))
+	for _, r := range rows {
+		out[r[0].text] = r[1].text
+	}
+	return out, err
+}
+
 func (l *load) newEncoder() *encoder {
 	e := &encoder{numbered: l.temporary != ""}
 	for _, c := range l.columns {
@@ -149,8 +167,11 @@ func (l *load) relation() string {
 	return l.table.table
 }
 
-// columnOf finds the column that the server names: one of the table, or of the temporary one.
-func (l *load) columnOf(name string) string {
+// columnOf finds the column that the server names: one of the table, or of the temporary one, or that of a constraint.
+func (l *load) columnOf(name, constraint string) string {
+	if name == "" {
+		return l.constraints[constraint]
+	}
 	for i, c := range l.columns {
 		if c.Name == name || l.temporary != "" && temporaryColumn(i) == name {
 			return c.Name

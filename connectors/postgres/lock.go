@@ -122,6 +122,9 @@ func (w *writer) lockIn(ctx context.Context, s *session, shard string, epoch int
 	if err := s.exec("SET application_name = " + literal(ownerName(w.sink.Run, shard, epoch))); err != nil {
 		return err
 	}
+	if unfenced {
+		return nil
+	}
 	deadline := time.Now().Add(w.lockWait())
 	tick := time.NewTicker(lockPoll)
 	defer tick.Stop()
