@@ -134,6 +134,31 @@ func TestForeignKeysAsWritten(t *testing.T) {
 	}
 }
 
+// TestForeignKeysAsRead out of a definition: with odd names, other databases and rules, and nothing else taken for one.
+func TestForeignKeysAsRead(t *testing.T) {
+	t.Parallel()
+	for line, want := range map[string]string{
+		"CONSTRAINT `x` FOREIGN KEY (`a`, `b``c`) REFERENCES `p` (`c`, `d`) ON DELETE CASCADE ON UPDATE SET NULL,": "{x [a b`c] db.p [c d] cascade set null} true",
+		"CONSTRAINT `x` FOREIGN KEY (`a`) REFERENCES `other`.`p.q` (`c`)":                                          "{x [a] other.`p.q` [c]  } true",
+		"CONSTRAINT `x` FOREIGN KEY (`a`) REFERENCES `p` (`c`) ON UPDATE CASCADE":                                  "{x [a] db.p [c]  cascade} true",
+		"CONSTRAINT `x` FOREIGN KEY (`a`) REFERENCES `p` (`c`) ON DELETE NO ACTION":                                "{x [a] db.p [c]  } true",
+		"CONSTRAINT `x` CHECK (`a` > 1)":                                                                           "false",
+		"`c` int COMMENT 'CONSTRAINT `x` FOREIGN KEY (`a`)',":                                                      "false",
+		"CONSTRAINT `x` FOREIGN KEY (`a`) REFERENCES `p` (`c`":                                                     "false",
+		"CONSTRAINT `x` FOREIGN KEY (`a`,`b`) REFERENCES `p` ()":                                                   "false",
+		"CONSTRAINT `": "false",
+	} {
+		f, ok := parseReference(line, "db")
+		got := fmt.Sprint(ok)
+		if ok {
+			got = fmt.Sprint(f, " ", ok)
+		}
+		if got != want {
+			t.Errorf("%s: got %s, want %s", line, got, want)
+		}
+	}
+}
+
 // TestPlanSaysItsSteps in the words of the server.
 func TestPlanSaysItsSteps(t *testing.T) {
 	t.Parallel()

@@ -19,17 +19,26 @@ type writing struct {
 	client *Client
 	stored *record.Schema
 	table  tableName
+	give   func() // ends the use of the session
 }
 
 // writingTo opens a session for a table; bulk false: the way of servers that know no bulk execution.
 func (j *judge) writingTo(table string, bulk bool) *writing {
 	j.t.Helper()
-	c := j.client(nil)
+	c := j.shared()
 	s, err := c.take(j.t.Context(), writes)
 	if err != nil {
 		j.t.Fatal(err)
 	}
-	j.t.Cleanup(func() { c.give(s) })
+	given := false
+	give := func() {
+		if !given {
+			given = true
+			s.broken = true // its settings are this test's
+			c.give(s)
+		}
+	}
+	j.t.Cleanup(give)
 	name := tableName{j.db, table}
 	described, err := s.describe(name)
 	if err != nil {
@@ -46,7 +55,7 @@ func (j *judge) writingTo(table string, bulk bool) *writing {
 	if err := s.byHand(true); err != nil {
 		j.t.Fatal(err)
 	}
-	return &writing{j, s, c, stored, name}
+	return &writing{j, s, c, stored, name, give}
 }
 
 // inserter inserts into the table; with upsert the named columns replace those of a row that is there.
@@ -212,6 +221,7 @@ func (j *judge) insertType(i int, c insertedType, bulk bool) {
 	j.t.Helper()
 	j.execf("CREATE TABLE t%d (n INT PRIMARY KEY, c %s)", i, c.decl)
 	w := j.writingTo(fmt.Sprint("t", i), bulk)
+	defer w.give()
 	rows := [][]string{{"-1", "NULL"}}
 	for n, v := range c.values {
 		rows = append(rows, []string{fmt.Sprint(n), v})
@@ -442,11 +452,10 @@ func TestTransactionGivenUpByTheServer(t *testing.T) {
 		if connector.ClassOf(classify(err, "write")) != connector.Retry {
 			t.Errorf("got %v, want class retry", err)
 		}
-		w.client.give(w.session)
+		w.give()
 		if n := j.rows("SELECT COUNT(*), MIN(id) FROM x"); fmt.Sprint(n) != "[[20001 1]]" {
 			t.Errorf("got %v, want the other transaction's rows alone", n)
 		}
-		w.client.slots <- struct{}{}
 	})
 }
 

@@ -25,6 +25,7 @@ type judge struct {
 	conn *client.Conn
 	srv  servers.Server
 	db   string
+	one  *Client
 }
 
 // newJudge makes a database of the test's own, dropped at its end.
@@ -43,7 +44,7 @@ func judgeAt(t *testing.T, name string) *judge {
 	if err != nil {
 		t.Fatalf("connect to test server: %v", err)
 	}
-	j := &judge{t, conn, srv, "tw_" + strings.ToLower(rand.Text()[:12])}
+	j := &judge{t: t, conn: conn, srv: srv, db: "tw_" + strings.ToLower(rand.Text()[:12])}
 	t.Cleanup(func() { conn.Close() })
 	j.exec("CREATE DATABASE " + j.db + " CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci")
 	t.Cleanup(func() { j.exec("DROP DATABASE " + j.db) })
@@ -141,6 +142,15 @@ func (j *judge) client(more map[string]any) *Client {
 	}
 	j.t.Cleanup(func() { c.Close() })
 	return c.(*Client)
+}
+
+// shared returns one client of the connector for all that a test does.
+func (j *judge) shared() *Client {
+	j.t.Helper()
+	if j.one == nil {
+		j.one = j.client(nil)
+	}
+	return j.one
 }
 
 func (j *judge) reader(c *Client, s connector.Source) connector.Reader {

@@ -50,7 +50,7 @@ var (
 	sessionSettings = []string{
 		"SET NAMES utf8mb4",
 		"SET time_zone = '+00:00', autocommit = 1, completion_type = 0, sql_auto_is_null = 0, sql_big_selects = 1, net_write_timeout = 3600, " +
-			"net_read_timeout = 3600, wait_timeout = 28800, lock_wait_timeout = 60, max_error_count = 65535",
+			"net_read_timeout = 3600, wait_timeout = 28800, lock_wait_timeout = 60, max_error_count = 65535, sql_quote_show_create = 1",
 		"SET sql_select_limit = 18446744073709551615",
 	}
 	mariaSettings = []string{"SET max_statement_time = 0"}

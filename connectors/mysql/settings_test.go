@@ -19,7 +19,7 @@ func privately(t *testing.T, settings ...string) *judge {
 	if err != nil {
 		t.Fatal(err)
 	}
-	j := &judge{t, conn, srv.Server, "towpath"}
+	j := &judge{t: t, conn: conn, srv: srv.Server, db: "towpath"}
 	for _, s := range settings {
 		j.exec("SET GLOBAL " + s)
 	}

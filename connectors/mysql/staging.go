@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/zeebo/xxh3"
+
 	"github.com/towpath/towpath/connector"
 	"github.com/towpath/towpath/connectors/internal/sqltarget"
 	"github.com/towpath/towpath/record"
@@ -161,24 +163,29 @@ func (w *writer) link(_ context.Context, s *session) error {
 		if slices.ContainsFunc(have, func(h record.Reference) bool { return sameReference(h, f, parent) }) {
 			continue
 		}
-		// Names of foreign keys are one space in a database.
-		name := cut(w.name.table, longestName-9) + "_" + cut(f.Name, 8)
-		if len([]rune(f.Name)) <= longestName {
-			taken, err := s.names("SELECT CONSTRAINT_NAME FROM information_schema.REFERENTIAL_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = ? AND CONSTRAINT_NAME = ?",
-				tableName{w.name.database, f.Name})
-			if err != nil {
-				return err
-			}
-			if len(taken) == 0 {
-				name = f.Name
-			}
+		sql, _ := foreignKey(f, cut(f.Name, longestName), parent)
+		err = s.build("ALTER TABLE " + w.name.quoted() + " " + sql)
+		if nameTaken(err) {
+			sql, _ = foreignKey(f, ownName(w.name.table, f.Name), parent)
+			err = s.build("ALTER TABLE " + w.name.quoted() + " " + sql)
 		}
-		sql, _ := foreignKey(f, name, parent)
-		if err := s.build("ALTER TABLE " + w.name.quoted() + " " + sql); err != nil {
+		if err != nil {
 			return defineError(err, fmt.Sprintf("make foreign key %s of %s", f.Name, w.name))
 		}
 	}
 	return nil
+}
+
+// nameTaken tells whether another table has a foreign key of the name: they are one space in a database, and not all are seen.
+func nameTaken(err error) bool {
+	e, ok := errors.AsType[*serverError](err)
+	return ok && (e.Number == 1826 || e.Number == 1005 && strings.Contains(e.Message, "errno: 121"))
+}
+
+// ownName is a name for a foreign key that no other table has.
+func ownName(table, name string) string {
+	sum := xxh3.HashString(name)
+	return cut(table, longestName-17) + "_" + fmt.Sprintf("%016x", sum)
 }
 
 // sameReference tells whether a foreign key that is there is the one that is wanted, under whatever name.

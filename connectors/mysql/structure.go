@@ -67,25 +67,98 @@ func (t *table) logicalIndex(x *catalogIndex) record.Index {
 	return out
 }
 
-// references reads the foreign keys of a table.
+// references reads the foreign keys of a table out of its definition, which whoever may read the table may see; the catalog shows
+// them to few.
 func (s *session) references(n tableName) ([]record.Reference, error) {
-	rows, err := s.query("SELECT k.CONSTRAINT_NAME, k.COLUMN_NAME, k.REFERENCED_TABLE_SCHEMA, k.REFERENCED_TABLE_NAME, k.REFERENCED_COLUMN_NAME, "+
-		"r.DELETE_RULE, r.UPDATE_RULE FROM information_schema.KEY_COLUMN_USAGE k JOIN information_schema.REFERENTIAL_CONSTRAINTS r ON "+
-		"r.CONSTRAINT_SCHEMA = k.CONSTRAINT_SCHEMA AND r.TABLE_NAME = k.TABLE_NAME AND r.CONSTRAINT_NAME = k.CONSTRAINT_NAME "+
-		"WHERE k.TABLE_SCHEMA = ? AND k.TABLE_NAME = ? AND k.REFERENCED_TABLE_NAME IS NOT NULL AND r.CONSTRAINT_SCHEMA = ? AND r.TABLE_NAME = ? "+
-		"ORDER BY k.CONSTRAINT_NAME, k.ORDINAL_POSITION", textParam(n.database), textParam(n.table), textParam(n.database), textParam(n.table))
+	rows, err := s.query("SHOW CREATE TABLE " + n.quoted())
 	if err != nil {
 		return nil, classify(err, "look up foreign keys of "+n.String())
 	}
 	var list []record.Reference
 	for _, r := range rows {
-		if len(list) == 0 || list[len(list)-1].Name != r[0].text {
-			list = append(list, record.Reference{Name: r[0].text, Dataset: tableName{r[2].text, r[3].text}.String(), OnDelete: action(r[5].text), OnUpdate: action(r[6].text)})
+		for line := range strings.Lines(r[len(r)-1].text) {
+			if f, ok := parseReference(strings.TrimSpace(line), n.database); ok {
+				list = append(list, f)
+			}
 		}
-		f := &list[len(list)-1]
-		f.Columns, f.Foreign = append(f.Columns, r[1].text), append(f.Foreign, r[4].text)
 	}
 	return list, nil
+}
+
+// parseReference reads a line like
+//
+//	CONSTRAINT `x` FOREIGN KEY (`a`, `b`) REFERENCES `db`.`t` (`c`, `d`) ON DELETE CASCADE ON UPDATE SET NULL,
+func parseReference(line, database string) (f record.Reference, ok bool) {
+	rest, ok := strings.CutPrefix(line, "CONSTRAINT ")
+	if !ok {
+		return f, false
+	}
+	if f.Name, rest, ok = identifier(rest); !ok {
+		return f, false
+	}
+	if rest, ok = strings.CutPrefix(rest, " FOREIGN KEY "); !ok {
+		return f, false
+	}
+	if f.Columns, rest, ok = identifiers(rest); !ok {
+		return f, false
+	}
+	if rest, ok = strings.CutPrefix(rest, " REFERENCES "); !ok {
+		return f, false
+	}
+	parent := tableName{database: database}
+	if parent.table, rest, ok = identifier(rest); !ok {
+		return f, false
+	}
+	if table, found := strings.CutPrefix(rest, "."); found {
+		parent.database = parent.table
+		if parent.table, rest, ok = identifier(table); !ok {
+			return f, false
+		}
+	}
+	f.Dataset = parent.String()
+	if f.Foreign, rest, ok = identifiers(strings.TrimPrefix(rest, " ")); !ok {
+		return f, false
+	}
+	rest = strings.TrimSuffix(rest, ",")
+	before, onUpdate, _ := strings.Cut(rest, " ON UPDATE ")
+	_, onDelete, _ := strings.Cut(before, " ON DELETE ")
+	f.OnDelete, f.OnUpdate = action(onDelete), action(onUpdate)
+	return f, true
+}
+
+// identifier reads a name in backticks at the beginning of a text.
+func identifier(text string) (name, rest string, ok bool) {
+	if !strings.HasPrefix(text, "`") {
+		return "", text, false
+	}
+	for i := 1; i < len(text); i++ {
+		if text[i] != '`' {
+			continue
+		}
+		if i+1 < len(text) && text[i+1] == '`' {
+			i++
+			continue
+		}
+		return strings.ReplaceAll(text[1:i], "``", "`"), text[i+1:], true
+	}
+	return "", text, false
+}
+
+// identifiers reads a list of names in parentheses.
+func identifiers(text string) (names []string, rest string, ok bool) {
+	rest, ok = strings.CutPrefix(text, "(")
+	for ok {
+		var name string
+		if name, rest, ok = identifier(rest); !ok {
+			break
+		}
+		names = append(names, name)
+		if after, end := strings.CutPrefix(rest, ")"); end {
+			return names, after, true
+		}
+		rest, ok = strings.CutPrefix(rest, ", ")
+	}
+	return nil, text, false
 }
 
 // action reads a rule. RESTRICT is what InnoDB does for NO ACTION too.

@@ -250,7 +250,7 @@ func TestMadeTypes(t *testing.T) {
 
 func (j *judge) makeType(name string, c madeType) {
 	j.t.Helper()
-	x := j.start(j.client(nil), connector.Sink{Dataset: name, Mode: connector.Upsert}, schemaOfText(j.t, "id int32 key", "c "+c.typ))
+	x := j.start(j.shared(), connector.Sink{Dataset: name, Mode: connector.Upsert}, schemaOfText(j.t, "id int32 key", "c "+c.typ))
 	loss := ""
 	for _, l := range x.target.Losses {
 		loss = l.What
