@@ -22,8 +22,10 @@ func TestRun(t *testing.T) {
 	p := apptest.Params("testdata")
 	setup := p.Setup
 	p.Setup = func(env *testscript.Env) error {
-		if err := os.CopyFS(filepath.Join(env.WorkDir, "sqlite-to-sqlite"), os.DirFS("sqlite-to-sqlite")); err != nil {
-			return err
+		for _, folder := range []string{"sqlite-to-sqlite", "whole-database"} {
+			if err := os.CopyFS(filepath.Join(env.WorkDir, folder), os.DirFS(folder)); err != nil {
+				return err
+			}
 		}
 		return setup(env)
 	}
