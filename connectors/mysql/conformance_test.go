@@ -90,6 +90,11 @@ func (j *judge) makeDataset(name string, table connectortest.Table) {
 	}
 	// The collation tells the suite's keys apart.
 	j.exec("CREATE TABLE " + name + " (" + strings.Join(columns, ", ") + ") COLLATE utf8mb4_general_ci")
+	j.insert(name, table)
+}
+
+// insert fills a dataset with the rows of a table.
+func (j *judge) insert(name string, table connectortest.Table) {
 	for at := 0; at < len(table.Rows); at += 100 {
 		var rows []string
 		for _, r := range table.Rows[at:min(at+100, len(table.Rows))] {
@@ -114,6 +119,14 @@ func TestConformance(t *testing.T) {
 		mu.Lock()
 		defer mu.Unlock()
 		j.makeDataset(name, table)
+	}
+	s.ChangeDataset = func(_ connectortest.TB, name string, table connectortest.Table) {
+		mu.Lock()
+		defer mu.Unlock()
+		j.exec("BEGIN")
+		j.exec("DELETE FROM " + name)
+		j.insert(name, table)
+		j.exec("COMMIT")
 	}
 	connectortest.Run(t, s)
 }

@@ -52,6 +52,7 @@ type maker struct {
 	create     connector.Structure
 	implicit   bool // TIMESTAMP columns without a default get one, and another for updates, by themselves
 	keyBytes   int
+	notes      []string // of what is not made, for the plan
 }
 
 // binary is the collation of utf8mb4 that compares bytes, without padding where there is one.
@@ -101,7 +102,10 @@ func (m *maker) define(want *record.Schema, key []int) []definition {
 
 // column chooses the type of a column. A type of the server's own family that is what is wanted stays as it is written.
 func (m *maker) column(f *record.Field, keyed bool) definition {
-	d := definition{name: f.Name, nullable: f.Nullable, comment: f.Comment, keyed: keyed}
+	d := definition{name: f.Name, nullable: f.Nullable, keyed: keyed}
+	if m.create.Comments {
+		d.comment = f.Comment
+	}
 	charset := m.collations[m.known(f.Collation)]
 	if charset == "" || charset == "binary" {
 		charset = "utf8mb4"

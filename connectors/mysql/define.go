@@ -82,7 +82,7 @@ func (m *maker) fallback(d *definition, f *record.Field) string {
 	clause, why := "", ""
 	if m.create.Defaults && f.Default != nil {
 		if clause, why = m.defaultOf(d, f); why != "" {
-			d.lose("its default is not made: %s", why)
+			m.notes = append(m.notes, "the default of "+f.Name+" is not made: "+why)
 		}
 	}
 	switch {
@@ -162,8 +162,8 @@ type secondary struct {
 // prefixChars is how much of a long text an index that is not unique covers.
 const prefixChars = 191
 
-// secondaries returns the indexes of the schema as they can be made, and says of the others why not.
-func (m *maker) secondaries(want *record.Schema, columns []definition) (list []secondary, notes []string) {
+// secondaries returns the indexes of the schema as they can be made, and notes of the others why not.
+func (m *maker) secondaries(want *record.Schema, columns []definition) (list []secondary) {
 	taken := []string{"primary"}
 	for _, x := range want.Indexes {
 		parts, why := m.indexParts(x, columns)
@@ -171,8 +171,12 @@ func (m *maker) secondaries(want *record.Schema, columns []definition) (list []s
 			why = x.Foreign
 		}
 		if why != "" {
-			notes = append(notes, "index "+x.Name+" is not made: "+why)
+			m.notes = append(m.notes, "index "+x.Name+" is not made: "+why)
 			continue
+		}
+		falls := slices.ContainsFunc(x.Columns, func(c record.IndexColumn) bool { return c.Descending })
+		if falls && !m.falling() {
+			m.notes = append(m.notes, "index "+x.Name+" is made in ascending order: this server knows no other")
 		}
 		name := cut(x.Name, longestName)
 		for n := 2; slices.Contains(taken, strings.ToLower(name)) || name == ""; n++ {
@@ -185,8 +189,11 @@ func (m *maker) secondaries(want *record.Schema, columns []definition) (list []s
 		}
 		list = append(list, secondary{name, "ADD " + kind + quote(name) + " (" + strings.Join(parts, ", ") + ")"})
 	}
-	return list, notes
+	return list
 }
+
+// falling tells whether the release has indexes in descending order; older ones take the word and do nothing.
+func (m *maker) falling() bool { return m.release.oracle(8, 0, 0) || m.release.since(10, 8) }
 
 const longestName = 64 // characters
 
@@ -215,7 +222,7 @@ func (m *maker) indexParts(x record.Index, columns []definition) (parts []string
 		if total += n; total > m.keyBytes {
 			return nil, "its columns are too long together"
 		}
-		if c.Descending && (m.release.oracle(8, 0, 0) || m.release.since(10, 8)) {
+		if c.Descending && m.falling() {
 			part += " DESC"
 		}
 		parts = append(parts, part)

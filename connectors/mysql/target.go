@@ -189,12 +189,16 @@ func (p *planner) tables() {
 		l.Keys = map[string]string{"PRIMARY": p.columns[l.Key[0]].name}
 	}
 	if p.w.sink.Create.Indexes {
-		var notes []string
-		l.Indexes, notes = p.maker.secondaries(p.want, p.columns)
-		p.target.Notes = append(p.target.Notes, notes...)
+		l.Indexes = p.maker.secondaries(p.want, p.columns)
 	}
+	p.target.Notes = append(p.target.Notes, p.maker.notes...)
 	if p.w.sink.Create.References {
 		l.References = p.want.References
+		for _, f := range l.References {
+			if _, why := foreignKey(f, f.Name, tableName{}); why != "" {
+				p.target.Notes = append(p.target.Notes, why)
+			}
+		}
 	}
 }
 

@@ -80,7 +80,52 @@ func (j *judge) writingSuite() connectortest.Suite {
 		defer mu.Unlock()
 		return j.readBack(dataset, schema)
 	}
+	s.MakeFolding = func(_ connectortest.TB, dataset string, table connectortest.Table) {
+		mu.Lock()
+		defer mu.Unlock()
+		j.makeDataset(dataset, connectortest.Table{Schema: table.Schema}) // its collation folds
+	}
+	s.Structure = func(_ connectortest.TB, dataset string) *record.Schema {
+		mu.Lock()
+		defer mu.Unlock()
+		return j.structure(dataset)
+	}
 	return s
+}
+
+// structure returns what the catalog says of a table beside its columns.
+func (j *judge) structure(dataset string) *record.Schema {
+	name, err := parseName(dataset, j.db)
+	if err != nil {
+		j.t.Fatal(err)
+	}
+	out := &record.Schema{Comment: j.rows("SELECT TABLE_COMMENT FROM information_schema.TABLES WHERE TABLE_SCHEMA = '%s' AND TABLE_NAME = '%s'", name.database, name.table)[0][0]}
+	for _, r := range j.rows("SELECT COLUMN_NAME, COLUMN_DEFAULT, COLUMN_COMMENT FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = '%s' AND TABLE_NAME = '%s' ORDER BY ORDINAL_POSITION",
+		name.database, name.table) {
+		f := record.Field{Name: r[0], Comment: r[2]}
+		if r[1] != "NULL" && r[1] != "<null>" {
+			f.Default = &record.Default{Text: strings.ReplaceAll(strings.Trim(r[1], "'"), "''", "'")}
+		}
+		out.Fields = append(out.Fields, f)
+	}
+	for _, r := range j.rows("SELECT INDEX_NAME, NON_UNIQUE, COLUMN_NAME, COLLATION FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = '%s' AND TABLE_NAME = '%s' AND INDEX_NAME <> 'PRIMARY' ORDER BY 1, SEQ_IN_INDEX",
+		name.database, name.table) {
+		if n := len(out.Indexes); n == 0 || out.Indexes[n-1].Name != r[0] {
+			out.Indexes = append(out.Indexes, record.Index{Name: r[0], Unique: r[1] == "0"})
+		}
+		x := &out.Indexes[len(out.Indexes)-1]
+		x.Columns = append(x.Columns, record.IndexColumn{Name: r[2], Descending: r[3] == "D"})
+	}
+	for _, r := range j.rows("SELECT k.CONSTRAINT_NAME, COLUMN_NAME, CONCAT(REFERENCED_TABLE_SCHEMA, '.', k.REFERENCED_TABLE_NAME), REFERENCED_COLUMN_NAME, DELETE_RULE "+
+		"FROM information_schema.KEY_COLUMN_USAGE k JOIN information_schema.REFERENTIAL_CONSTRAINTS r ON r.CONSTRAINT_SCHEMA = TABLE_SCHEMA AND r.CONSTRAINT_NAME = k.CONSTRAINT_NAME "+
+		"WHERE TABLE_SCHEMA = '%s' AND k.TABLE_NAME = '%s' AND REFERENCED_COLUMN_NAME IS NOT NULL ORDER BY 1, ORDINAL_POSITION", name.database, name.table) {
+		if n := len(out.References); n == 0 || out.References[n-1].Name != r[0] {
+			out.References = append(out.References, record.Reference{Name: r[0], Dataset: r[2], OnDelete: action(r[4])})
+		}
+		f := &out.References[len(out.References)-1]
+		f.Columns, f.Foreign = append(f.Columns, r[1]), append(f.Foreign, r[3])
+	}
+	return out
 }
 
 // TestWriting: what the contract promises of writing, with checkpoints at the target.
