@@ -122,9 +122,11 @@ func (p *planner) look() (err error) {
 	case err != nil:
 		return err
 	case p.table != nil:
-		p.facts, err = p.s.survey(p.table)
+		if p.facts, err = p.s.survey(p.table); err != nil {
+			return err
+		}
 		p.layout.Found = p.table.print()
-		return err
+		return p.facts.refuseKind(p.table)
 	case p.site.taken != "":
 		return connector.Errorf(connector.Config, "TOW-753", "make table %s: %s has its name", p.w.name, p.site.taken)
 	case !p.site.creates:
@@ -288,7 +290,7 @@ func (p *planner) rights() error {
 				columns = append(columns, f.Name)
 			}
 		}
-		if err := p.facts.refuse(p.table, columns, upsert); err != nil {
+		if err := p.facts.refuseRights(p.table, columns, upsert); err != nil {
 			return err
 		}
 		if upsert {

@@ -37,7 +37,8 @@ UNION ALL SELECT 'extension ' || quote_ident(e.extname) FROM t JOIN pg_depend d 
 UNION ALL SELECT 'foreign key ' || quote_ident(k.conname) || ' of ' || k.conrelid::regclass FROM t JOIN pg_constraint k ON k.confrelid = t.oid AND k.contype = 'f' AND k.conrelid <> t.oid
 UNION ALL SELECT DISTINCT 'publication ' || quote_ident(p.pubname) FROM t JOIN pg_class c ON c.oid = t.oid JOIN pg_namespace n ON n.oid = c.relnamespace
 	JOIN pg_publication_tables p ON p.schemaname = n.nspname AND p.tablename = c.relname
-UNION ALL SELECT DISTINCT pg_describe_object(d.classid, d.objid, 0) FROM t JOIN pg_depend d ON d.deptype = 'n' AND (d.refclassid = 'pg_class'::regclass AND d.refobjid = t.oid
+UNION ALL SELECT DISTINCT coalesce((SELECT 'view ' || r.ev_class::regclass FROM pg_rewrite r WHERE d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid AND r.rulename = '_RETURN'),
+	pg_describe_object(d.classid, d.objid, 0)) FROM t JOIN pg_depend d ON d.deptype = 'n' AND (d.refclassid = 'pg_class'::regclass AND d.refobjid = t.oid
 		OR d.refclassid = 'pg_type'::regclass AND d.refobjid IN (t.reltype, t.typarray))
 	WHERE NOT (d.classid = 'pg_attrdef'::regclass AND EXISTS (SELECT FROM pg_attrdef x WHERE x.oid = d.objid AND x.adrelid = t.oid))
 	AND NOT (d.classid = 'pg_constraint'::regclass AND EXISTS (SELECT FROM pg_constraint x WHERE x.oid = d.objid AND (x.conrelid = t.oid OR x.confrelid = t.oid)))
@@ -71,14 +72,16 @@ const describeForm = `SELECT c.relpersistence = 'u', a.amname, s.spcname, pg_get
 	(SELECT string_agg('toast.' || quote_ident(o.option_name) || ' = ' || quote_literal(o.option_value), ', ') FROM pg_options_to_table(t.reloptions) o)
 FROM pg_class c LEFT JOIN pg_am a ON a.oid = c.relam LEFT JOIN pg_tablespace s ON s.oid = c.reltablespace LEFT JOIN pg_class t ON t.oid = c.reltoastrelid WHERE c.oid = $1`
 
-const describeStatistics = `SELECT a.attname, coalesce(a.attstattarget, -1), (SELECT string_agg(quote_ident(o.option_name) || ' = ' || quote_literal(o.option_value), ', ')
-	FROM pg_options_to_table(a.attoptions) o) FROM pg_attribute a
-WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped AND (coalesce(a.attstattarget, -1) >= 0 OR a.attoptions IS NOT NULL) ORDER BY a.attnum`
+// Options of columns whose names begin with pg_ are the server's own book-keeping.
+const describeStatistics = `SELECT a.attname, coalesce(a.attstattarget, -1), o.list
+FROM pg_attribute a CROSS JOIN LATERAL (SELECT string_agg(quote_ident(o.option_name) || ' = ' || quote_literal(o.option_value), ', ') AS list
+	FROM pg_options_to_table(a.attoptions) o WHERE NOT starts_with(o.option_name, 'pg_')) o
+WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped AND (coalesce(a.attstattarget, -1) >= 0 OR o.list IS NOT NULL) ORDER BY a.attnum`
 
 // Definitions come from the server's own catalog and go back to it; the table's name in them is put apart by the server as well.
 const describeStagedIndexes = `SELECT x.relname, i.indisunique OR i.indisexclusion, pg_get_indexdef(x.oid),
 	'CREATE ' || CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END || 'INDEX ' || quote_ident(x.relname) || ' ON ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname) || ' ',
-	pg_get_constraintdef(k.oid), s.spcname
+	pg_get_constraintdef(k.oid), s.spcname, (SELECT string_agg(quote_ident(o.option_name) || ' = ' || quote_literal(o.option_value), ', ') FROM pg_options_to_table(x.reloptions) o)
 FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 	LEFT JOIN pg_constraint k ON k.conindid = x.oid AND k.conrelid = c.oid AND k.contype IN ('p', 'u', 'x') LEFT JOIN pg_tablespace s ON s.oid = x.reltablespace
 WHERE i.indrelid = $1 AND i.indisvalid ORDER BY NOT i.indisprimary, x.relname`
@@ -155,6 +158,9 @@ func (p *planner) stageIndexes() error {
 		switch {
 		case !r[4].null:
 			text = "ALTER TABLE " + p.w.staging.quoted() + " ADD CONSTRAINT " + quote(x.Name) + " " + r[4].text
+			if !r[6].null { // which the definition of a constraint leaves out
+				text += "; ALTER INDEX " + tableName{p.w.name.schema, x.Name}.quoted() + " SET (" + r[6].text + ")"
+			}
 		case known:
 			head, _, _ := strings.Cut(r[3].text, "INDEX ")
 			text = head + "INDEX " + quote(x.Name) + " ON " + p.w.staging.quoted() + " " + definition

@@ -124,8 +124,8 @@ func (p *site) keeps(schema string) (because string, ok bool) {
 	return fmt.Sprintf("the role may not make the table of checkpoints %s in schema %q", sqltarget.Checkpoints, schema), false
 }
 
-// refuse says why rows cannot go to the table at all.
-func (f *facts) refuse(t *table, columns []string, upsert bool) error {
+// refuseKind says why rows cannot go to the table at all.
+func (f *facts) refuseKind(t *table) error {
 	switch t.kind {
 	case kindView, kindMaterial:
 		return connector.Errorf(connector.Config, "TOW-753", "write to %s: it is a view", t.name).WithHint("Write to the table below it.")
@@ -137,6 +137,11 @@ func (f *facts) refuse(t *table, columns []string, upsert bool) error {
 		return connector.Errorf(connector.Denied, "TOW-754", "write to %s: its row-level security is in force for the role", t.name).
 			WithHint("Write as its owner, or as a role with BYPASSRLS.")
 	}
+	return nil
+}
+
+// refuseRights says which rights to the table the role lacks.
+func (f *facts) refuseRights(t *table, columns []string, upsert bool) error {
 	var missing []string
 	for _, name := range columns {
 		c := f.columns[name]

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -46,7 +47,11 @@ type swapper struct {
 func (w *writer) swap(s *session) error {
 	p := &swapper{s: s, w: w}
 	if w.layout.Found != "" {
-		if err := s.exec("LOCK TABLE " + w.name.quoted() + " IN ACCESS EXCLUSIVE MODE"); err != nil {
+		err := s.exec("LOCK TABLE " + w.name.quoted() + " IN ACCESS EXCLUSIVE MODE")
+		if e, refused := errors.AsType[*serverError](err); refused && e.Code == "42P01" {
+			return sqltarget.NotPlanned(w.name.String())
+		}
+		if err != nil {
 			return err
 		}
 	}
