@@ -173,7 +173,11 @@ func (c *Client) withSession(ctx context.Context, u use, f func(*session) error)
 		err = f(s)
 	}
 	release()
-	c.give(s)
+	if s.stopped.Load() {
+		c.abandon(s)
+	} else {
+		c.give(s)
+	}
 	if err != nil && ctx.Err() != nil && errors.Is(err, errStopped) {
 		return context.Cause(ctx)
 	}

@@ -40,13 +40,13 @@ func knownError(number uint16) known {
 		return known{connector.Missing, "TOW-412", "Check the names of the columns."}
 	case 1040, 1203, 1226:
 		return known{connector.Busy, "TOW-406", "Raise the server's limit of connections or lower the connections option."}
-	case 1205, 1213, 1412, 3572:
+	case 1020, 1205, 1206, 1213, 1412, 3572:
 		return known{connector.Retry, "TOW-421", ""}
 	case 1053, 1077, 1078, 1079, 1080, 1317, 1927, 1152, 1158, 1159, 1160, 1161, 1184, 2006, 2013, 3169, 4031:
 		return known{connector.Retry, "TOW-420", ""}
 	case 1969, 3024, 1028, 1637:
 		return known{connector.Retry, "TOW-423", "The server ends long statements; lower statement_seconds."}
-	case 1290, 1836, 3100, 3101:
+	case 1047, 1290, 1836, 3100, 3101:
 		return known{connector.Retry, "TOW-422", "The server reads only: after a switch of servers another one is to be written to."}
 	case 1021, 1114, 1030, 3:
 		return known{connector.Full, "TOW-425", "Make room on the server's disk."}
@@ -54,6 +54,8 @@ func knownError(number uint16) known {
 		return known{connector.Config, "TOW-414", "Check query and where; they are one SELECT and one condition in the server's own SQL."}
 	case 1792:
 		return known{connector.Config, "TOW-435", "Sessions that read may not write: a query is one SELECT."}
+	case 1197:
+		return known{connector.Config, "TOW-458", "A source without positions is written in one transaction: raise max_binlog_cache_size, or give the source a key."}
 	case 1129:
 		return known{connector.Retry, "TOW-402", "The server shut this machine out after failed connections: run FLUSH HOSTS there."}
 	case 1130:

@@ -420,6 +420,26 @@ func TestRowsLargerThanAPacket(t *testing.T) {
 	})
 }
 
+// TestRowsOfManyPackets: what takes more than one packet of the protocol arrives whole, and others behind it.
+func TestRowsOfManyPackets(t *testing.T) {
+	t.Parallel()
+	ways(t, func(t *testing.T, bulk bool) {
+		j := newJudge(t)
+		j.exec("CREATE TABLE x (id INT PRIMARY KEY, v LONGBLOB)")
+		w := j.writingTo("x", bulk)
+		big := strings.Repeat("00ff5c27", 17<<20/4)
+		for _, rows := range [][][]string{{{"1", "aa"}, {"2", big}, {"3", "bb"}}, {{"4", big[:2*(1<<24-1)]}, {"5", "cc"}}} {
+			if rejected := w.commit(w.inserter(), []*record.Batch{w.batch(rows...)}); len(rejected) > 0 {
+				t.Errorf("rejected %v", rejected)
+			}
+		}
+		got := fmt.Sprint(j.rows("SELECT id, LENGTH(v), MD5(v) = MD5(LEFT(REPEAT(X'00FF5C27', 17 * 1024 * 1024 / 4), LENGTH(v))) FROM x ORDER BY id"))
+		if want := fmt.Sprintf("[[1 1 0] [2 %d 1] [3 1 0] [4 %d 1] [5 1 0]]", 17<<20, 1<<24-1); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	})
+}
+
 // TestTransactionGivenUpByTheServer: what was in flight behind the statement that lost a deadlock is not committed by itself.
 func TestTransactionGivenUpByTheServer(t *testing.T) {
 	t.Parallel()

@@ -30,6 +30,7 @@ type shardWriter struct {
 	seq    int64
 	open   bool // a transaction is
 	wrote  bool // in it: its savepoint is there
+	locked bool // the session has the shard's lock
 	insert *inserter
 	keys   *superseded
 
@@ -52,7 +53,8 @@ func (s *shardWriter) take(ctx context.Context, shard connector.Shard, last conn
 		if older, err := s.older(ctx, c); err != nil {
 			return err
 		} else if older {
-			if err := c.endHolder(ctx, s.lockName); err != nil {
+			// A cluster may know no locks by name; then the row's is waited for.
+			if err := c.endHolder(ctx, s.lockName); err != nil && !isRefusal(err) {
 				return err
 			}
 		}
@@ -158,8 +160,9 @@ func (s *shardWriter) enter(ctx context.Context, c *session) error {
 	if !s.remembers {
 		return nil
 	}
-	// Whether it was free does not matter: the fence decides.
-	if err := c.exec("DO GET_LOCK('" + s.lockName + "', 0)"); err != nil {
+	// Whether it was free, and whether there are locks by name, does not matter: the fence decides.
+	err := c.exec("DO GET_LOCK('" + s.lockName + "', 0)")
+	if s.locked = err == nil; err != nil && !isRefusal(err) {
 		return err
 	}
 	return s.fence(s.w.memory.Fence(ctx, conn{c}, s.id, s.epoch, s.seq))
@@ -296,8 +299,16 @@ func (s *shardWriter) leave() {
 		return
 	}
 	c := s.session.Swap(nil)
-	s.last(c, unlock(s.lockName))
+	if s.locked {
+		s.last(c, unlock(s.lockName))
+	}
 	s.w.client.give(c)
+}
+
+// isRefusal tells whether an error is the server's answer to a statement, and the session as good as before.
+func isRefusal(err error) bool {
+	_, refused := errors.AsType[*serverError](err)
+	return refused
 }
 
 // last runs one of the last statements of a session's use, which does not end with its caller's context. Without an answer the
