@@ -146,6 +146,11 @@ func (j *judge) suite(connection func() json.RawMessage) connectortest.Suite {
 // ownDatabase makes a database of the test's own, whose sessions it may end.
 func ownDatabase(t *testing.T, name string) *judge {
 	t.Helper()
+	return ownDatabaseOf(t, name, "")
+}
+
+func ownDatabaseOf(t *testing.T, name, options string) *judge {
+	t.Helper()
 	srv := servers.Need(t, name)
 	admin := dialJudge(t, srv.URL)
 	database := "tw_" + strings.ToLower(rand.Text()[:12])
@@ -154,7 +159,7 @@ func ownDatabase(t *testing.T, name string) *judge {
 			t.Fatalf("%s: %v", text, err)
 		}
 	}
-	run("CREATE DATABASE " + database)
+	run("CREATE DATABASE " + database + options)
 	t.Cleanup(func() {
 		run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '" + database + "'")
 		run("DROP DATABASE " + database)
