@@ -199,7 +199,7 @@ func sameReference(have, want record.Reference, parent tableName) bool {
 // were written to the target itself.
 func (w *writer) drop(ctx context.Context, s *session) error {
 	if w.sink.Mode == connector.Replace {
-		if err := s.build("DROP TABLE IF EXISTS " + w.staging().quoted()); err != nil {
+		if err := w.unstage(s); err != nil {
 			return err
 		}
 	}
@@ -214,6 +214,27 @@ func (w *writer) drop(ctx context.Context, s *session) error {
 		return err
 	}
 	return s.dropIfEmpty(ctx, &w.memory)
+}
+
+// unstage removes the tables of a swap. A target that a server moved away, and nothing else, comes back.
+func (w *writer) unstage(s *session) error {
+	_, there, err := s.commentOf(w.name)
+	if err != nil {
+		return err
+	}
+	_, moved, err := s.commentOf(w.old())
+	switch {
+	case err != nil:
+		return err
+	case moved && there:
+		err = s.build("DROP TABLE " + w.old().quoted())
+	case moved:
+		err = s.build("RENAME TABLE " + w.old().quoted() + " TO " + w.name.quoted())
+	}
+	if err != nil {
+		return err
+	}
+	return s.build("DROP TABLE IF EXISTS " + w.staging().quoted())
 }
 
 // dropIfEmpty removes the table of checkpoints once no run needs it. Where tables cannot be locked, for want of rights or on a cluster,

@@ -106,13 +106,25 @@ func (w *writer) prepare(ctx context.Context, s *session, t *connector.Target, f
 		}
 		return nil, w.begin(ctx, s)
 	}
-	if _, there, err := s.commentOf(w.layout.Table); err != nil || !there {
-		if err == nil {
-			err = sqltarget.Gone(w.layout.Table.String())
-		}
+	if err := w.stillThere(s); err != nil {
 		return nil, err
 	}
 	return w.memory.Remembered(ctx, conn{s})
+}
+
+// stillThere refuses to go on when the table that rows went to has gone, unless it is the target by now.
+func (w *writer) stillThere(s *session) error {
+	_, there, err := s.commentOf(w.layout.Table)
+	if err != nil || there {
+		return err
+	}
+	if w.sink.Mode == connector.Replace {
+		comment, _, err := s.commentOf(w.name)
+		if err != nil || comment == w.tag() {
+			return err
+		}
+	}
+	return sqltarget.Gone(w.layout.Table.String())
 }
 
 // begin makes the table of checkpoints and lays the marker down in it. Another run that ends may drop an empty table between.
@@ -133,11 +145,7 @@ func (w *writer) prepareForgetful(s *session, t *connector.Target, fresh bool) e
 	if fresh {
 		return w.create(s, t.Stored)
 	}
-	_, there, err := s.commentOf(w.layout.Table)
-	if err == nil && !there {
-		err = sqltarget.Gone(w.layout.Table.String())
-	}
-	return err
+	return w.stillThere(s)
 }
 
 // marker returns the state of the run's marker, also where there is no table of checkpoints.
