@@ -53,7 +53,7 @@ func (c *screen) lineup(p control.Progress, width, height int) []string {
 		}
 	}
 	if all > most || all > 1 && p.States[store.StreamFailed]+p.States[store.StreamHeld] > 0 {
-		lines = append(lines, "  "+statesText(p))
+		lines = append(lines, "  "+statesText(p.States))
 	}
 	return lines
 }
@@ -67,20 +67,21 @@ func streamsOf(p control.Progress) int {
 	return n
 }
 
-// statesText counts streams: 10,000 streams: 4,312 copied, 4 at work, 5,683 waiting, 1 failed. Those that are ready wait as well.
-func statesText(p control.Progress) string {
+// statesText counts streams: 10,000 streams: 4,312 copied, 4 at work, 5,683 waiting, 1 failed.
+func statesText(states map[store.StreamState]int) string {
+	n := 0
 	var parts []string
 	for _, of := range []struct {
-		n    int
-		word string
-	}{{p.States[store.StreamDone], "done"}, {p.States[store.StreamCopied], "copied"}, {p.Working, "at work"},
-		{max(p.States[store.StreamWaiting]+p.States[store.StreamRunning]-p.Working, 0), "waiting"},
-		{p.States[store.StreamHeld], "held back"}, {p.States[store.StreamFailed], "failed"}} {
-		if of.n > 0 {
-			parts = append(parts, full(int64(of.n))+" "+of.word)
+		state store.StreamState
+		word  string
+	}{{store.StreamDone, "done"}, {store.StreamCopied, "copied"}, {store.StreamRunning, "at work"}, {store.StreamWaiting, "waiting"},
+		{store.StreamHeld, "held back"}, {store.StreamFailed, "failed"}} {
+		if some := states[of.state]; some > 0 {
+			n += some
+			parts = append(parts, full(int64(some))+" "+of.word)
 		}
 	}
-	return plural(streamsOf(p), "stream") + ": " + strings.Join(parts, ", ")
+	return plural(n, "stream") + ": " + strings.Join(parts, ", ")
 }
 
 // streamName is how people call a stream.
@@ -155,7 +156,7 @@ func plainLine(p control.Progress, m *meter) string {
 	}
 	parts = append(parts, "dirty "+short(total.Counts.Dirty))
 	if streamsOf(p) > 1 {
-		parts = append(parts, statesText(p))
+		parts = append(parts, statesText(p.States))
 	}
 	return strings.Join(parts, "  ")
 }

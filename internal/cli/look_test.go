@@ -60,13 +60,13 @@ func TestLines(t *testing.T) {
 	for i := range many {
 		many[i] = control.StreamProgress{ID: strings.Repeat("x", i+1), Source: strings.Repeat("s", i+1), Rows: 10, Shards: 1, Active: i % 2}
 	}
-	p := control.Progress{Streams: many, Total: orders, States: map[store.StreamState]int{store.StreamRunning: 20, store.StreamWaiting: 9_970, store.StreamCopied: 9, store.StreamFailed: 1}, Working: 4}
+	p := control.Progress{Streams: many, Total: orders, States: map[store.StreamState]int{store.StreamRunning: 20, store.StreamWaiting: 9_970, store.StreamCopied: 9, store.StreamFailed: 1}}
 	for height, want := range map[int]int{50: mostStreams + 2, 10: 5 + 2, 3: 1 + 2} {
 		lines := c.lineup(p, 120, height)
 		if len(lines) != want {
 			t.Fatalf("%d lines high: got %d lines, want %d", height, len(lines), want)
 		}
-		if got, want := lines[len(lines)-1], "  10,000 streams: 9 copied, 4 at work, 9,986 waiting, 1 failed"; got != want {
+		if got, want := lines[len(lines)-1], "  10,000 streams: 9 copied, 20 at work, 9,970 waiting, 1 failed"; got != want {
 			t.Errorf("last line is %q, want %q", got, want)
 		}
 		lines = lines[:len(lines)-1]

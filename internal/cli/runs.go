@@ -196,7 +196,7 @@ func (s *session) showStatus(run store.Run, progress control.Progress, streams [
 	s.printf("  %s\n", consistencyText(run))
 	if streamsOf(progress) > 1 {
 		t := progress.Total.Counts
-		s.printf("  %s; %s read, %s\n", statesText(progress), plural64(t.Read, "row"), rowsWritten(t))
+		s.printf("  %s; %s read, %s\n", statesText(progress.States), plural64(t.Read, "row"), rowsWritten(t))
 	}
 	s.printf("\n")
 	var rows [][]string

@@ -48,10 +48,9 @@ type Progress struct {
 	State   store.State
 	Total   StreamProgress            // of all streams together
 	States  map[store.StreamState]int // how many streams stand where
-	Working int                       // how many have shards at work
-	// While the run is planned, how many streams of how many are; the other figures are not known yet.
+	Streams []StreamProgress          // all of them; of more than FewStreams that an Observer is told of, those at work and some that failed
+	// While the run is planned, how many streams of how many are; the other figures are not known then.
 	Planned, ToPlan int
-	Streams         []StreamProgress // all of them; of more than FewStreams that an Observer is told of, those at work and some that failed
 }
 
 // FewStreams is how many streams an Observer is told of one by one.

@@ -24,7 +24,9 @@ func (h *helm) copy(ctx context.Context, queue []*stream) error {
 	var beside sync.WaitGroup
 	var watched error
 	beside.Go(func() { watched = h.watch(ctx, copied) })
-	beside.Go(func() { h.closeIdled(ctx, copied) })
+	for range sideBySide {
+		beside.Go(func() { h.closeIdled(ctx, copied) })
+	}
 	beside.Go(func() {
 		if err := h.readyRest(openCtx, queue); err != nil && openCtx.Err() == nil {
 			h.brake.Fail(err)
@@ -93,9 +95,9 @@ func (h *helm) show() {
 		sp := StreamProgress{ID: s.ID, Source: s.Source, Connection: s.Connection, Target: s.Dataset, State: s.state, Guarantee: job.Guarantee(s.Guarantee), Rows: s.Rows,
 			Bytes: s.Bytes, Counts: h.flow.Of(s.ID), Shards: s.shards, Done: s.done, Active: s.atWork}
 		if s.cause != nil {
-			sp.Error, sp.Code = s.cause.Error(), codeOf(s.cause)
+			sp.Error, sp.Code = h.Clean(s.cause.Error()), codeOf(s.cause)
 		}
-		p.add(sp)
+		sp = p.add(sp)
 		if few || s.atWork > 0 || s.cause != nil && p.States[store.StreamFailed] <= FewStreams {
 			p.Streams = append(p.Streams, sp)
 		}

@@ -340,14 +340,21 @@ func (h *helm) closeIdled(ctx context.Context, done <-chan struct{}) {
 		case <-done:
 			over = true
 		}
-		h.mu.Lock()
-		list := h.closings
-		h.closings = nil
-		h.mu.Unlock()
-		for _, c := range list {
+		for c, any := h.nextIdled(); any; c, any = h.nextIdled() {
 			h.closeStream(ctx, c.opened, c.target)
 		}
 	}
+}
+
+func (h *helm) nextIdled() (c closing, any bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.closings) == 0 {
+		return c, false
+	}
+	c = h.closings[0]
+	h.closings = h.closings[1:]
+	return c, true
 }
 
 // closeStream closes what was open of a stream and lets go of its target.

@@ -10,8 +10,11 @@ import (
 	"github.com/towpath/towpath/job"
 )
 
-// add counts a stream in.
-func (p *Progress) add(s StreamProgress) {
+// add counts a stream in and returns it as it is told: one that is ready and has no shard at work waits.
+func (p *Progress) add(s StreamProgress) StreamProgress {
+	if s.State == store.StreamRunning && s.Active == 0 {
+		s.State = store.StreamWaiting
+	}
 	t := &p.Total
 	t.Rows += max(s.Rows, s.Counts.Read)
 	t.Bytes += s.Bytes
@@ -20,19 +23,16 @@ func (p *Progress) add(s StreamProgress) {
 	t.Done += s.Done
 	t.Active += s.Active
 	p.States[s.State]++
-	if s.Active > 0 {
-		p.Working++
-	}
+	return s
 }
 
 // progressOf is how far a run is by what the store knows.
 func progressOf(run store.Run, stored []store.Progress) Progress {
 	p := Progress{Run: run.Key, State: run.State, States: map[store.StreamState]int{}, Streams: make([]StreamProgress, len(stored))}
 	for i, st := range stored {
-		p.Streams[i] = StreamProgress{ID: st.Stream.ID, Source: st.Stream.Source, Connection: st.Stream.Connection, Target: st.Stream.Dataset, State: st.State,
+		p.Streams[i] = p.add(StreamProgress{ID: st.Stream.ID, Source: st.Stream.Source, Connection: st.Stream.Connection, Target: st.Stream.Dataset, State: st.State,
 			Error: st.Failure, Code: st.Code, Guarantee: job.Guarantee(st.Stream.Guarantee), Rows: st.Stream.Rows, Bytes: st.Stream.Bytes, Counts: st.Counts,
-			Shards: st.Shards, Done: st.Done, Active: st.Active}
-		p.add(p.Streams[i])
+			Shards: st.Shards, Done: st.Done, Active: st.Active})
 	}
 	return p
 }

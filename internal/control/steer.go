@@ -277,6 +277,11 @@ func (h *helm) close() {
 			s.open.reader.Close()
 		}
 	}
+	for _, c := range h.closings {
+		if c.reader != nil {
+			c.reader.Close()
+		}
+	}
 	for _, t := range h.targets {
 		t.opening.Lock()
 		t.close()

@@ -422,3 +422,23 @@ func TestPatterns(t *testing.T) {
 		t.Errorf("plan is %+v, %v", plan, err)
 	}
 }
+
+// TestCopiedStreamNeedsNoSource: of a stream that is copied and not yet published, a resume opens the target alone, and believes what that
+// remembers.
+func TestCopiedStreamNeedsNoSource(t *testing.T) {
+	t.Parallel()
+	r, _ := newWhole(t, 3, 200)
+	want := r.source.Rows("t01")
+	r.target.Inject(memory.Write, 6, memory.Fault{Err: connector.Errorf(connector.Full, "TOW-999", "disk full")})
+	run, err := r.run(r.document("full", `{source: "*"}`, "{group_rows: 50, parallel: 1, shards: 1}"), nil)
+	if err != nil || run.State != store.Paused || r.streamStates(run.Key)["t01"] != "copied" {
+		t.Fatalf("run is %s with streams %v: %v", run.State, r.streamStates(run.Key), err)
+	}
+	r.source.Remove("t01")
+	if run, err = r.resume(run.Key); err != nil || run.State != store.Succeeded {
+		t.Fatalf("resumed run is %s: %v", run.State, err)
+	}
+	if diff := connectortest.Diff(r.target.Rows("t01"), want); diff != "" {
+		t.Error(diff)
+	}
+}

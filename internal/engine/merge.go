@@ -20,23 +20,28 @@ func (m *maker) constant(i int) *ColumnPlan {
 	if js.SourceColumn == "" {
 		return nil
 	}
-	longest := nameLength
-	for _, other := range m.of[i].streams {
-		longest = max(longest, utf8.RuneCountInString(m.origin(other)))
-	}
-	return &ColumnPlan{Constant: m.origin(i), To: js.SourceColumn, Want: record.Type{Kind: record.Text, Length: int64(longest)}}
+	return &ColumnPlan{Constant: m.origin(i), To: js.SourceColumn, Want: record.Type{Kind: record.Text, Length: int64(m.of[i].longest)}}
 }
 
 // origin is the name of what a stream reads, told apart from those of the same target: with its connection where they have several.
 func (m *maker) origin(i int) string {
 	js := &m.streams[i]
-	for _, other := range m.of[i].streams {
-		if m.streams[other].Connection != js.Connection {
-			end := m.Sources[js.Connection]
-			return cmp.Or(end.Side.Connection, end.Side.Connector) + ":" + js.Source
-		}
+	if !m.of[i].mixed {
+		return js.Source
 	}
-	return js.Source
+	end := m.Sources[js.Connection]
+	return cmp.Or(end.Side.Connection, end.Side.Connector) + ":" + js.Source
+}
+
+// compareOrigins finds out how the streams of a target are told apart.
+func (m *maker) compareOrigins(g *group) {
+	for _, i := range g.streams {
+		g.mixed = g.mixed || m.streams[i].Connection != m.streams[g.streams[0]].Connection
+	}
+	g.longest = nameLength
+	for _, i := range g.streams {
+		g.longest = max(g.longest, utf8.RuneCountInString(m.origin(i)))
+	}
 }
 
 // keysApart refuses streams of one target, i the first of them, whose keys could meet there: rows of one stream would then be taken for
@@ -82,11 +87,12 @@ func (m *maker) share(s *StreamPlan, i int, want *record.Schema, refused *Refuse
 		if setting.same {
 			continue
 		}
-		text := fmt.Sprintf("%s flows into %s as %s does, with another %s", streamName(&js.Stream), g.dataset, streamName(&first.Stream), setting.key)
+		values := ""
 		if setting.mine != nil {
-			text += fmt.Sprintf(": %q, not %q", setting.mine, setting.its)
+			values = fmt.Sprintf(": %q, not %q", setting.mine, setting.its)
 		}
-		refused.add(js.At+"."+setting.key, "TOW-129", "%s", text).WithHint("Streams of one target are written in one way.")
+		refused.add(js.At+"."+setting.key, "TOW-129", "%s flows into %s as %s does, with another %s%s", streamName(&js.Stream), g.dataset, streamName(&first.Stream),
+			setting.key, values).WithHint("Streams of one target are written in one way.")
 		return
 	}
 	if difference := differs(g.want, want); difference != "" {

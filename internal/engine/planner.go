@@ -92,6 +92,8 @@ type maker struct {
 type group struct {
 	dataset string // as the first stream names it
 	streams []int
+	mixed   bool           // the streams read from several connections
+	longest int            // characters of the longest name of what they read, nameLength at least
 	lead    *StreamPlan    // once the first stream is planned; only kept where others share it
 	want    *record.Schema // what the first stream asks of the target
 	parents map[*group]bool
@@ -130,6 +132,9 @@ func newMaker(p *Planner, run string, j *job.Job, streams []Stream, keep func(*S
 			}
 			m.sources[at] = g
 		}
+	}
+	for _, g := range m.groups {
+		m.compareOrigins(g)
 	}
 	return m
 }
