@@ -113,25 +113,25 @@ func (s *session) guard(table uint32, columns []loadColumn) (string, error) {
 	}
 	list := make([]string, len(rows))
 	for i, r := range rows {
-		list[i] = "(" + r[0].text + "," + r[1].text + "," + r[2].text + ")"
+		list[i] = fmt.Sprintf("('%s'::int2, '%s'::oid, '%s'::int4)", r[0].text, r[1].text, r[2].text)
 	}
-	return fmt.Sprintf("SELECT 1 / (CASE WHEN count(*) = %d THEN 1 ELSE 0 END) FROM pg_attribute WHERE attrelid = %d AND NOT attisdropped AND (attnum, atttypid, atttypmod) IN (%s)",
-		len(list), table, strings.Join(list, ",")), nil
+	// The constants have the types of the columns, so that no operator of another schema can fit better.
+	return fmt.Sprintf("SELECT 1 / (CASE WHEN count(*) = %d THEN 1 ELSE 0 END) FROM pg_catalog.pg_attribute WHERE attrelid = '%d'::oid AND NOT attisdropped AND (attnum, atttypid, atttypmod) IN (%s)",
+		len(list), table, strings.Join(list, ", ")), nil
 }
 
 // beginning returns what a transaction of rows begins with. Functions of the table (triggers, defaults, checks) find what they name by the
 // search path that the role's own sessions have.
 func (s *session) beginning(wait time.Duration, deferrable bool) (string, error) {
-	rows, err := s.query("SELECT name, reset_val FROM pg_settings WHERE name IN ('search_path', 'synchronous_commit') ORDER BY name")
-	if err != nil || len(rows) != 2 {
+	rows, err := s.query("SELECT current_setting('synchronous_commit')")
+	if err != nil || len(rows) != 1 {
 		return "", cmp.Or(err, error(errMalformed))
 	}
 	durable := "on"
-	if rows[1][1].text == "remote_apply" {
+	if rows[0][0].text == "remote_apply" {
 		durable = "remote_apply"
 	}
-	text := fmt.Sprintf("BEGIN; SET LOCAL synchronous_commit = %s; SET LOCAL lock_timeout = %d; SELECT set_config('search_path', %s, true)", durable, wait.Milliseconds(),
-		literal("pg_catalog, "+rows[0][1].text+", pg_temp"))
+	text := fmt.Sprintf("BEGIN; SET LOCAL synchronous_commit = %s; SET LOCAL lock_timeout = %d; SET LOCAL search_path TO DEFAULT", durable, wait.Milliseconds())
 	if deferrable {
 		text += "; SET CONSTRAINTS ALL IMMEDIATE"
 	}
@@ -263,7 +263,7 @@ func (l *load) proof(from, to int) string {
 	var cases []string
 	for i, c := range l.columns {
 		if c.text {
-			cases = append(cases, fmt.Sprintf("WHEN %s <> format('%%s', %s) THEN %d", temporaryColumn(i), l.value(i), i))
+			cases = append(cases, fmt.Sprintf("WHEN %s <> pg_catalog.format('%%s', %s) THEN %d", temporaryColumn(i), l.value(i), i))
 		}
 	}
 	if len(cases) == 0 {

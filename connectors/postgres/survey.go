@@ -91,7 +91,7 @@ const describeSite = `SELECT n.oid IS NOT NULL AND has_schema_privilege(n.oid, '
 		FROM pg_class c WHERE c.relnamespace = n.oid AND c.relname = $3::name AND c.relkind NOT IN ('r', 'p', 'v', 'm', 'f')),
 	(SELECT 'a type' FROM pg_type t WHERE t.typnamespace = n.oid AND t.typname = $3::name AND t.typrelid = 0),
 	current_setting('fsync') = 'on', current_setting('session_replication_role'),
-	(SELECT reset_val FROM pg_settings WHERE name = 'synchronous_commit'),
+	current_setting('synchronous_commit'),
 	EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = n.oid AND c.relname = $2::name)
 FROM (SELECT) one LEFT JOIN pg_namespace n ON n.nspname = $1::name`
 
