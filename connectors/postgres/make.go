@@ -39,7 +39,7 @@ func (p *planner) sequences() {
 		c := p.facts.columns[f.Name]
 		switch {
 		case c.sequence == "" || slices.Contains(p.layout.Skipped, i):
-		case c.sequenceMoves:
+		case c.sequenceMoves && c.choose:
 			p.layout.Numbered = append(p.layout.Numbered, f.Name)
 		default:
 			p.target.Notes = append(p.target.Notes, fmt.Sprintf("sequence %s of %s is not moved on behind the rows: the role may not", c.sequence, f.Name))

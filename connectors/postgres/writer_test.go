@@ -261,6 +261,31 @@ func TestFrozenOwner(t *testing.T) {
 	})
 }
 
+// TestLeastRights: INSERT on the table and a table of checkpoints that somebody else has made are enough for insert and append; without
+// checkpoints, append says that it may double rows.
+func TestLeastRights(t *testing.T) {
+	everyOwn(t, func(t *testing.T, j *judge) {
+		j.execf("CREATE TABLE x (id int8 PRIMARY KEY, s serial, v int4range); GRANT USAGE ON SCHEMA %s TO writer; GRANT INSERT ON x TO writer; CREATE SCHEMA bare; CREATE TABLE bare.x (id int8); GRANT USAGE ON SCHEMA bare TO writer; GRANT INSERT ON bare.x TO writer", j.schema)
+		j.exec(schemaOfCheckpoints(j.schema + ".towpath_checkpoint"))
+		j.exec("GRANT SELECT, INSERT, UPDATE, DELETE ON towpath_checkpoint TO writer")
+		c := j.clientOf(j.optionsOf(j.srv.Writer, nil))
+		x := j.begin(c, connector.Sink{Dataset: "x", Mode: connector.Insert}, schemaOfText(t, "id int64 key", "s int32", "v text null"))
+		expect(t, "way", x.target.Way, connector.WayA)
+		if !slices.ContainsFunc(x.target.Notes, func(n string) bool { return strings.Contains(n, "is not moved on") }) {
+			t.Errorf("no note of the sequence: %q", x.target.Notes)
+		}
+		x.write(x.take(1), 1, batchOf(x.target.Stored, []string{"5", "5", "[1,5)"}))
+		x.finish(connector.Seal, connector.Publish, connector.Link, connector.Park)
+		expect(t, "rows", j.rows("SELECT * FROM x"), "[[5 5 [1,5)]]")
+		x = j.begin(c, connector.Sink{Dataset: "bare.x", Mode: connector.Append}, schemaOfText(t, "id int64"))
+		expect(t, "way", x.target.Way, connector.WayB)
+		expect(t, "key", x.target.Key, "[]")
+		x.write(x.take(1), 1, batchOf(x.target.Stored, []string{"5"}, []string{"5"}))
+		x.finish(connector.Seal, connector.Publish, connector.Drop)
+		expect(t, "rows", j.rows("SELECT * FROM bare.x"), "[[5] [5]]")
+	})
+}
+
 // TestWritingAllocates: no allocation for a row. It runs alone, as others' allocations would count.
 func TestWritingAllocates(t *testing.T) {
 	j := newJudge(t)
