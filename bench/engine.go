@@ -28,7 +28,7 @@ func pipeOf(ctx context.Context, r connector.Reader, w connector.Writer) (*engin
 	}
 	return &engine.Pipe{Stream: "1", Reader: r, Writer: w, Schema: schema, Target: target, Seed: 1,
 		Stage: transform.New(schema, target.Stored, columns, transform.Options{Key: target.Key}),
-		Gate:  engine.NewFlow(job.Dirty{}, nil, func(error) {})}, nil
+		Gate:  engine.NewFlow(job.Dirty{}, func(error) {})}, nil
 }
 
 // copyAll copies all shards of a pipe one after another and checks that every row was counted.

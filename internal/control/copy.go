@@ -24,7 +24,7 @@ func (h *helm) copy(ctx context.Context, queue []*stream) error {
 	var beside sync.WaitGroup
 	var watched error
 	beside.Go(func() { watched = h.watch(ctx, copied) })
-	for range sideBySide {
+	for range h.sideBySide() {
 		beside.Go(func() { h.closeIdled(ctx, copied) })
 	}
 	beside.Go(func() {

@@ -42,7 +42,7 @@ func (h *helm) each(ctx context.Context, step string, targets []*target, do func
 		var mu sync.Mutex
 		var through []*target
 		group, inner := errgroup.WithContext(ctx)
-		group.SetLimit(sideBySide)
+		group.SetLimit(h.sideBySide())
 		for _, t := range some {
 			group.Go(func() error {
 				err := h.patiently(inner, func() error { return do(inner, t) })

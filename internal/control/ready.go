@@ -13,12 +13,14 @@ import (
 	"github.com/towpath/towpath/internal/store"
 )
 
-const (
-	// readyAhead is how many streams stand ready with no shard at work yet: enough that no worker waits for one to be opened.
-	readyAhead = 32
-	// sideBySide is how many targets are prepared, sealed or published at a time: most of that is waiting for a server.
-	sideBySide = 4
-)
+// readyAhead is how many streams stand ready with no shard at work yet: enough that no worker waits for one to be opened.
+const readyAhead = 32
+
+// sideBySide is how many targets are prepared, sealed or published at a time, within bounds as many as shards are copied: most of that is
+// waiting for a server.
+func (h *helm) sideBySide() int {
+	return min(max(h.plan.Job.Settings.Parallel, defaultParallel), readyAhead/2)
+}
 
 // ours marks an error of the control database: it is the run's, not a stream's.
 type ours struct{ error }
@@ -91,7 +93,7 @@ func (h *helm) onlyOf(err error) bool {
 // readyRest makes the other streams ready while shards are copied, a few ahead of the workers.
 func (h *helm) readyRest(ctx context.Context, queue []*stream) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(sideBySide)
+	group.SetLimit(h.sideBySide())
 	for n := 0; n < len(queue) && ctx.Err() == nil; n += readyAhead {
 		next := queue[n:min(n+readyAhead, len(queue))]
 		targets := make([]*target, len(next))

@@ -47,7 +47,7 @@ type helm struct {
 func (s *Service) newHelm(run store.Run, lease store.RunLease, plan *engine.Plan, e ends, obs Observer) *helm {
 	h := &helm{Service: s, lease: lease, plan: plan, ends: e, obs: obs, state: run.State, brake: local.NewBrake(), byID: map[string]*stream{},
 		more: make(chan struct{}, 1), awaited: make(chan struct{}, readyAhead), idled: make(chan struct{}, 1), steps: map[string]store.StepState{}}
-	h.flow = engine.NewFlow(plan.Job.Settings.Dirty, nil, func(reason error) { h.brake.Pull(&local.Halt{Kind: store.WishPause, Err: reason}) })
+	h.flow = engine.NewFlow(plan.Job.Settings.Dirty, func(reason error) { h.brake.Pull(&local.Halt{Kind: store.WishPause, Err: reason}) })
 	return h
 }
 

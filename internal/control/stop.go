@@ -167,7 +167,7 @@ func (h *helm) drop(ctx context.Context) (remains []string, all error) {
 	}
 	var mu sync.Mutex
 	group := new(errgroup.Group)
-	group.SetLimit(sideBySide)
+	group.SetLimit(h.sideBySide())
 	for _, t := range h.targets {
 		if _, prepared := h.steps["prepare "+t.id]; !prepared || t.published {
 			continue

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"fmt"
-	"maps"
 	"sync"
 	"time"
 
@@ -24,32 +23,29 @@ type Flow struct {
 
 	mu      sync.Mutex
 	before  connector.Counts            // of earlier parts of the run: a person saw them and resumed
+	begun   map[string]connector.Counts // by stream
 	streams map[string]connector.Counts // rows that are sent and not committed are within
 	all     connector.Counts            // sum of streams
 	tripped bool
 }
 
-// NewFlow returns a Flow that begins with the counts of an earlier part of the run.
-func NewFlow(limits job.Dirty, before map[string]connector.Counts, passed func(reason error)) *Flow {
-	f := &Flow{rows: rate.NewLimiter(rate.Inf, 1), bytes: rate.NewLimiter(rate.Inf, 1), limits: limits, passed: passed,
-		streams: maps.Clone(before)}
-	if f.streams == nil {
-		f.streams = map[string]connector.Counts{}
-	}
-	for _, c := range before {
-		f.before.Add(c)
-	}
-	f.all = f.before
-	return f
+// NewFlow returns a Flow without rates.
+func NewFlow(limits job.Dirty, passed func(reason error)) *Flow {
+	return &Flow{rows: rate.NewLimiter(rate.Inf, 1), bytes: rate.NewLimiter(rate.Inf, 1), limits: limits, passed: passed,
+		begun: map[string]connector.Counts{}, streams: map[string]connector.Counts{}}
 }
 
-// Begin sets what a stream had copied when it was taken up: its target may remember more or less than was known before.
+// Begin sets what a stream had copied when it was taken up, and may set it anew while rows move: its target may remember more or less than
+// was known before.
 func (f *Flow) Begin(stream string, c connector.Counts) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	more := c
-	more.Sub(f.streams[stream])
-	f.streams[stream] = c
+	more.Sub(f.begun[stream])
+	f.begun[stream] = c
+	all := f.streams[stream]
+	all.Add(more)
+	f.streams[stream] = all
 	f.all.Add(more)
 	f.before.Add(more)
 }

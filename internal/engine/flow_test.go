@@ -28,7 +28,7 @@ func TestRate(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				f := engine.NewFlow(job.Dirty{}, nil, nil)
+				f := engine.NewFlow(job.Dirty{}, nil)
 				f.SetRate(c.rows, c.bytes)
 				ctx, cancel := context.WithCancel(context.Background())
 				var passed atomic.Int64
@@ -59,7 +59,7 @@ func TestRate(t *testing.T) {
 
 func TestPassEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := engine.NewFlow(job.Dirty{}, nil, nil)
+		f := engine.NewFlow(job.Dirty{}, nil)
 		f.SetRate(1, 0)
 		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 		defer cancel()
@@ -92,7 +92,7 @@ func TestDirtyLimits(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var reasons []string
-			f := engine.NewFlow(c.limits, nil, func(reason error) { reasons = append(reasons, reason.Error()) })
+			f := engine.NewFlow(c.limits, func(reason error) { reasons = append(reasons, reason.Error()) })
 			f.Moved("1", c.moved, !strings.Contains(name, "sent"))
 			f.Moved("1", connector.Counts{Read: 1}, true)
 			switch {
@@ -107,12 +107,24 @@ func TestDirtyLimits(t *testing.T) {
 
 func TestTotalsBeginWhereTheRunWas(t *testing.T) {
 	t.Parallel()
-	f := engine.NewFlow(job.Dirty{}, map[string]connector.Counts{"1": {Read: 10, Written: 10}}, nil)
+	most := int64(1)
+	var passed []string
+	f := engine.NewFlow(job.Dirty{Rows: &most}, func(reason error) { passed = append(passed, reason.Error()) })
+	f.Begin("1", connector.Counts{Read: 30, Written: 20, Dirty: 10})
+	f.Moved("1", connector.Counts{Read: 2, Written: 2}, true)
+	f.Begin("1", connector.Counts{Read: 10, Written: 10}) // what the target remembers is heard of while rows move
+	f.Moved("1", connector.Counts{Read: -2, Written: -2}, false)
 	f.Moved("1", connector.Counts{Read: 5, Written: 5}, false)
 	f.Moved("1", connector.Counts{Read: -5, Written: -5}, false) // given up
 	f.Moved("2", connector.Counts{Read: 1, Dirty: 1}, true)
 	one, two, all := f.Of("1"), f.Of("2"), f.Total()
 	if one.Read != 10 || one.Written != 10 || two.Dirty != 1 || all.Read != 11 || all.Written != 10 || all.Dirty != 1 {
 		t.Errorf("counts are %+v, %+v, together %+v", one, two, all)
+	}
+	if passed != nil {
+		t.Errorf("dirty rows of before were counted: %q", passed)
+	}
+	if f.Moved("2", connector.Counts{Read: 1, Dirty: 1}, true); len(passed) != 1 || passed[0] != "2 dirty rows, the limit is 1" {
+		t.Errorf("limits passed: %q", passed)
 	}
 }
