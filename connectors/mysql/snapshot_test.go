@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/towpath/towpath/connector"
 	"github.com/towpath/towpath/record"
@@ -82,6 +83,13 @@ func TestSnapshot(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	if err := readAt(ctx, r, connector.Shard{}, token, func([]row) bool { cancel(); return true }); err != nil && err != context.Canceled {
 		t.Fatalf("got %v, want the context's error, or none where it was quicker", err)
+	}
+	ctx, cancel = context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	began := time.Now()
+	slow := j.reader(c, connector.Source{Query: "SELECT id, SLEEP(5) AS s FROM b"})
+	if err := readAt(ctx, slow, connector.Shard{}, token, func([]row) bool { return true }); err == nil || time.Since(began) > 1300*time.Millisecond {
+		t.Fatalf("a statement that stands still: got %v after %s", err, time.Since(began))
 	}
 	var wg sync.WaitGroup
 	for _, s := range shards {
