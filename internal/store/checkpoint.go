@@ -97,6 +97,8 @@ func bit(b bool) int {
 	return 0
 }
 
+// remember replaces a shard's checkpoint by the target's. Dirty rows beyond it stay: an owner who is still about may commit what they
+// belong to until the target is taken from it, and who takes it drops those that were not.
 func (t *tx) remember(ctx context.Context, run string, cp connector.Checkpoint) error {
 	was, err := t.shardNow(ctx, run, cp.Shard)
 	switch {
@@ -115,10 +117,7 @@ func (t *tx) remember(ctx context.Context, run string, cp connector.Checkpoint) 
 	if err != nil {
 		return err
 	}
-	if err := t.addProgress(ctx, run, was, cp.Counts, cp.Done); err != nil {
-		return err
-	}
-	return t.dropDirty(ctx, run, cp.Shard, cp.Seq)
+	return t.addProgress(ctx, run, was, cp.Counts, cp.Done)
 }
 
 func restored(run, format string, args ...any) error {
@@ -126,7 +125,7 @@ func restored(run, format string, args ...any) error {
 		WithHint("Run %s went on after the copy was made. Bring back the newer control database, or stop the run and start another.", run)
 }
 
-// reset puts a shard back to its beginning: no checkpoint, no dirty rows, former owners fenced.
+// reset puts a shard back to its beginning: no checkpoint, former owners fenced. Dirty rows stay, as with remember.
 func (t *tx) reset(ctx context.Context, run, id string) error {
 	was, err := t.shardNow(ctx, run, id)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -140,10 +139,7 @@ func (t *tx) reset(ctx context.Context, run, id string) error {
 	if err != nil {
 		return err
 	}
-	if err := t.addProgress(ctx, run, was, connector.Counts{}, false); err != nil {
-		return err
-	}
-	return t.dropDirty(ctx, run, id, 0)
+	return t.addProgress(ctx, run, was, connector.Counts{}, false)
 }
 
 // Divide gives the unread far part of a shard away: near is the shard with its narrowed Range, its Rev raised by one and its new

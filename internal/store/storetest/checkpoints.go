@@ -172,6 +172,10 @@ func testRemember(t *testing.T, f *fixture) {
 	if row, err := f.Shard(f.ctx, "k1", b.Shard.ID); err != nil || row.State != store.ShardDone || row.Checkpoint.Seq != 3 {
 		t.Errorf("closed shard: %+v, %v", row, err)
 	}
+	if n, err := f.DirtyCount(f.ctx, "k1"); err != nil || n != 3+3+3 {
+		t.Errorf("%d dirty rows before the shard is taken from its owner, who may yet commit, %v; want 9", n, err)
+	}
+	must(t, f.DropDirty(f.ctx, "k1", l.Shard.ID, l.Lease.Epoch, l.Checkpoint.Seq))
 	if n, err := f.DirtyCount(f.ctx, "k1"); err != nil || n != 1+3+3 {
 		t.Errorf("%d dirty rows, %v; want 7", n, err)
 	}
@@ -203,6 +207,7 @@ func testReset(t *testing.T, f *fixture) {
 	if again.Checkpoint.Seq != 0 || again.Checkpoint.At != nil || again.Lease.Epoch != l.Lease.Epoch+2 {
 		t.Errorf("reset shard: %+v", again)
 	}
+	must(t, f.DropDirty(f.ctx, "k1", again.Shard.ID, again.Lease.Epoch, again.Checkpoint.Seq))
 	if n, err := f.DirtyCount(f.ctx, "k1"); err != nil || n != 0 {
 		t.Errorf("%d dirty rows, %v", n, err)
 	}
