@@ -11,6 +11,7 @@ import (
 
 	"github.com/towpath/towpath/connector"
 	"github.com/towpath/towpath/connectors/internal/sqltarget"
+	"github.com/towpath/towpath/internal/crashpoint"
 	"github.com/towpath/towpath/record"
 )
 
@@ -61,20 +62,26 @@ func (w *writer) publish(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
+	defer w.at(crashpoint.Elsewhere)
 	if state != sqltarget.Published {
 		if w.sink.Mode == connector.Replace {
 			if err := w.swapIn(s); err != nil {
 				return err
 			}
+			w.at(crashpoint.Cleared)
 		}
 		if w.target.Remembers() {
 			if err := s.transaction(func() error { return w.memory.Collapse(ctx, conn{s}) }); err != nil {
 				return err
 			}
+			w.at(crashpoint.Marked)
 		}
 	}
 	return w.handOver(s)
 }
+
+// at says where the making or publishing of the table stands.
+func (w *writer) at(p crashpoint.Point) { crashpoint.At(w.name.String(), p) }
 
 // transaction runs f in a transaction.
 func (s *session) transaction(f func() error) error {
@@ -134,6 +141,7 @@ func (w *writer) swapIn(s *session) error {
 			return err
 		}
 	}
+	w.at(crashpoint.Swapped)
 	return s.build("DROP TABLE IF EXISTS " + w.old().quoted())
 }
 

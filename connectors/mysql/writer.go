@@ -9,6 +9,7 @@ import (
 
 	"github.com/towpath/towpath/connector"
 	"github.com/towpath/towpath/connectors/internal/sqltarget"
+	"github.com/towpath/towpath/internal/crashpoint"
 	"github.com/towpath/towpath/record"
 )
 
@@ -70,6 +71,7 @@ func (w *writer) Prepare(ctx context.Context, t *connector.Target, fresh bool, r
 	if err := json.Unmarshal(t.Writer, &w.layout); err != nil {
 		return connector.Errorf(connector.Changed, "TOW-446", "read the plan of table %s: %w", w.name, err)
 	}
+	defer w.at(crashpoint.Elsewhere)
 	var checkpoints []connector.Checkpoint
 	err := w.client.withSession(ctx, writes, func(s *session) (err error) {
 		if !t.Remembers() {
@@ -130,9 +132,11 @@ func (w *writer) stillThere(s *session) error {
 // begin makes the table of checkpoints and lays the marker down in it. Another run that ends may drop an empty table between.
 func (w *writer) begin(ctx context.Context, s *session) (err error) {
 	for range 3 {
+		w.at(crashpoint.Making)
 		if err = s.build(schemaOfCheckpoints(w.checkpoints())); err != nil {
 			return err
 		}
+		w.at(crashpoint.Making)
 		if err = w.memory.Begin(ctx, conn{s}); !gone(err) {
 			return err
 		}
@@ -177,6 +181,7 @@ func (w *writer) create(s *session, stored *record.Schema) error {
 		if err := s.build(create); err != nil {
 			return defineError(err, "create table "+w.layout.Table.String())
 		}
+		w.at(crashpoint.Making)
 	}
 	if w.layout.Create == "" && comment != w.tag() {
 		return s.recomment(w.layout.Table, w.tag())

@@ -9,6 +9,7 @@ import (
 
 	"github.com/towpath/towpath/connector"
 	"github.com/towpath/towpath/connectors/internal/sqltarget"
+	"github.com/towpath/towpath/internal/crashpoint"
 )
 
 // publish collapses the run's checkpoints into its marker and, for replace, puts the staging table in the table's place, in one
@@ -27,6 +28,8 @@ func (w *writer) publish(ctx context.Context) error {
 				if err := w.swap(s); err != nil {
 					return err
 				}
+				crashpoint.At(w.name.String(), crashpoint.Swapped)
+				defer crashpoint.At(w.name.String(), crashpoint.Elsewhere)
 			}
 			return w.memory.Collapse(ctx, conn{s})
 		})

@@ -170,7 +170,11 @@ func (h *helm) publish(ctx context.Context) error {
 		}
 		crashpoint.At(t.id, crashpoint.Swapping)
 		defer crashpoint.At(t.id, crashpoint.Elsewhere)
-		return writer.Finish(ctx, connector.Publish)
+		if err := writer.Finish(ctx, connector.Publish); err != nil {
+			return err
+		}
+		crashpoint.At(t.id, crashpoint.Published)
+		return nil
 	}, func(list []*target) error {
 		var ids []string
 		h.mu.Lock()

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/internal/crashpoint"
 	"github.com/towpath/towpath/internal/engine"
 	"github.com/towpath/towpath/internal/store"
 )
@@ -53,6 +54,10 @@ func (t *target) open(ctx context.Context, end engine.End, plan *engine.StreamPl
 		return err
 	}
 	remembered := map[string][]connector.Checkpoint{}
+	if fresh {
+		crashpoint.At(t.id, crashpoint.Making)
+		defer crashpoint.At(t.id, crashpoint.Elsewhere)
+	}
 	err = writer.Prepare(ctx, plan.Target, fresh, func(c connector.Checkpoint) error {
 		id := engine.StreamOf(c.Shard)
 		remembered[id] = append(remembered[id], c)

@@ -6,7 +6,8 @@ package crashpoint
 // Point is a place of docs/crash-points.md.
 type Point byte
 
-// The places, in the order in which a shard passes them.
+// The places; those of a shard in the order in which it passes them. A connector that publishes in one step knows none between Swapping
+// and Published.
 const (
 	Elsewhere  Point = iota
 	Planned          // P10: the plan is being made and stored
@@ -14,12 +15,17 @@ const (
 	Reading          // P1: rows are read, nothing is written
 	Writing          // P2: part of a group is sent
 	Stored           // P6: dirty rows are stored, nothing is committed
-	Written          // P3: the group is sent, its commit is not
+	Written          // P3: the group is sent; its dirty rows are not stored, its commit is not sent
 	Committing       // P4: the commit is on its way
 	Committed        // P5: committed, the control database does not know
 	Ended            // P7: the last group is committed, the shard is not known to be done
 	Swapping         // P8: the swap is on its way
+	Swapped          // P8a: the tables have changed places, and nothing else is done
+	Cleared          // P8b: what was replaced is gone, the run's marker still says that it is open
+	Marked           // P8c: the marker says that the run is published, the tables still carry its sign
+	Published        // P8d: published, the control database does not know
+	Making           // P11: the target is being made
 )
 
 // Names are the points by their names in docs/crash-points.md.
-var Names = [...]string{"", "P10", "P0", "P1", "P2", "P6", "P3", "P4", "P5", "P7", "P8"}
+var Names = [...]string{"", "P10", "P0", "P1", "P2", "P6", "P3", "P4", "P5", "P7", "P8", "P8a", "P8b", "P8c", "P8d", "P11"}

@@ -53,6 +53,7 @@ func (c *copier) send(ctx context.Context, group []*item) error {
 	if err != nil {
 		return err
 	}
+	crashpoint.At(c.Shard.ID, crashpoint.Written)
 	for _, it := range sent {
 		for _, h := range it.hashes {
 			c.sofar.Sum.Add(h)
@@ -134,8 +135,6 @@ func (c *copier) commit(ctx context.Context, end bool) error {
 			return err
 		}
 		crashpoint.At(c.Shard.ID, crashpoint.Stored)
-	} else {
-		crashpoint.At(c.Shard.ID, crashpoint.Written)
 	}
 	crashpoint.At(c.Shard.ID, crashpoint.Committing)
 	state, err := c.writer.Commit(ctx, next)
