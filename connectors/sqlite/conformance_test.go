@@ -244,10 +244,65 @@ func suite(t *testing.T, journal string) connectortest.Suite {
 		},
 		MakeDataset: func(tb connectortest.TB, name string, table connectortest.Table) { f.makeDataset(t, tb, name, table) },
 		ReadBack:    f.readBack,
-		Types:       types,
+		Structure:   f.structure,
+		MakeFolding: func(tb connectortest.TB, name string, table connectortest.Table) {
+			var columns []string
+			for _, field := range table.Schema.Fields {
+				columns = append(columns, fmt.Sprintf("%q %s", field.Name, map[bool]string{true: "VARCHAR(100) COLLATE NOCASE PRIMARY KEY", false: "VARCHAR(100)"}[field.Key > 0]))
+			}
+			f.exec(tb, fmt.Sprintf("CREATE TABLE %q (%s)", name, strings.Join(columns, ", ")))
+		},
+		Types: types,
 		Modes:       []connector.Mode{connector.Upsert, connector.Insert, connector.Append, connector.Replace},
 		Fence:       connectortest.Refuses,
 	}
+}
+
+// structure reads by pragmas what stands beside the columns of a table.
+func (f *file) structure(tb connectortest.TB, name string) *record.Schema {
+	s := &record.Schema{}
+	rows := func(query string, args ...any) [][]string {
+		found, err := f.db.QueryContext(tb.Context(), query, args...)
+		if err != nil {
+			tb.Fatalf("%s: %v", query, err)
+		}
+		defer found.Close()
+		names, _ := found.Columns()
+		var all [][]string
+		for found.Next() {
+			cells, into := make([]sql.NullString, len(names)), make([]any, len(names))
+			for i := range cells {
+				into[i] = &cells[i]
+			}
+			if err := found.Scan(into...); err != nil {
+				tb.Fatalf("%s: %v", query, err)
+			}
+			row := make([]string, len(names))
+			for i, c := range cells {
+				row[i] = c.String
+			}
+			all = append(all, row)
+		}
+		return all
+	}
+	for _, c := range rows("SELECT name, dflt_value FROM pragma_table_info(?)", name) {
+		field := record.Field{Name: c[0]}
+		if c[1] != "" {
+			field.Default = &record.Default{Text: strings.ReplaceAll(strings.Trim(c[1], "'"), "''", "'")}
+		}
+		s.Fields = append(s.Fields, field)
+	}
+	for _, x := range rows(`SELECT name, "unique" FROM pragma_index_list(?) WHERE origin = 'c'`, name) {
+		index := record.Index{Name: x[0], Unique: x[1] == "1"}
+		for _, c := range rows(`SELECT name, "desc" FROM pragma_index_xinfo(?) WHERE key = 1`, x[0]) {
+			index.Columns = append(index.Columns, record.IndexColumn{Name: c[0], Descending: c[1] == "1"})
+		}
+		s.Indexes = append(s.Indexes, index)
+	}
+	for _, r := range rows(`SELECT "table", "from", "to", lower(on_delete) FROM pragma_foreign_key_list(?)`, name) {
+		s.References = append(s.References, record.Reference{Dataset: r[0], Columns: r[1:2], Foreign: r[2:3], OnDelete: record.Action(r[3])})
+	}
+	return s
 }
 
 // connectortestTB lets a plain test use the helpers of the suite's hooks.

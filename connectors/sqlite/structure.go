@@ -200,7 +200,7 @@ func text(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'"
 
 // structure plans what a table that is made gets beside its columns and its key: foreign keys as a part of its definition, since
 // SQLite cannot add them later, and indexes once its rows are there.
-func (p *planner) structure(ctx context.Context, db *sql.DB) error {
+func (p *planner) structure() {
 	create := p.w.sink.Create
 	note := func(text string) { p.target.Notes = append(p.target.Notes, text) }
 	if create.Comments && (p.want.Comment != "" || slices.ContainsFunc(p.want.Fields, func(f record.Field) bool { return f.Comment != "" })) {
@@ -219,42 +219,46 @@ func (p *planner) structure(ctx context.Context, db *sql.DB) error {
 		}
 	}
 	if !create.Indexes {
-		return nil
-	}
-	taken, err := indexNames(ctx, db)
-	if err != nil {
-		return err
+		return
 	}
 	for _, x := range p.want.Indexes {
 		if x.Foreign != "" {
 			note("index " + x.Name + " is not made: " + x.Foreign)
 			continue
 		}
-		name := x.Name
-		for n := 1; slices.Contains(taken, strings.ToLower(name)); n++ {
-			if name = p.w.sink.Dataset + "_" + x.Name; n > 1 {
-				name += "_" + strconv.Itoa(n)
-			}
-		}
-		taken = append(taken, strings.ToLower(name))
-		p.layout.Secondary = append(p.layout.Secondary, createIndex(name, p.layout.Table, x))
+		p.layout.Secondary = append(p.layout.Secondary, x)
 	}
-	return nil
 }
 
-// indexNames returns the names, in lower case, that the file's tables and indexes have: they share one space of names.
-func indexNames(ctx context.Context, db *sql.DB) ([]string, error) {
-	if db == nil {
-		return nil, nil
+// candidates are the names that an index may have, in turn: indexes share one space of names with the tables of a file, and two tables
+// can come with indexes of one name.
+func candidates(table, name string) func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		if !yield(name) || !yield(table+"_"+name) {
+			return
+		}
+		for n := 2; yield(table + "_" + name + "_" + strconv.Itoa(n)); n++ {
+		}
 	}
-	var taken []string
-	err := each(ctx, db, "SELECT lower(name) FROM sqlite_schema WHERE name <> ?", "", func(r *sql.Rows) error {
-		var name string
-		err := r.Scan(&name)
-		taken = append(taken, name)
+}
+
+// makeIndex makes an index of the table, unless it was made before. dataset is what the table is called in the end.
+func makeIndex(ctx context.Context, conn *sql.Conn, dataset, table string, x record.Index) error {
+	for name := range candidates(dataset, x.Name) {
+		var owner sql.NullString
+		err := conn.QueryRowContext(ctx, "SELECT max(CASE WHEN type = 'index' THEN tbl_name ELSE '' END) FROM sqlite_schema WHERE lower(name) = lower(?)", name).Scan(&owner)
+		switch {
+		case err != nil:
+			return err
+		case strings.EqualFold(owner.String, table):
+			return nil
+		case owner.Valid:
+			continue
+		}
+		_, err = conn.ExecContext(ctx, createIndex(name, table, x))
 		return err
-	})
-	return taken, classify(err, "look up indexes")
+	}
+	return nil
 }
 
 func createIndex(name, table string, x record.Index) string {
@@ -262,7 +266,7 @@ func createIndex(name, table string, x record.Index) string {
 	for i, c := range x.Columns {
 		columns[i] = quote(c.Name) + map[bool]string{true: " DESC"}[c.Descending]
 	}
-	return "CREATE " + map[bool]string{true: "UNIQUE "}[x.Unique] + "INDEX IF NOT EXISTS " + quote(name) + " ON " + quote(table) + " (" + strings.Join(columns, ", ") + ")"
+	return "CREATE " + map[bool]string{true: "UNIQUE "}[x.Unique] + "INDEX " + quote(name) + " ON " + quote(table) + " (" + strings.Join(columns, ", ") + ")"
 }
 
 func foreignKey(f record.Reference) string {
@@ -296,8 +300,8 @@ func (w *writer) seal(ctx context.Context) error {
 		if state, err := w.marker(ctx, conn); err != nil || state == sqltarget.Published {
 			return err
 		}
-		for _, s := range w.layout.Secondary {
-			if _, err := conn.ExecContext(ctx, s); err != nil {
+		for _, x := range w.layout.Secondary {
+			if err := makeIndex(ctx, conn, w.sink.Dataset, w.layout.Table, x); err != nil {
 				return err
 			}
 		}

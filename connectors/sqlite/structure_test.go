@@ -112,6 +112,30 @@ func TestStructureIsMade(t *testing.T) {
 	}
 }
 
+// Tables of one run come with indexes of one name, as other systems allow; each gets its own.
+func TestIndexesOfOneName(t *testing.T) {
+	t.Parallel()
+	f := newFile(t)
+	c := f.open(t)
+	s := schemaOf(t, "id int64 key", "n int64")
+	s.Indexes = []record.Index{{Name: "by_n", Columns: []record.IndexColumn{{Name: "n"}}}}
+	var jobs []job
+	for _, name := range []string{"a", "b", "by_n"} {
+		jobs = append(jobs, startJob(t, c, connector.Sink{Dataset: name, Mode: connector.Insert, Run: "r", Create: connector.Structure{Indexes: true}}, s))
+	}
+	for range 2 {
+		for _, j := range jobs {
+			if err := j.w.Finish(t.Context(), connector.Seal); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	got := f.strings(t, "SELECT tbl_name || ' ' || name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL ORDER BY 1")
+	if d := cmp.Diff([]string{"a a_by_n", "b b_by_n", "by_n by_n_by_n"}, got); d != "" {
+		t.Error(d)
+	}
+}
+
 // Without the wish nothing but columns and key is made.
 func TestStructureIsLeftOut(t *testing.T) {
 	t.Parallel()

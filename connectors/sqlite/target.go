@@ -52,9 +52,7 @@ func (w *writer) Plan(ctx context.Context, want *record.Schema) (*connector.Targ
 	t.Limits = connector.Limits{Shards: 1, RowBytes: maxRowBytes}
 	p.chooseTable()
 	if p.table == nil {
-		if err := p.structure(ctx, db); err != nil {
-			return nil, err
-		}
+		p.structure()
 	}
 	if err := p.tables(); err != nil {
 		return nil, err
@@ -236,7 +234,9 @@ func (p *planner) describe() {
 		t.Steps = append(t.Steps, p.layout.Create)
 	}
 	t.Steps = append(append(t.Steps, p.layout.Indexes...), strings.Join(strings.Fields(schemaOfCheckpoints), " "))
-	t.Steps = append(t.Steps, p.layout.Secondary...)
+	for _, x := range p.layout.Secondary {
+		t.Steps = append(t.Steps, createIndex(x.Name, p.layout.Table, x))
+	}
 	if t.Mode == connector.Replace {
 		if t.Exists {
 			t.Steps = append(t.Steps, "DROP TABLE "+quote(p.table.name))

@@ -8,6 +8,7 @@ import (
 
 	"github.com/towpath/towpath/connector"
 	"github.com/towpath/towpath/connectors/internal/sqltarget"
+	"github.com/towpath/towpath/record"
 )
 
 // writer writes one table for one run.
@@ -29,10 +30,10 @@ type layout struct {
 	Create  string   `json:"create,omitempty"`  // its DDL; "": it exists
 	Indexes []string `json:"indexes,omitempty"` // unique indexes of the staging table, under names of the run
 	// What a table that is made gets beside its columns: indexes once its rows are there, and clauses of its definition.
-	Secondary  []string `json:"secondary,omitempty"`
-	References []string `json:"references,omitempty"`
-	Found      string   `json:"found,omitempty"`   // DDL of the target as planned; "": there was none
-	Guarded    []int    `json:"guarded,omitempty"` // places of text columns in which SQLite would turn digits into numbers
+	Secondary  []record.Index `json:"secondary,omitempty"`
+	References []string       `json:"references,omitempty"`
+	Found      string         `json:"found,omitempty"`   // DDL of the target as planned; "": there was none
+	Guarded    []int          `json:"guarded,omitempty"` // places of text columns in which SQLite would turn digits into numbers
 }
 
 func newWriter(c *Client, s connector.Sink) (*writer, error) {
