@@ -210,8 +210,8 @@ func (m *maker) stream(ctx context.Context, i int) error {
 	at, refused := m.streams[i].At, &Refused{}
 	s, shards, err := m.planned(ctx, i, refused)
 	toJob(err, at)
-	switch class := connector.ClassOf(err); {
-	case class == connector.Missing || class == connector.Denied: // other streams may have reasons, too
+	switch {
+	case declines(err): // other streams may have reasons, too
 		refused.Reasons = append(refused.Reasons, fmt.Errorf("%s: %w", at, err))
 	case err != nil:
 		return fmt.Errorf("plan stream %s: %w", streamName(&m.streams[i].Stream), err)
@@ -229,6 +229,13 @@ func (m *maker) stream(ctx context.Context, i int) error {
 		m.of[i].inner = max(m.of[i].inner, sh.Stage)
 	}
 	return m.keep(s, shards)
+}
+
+// declines reports whether an error is the answer of one side to what the stream asks of it. Options that are not understood are a mistake
+// in the job, which ends the plan at once.
+func declines(err error) bool {
+	e, ok := errors.AsType[*connector.Error](err)
+	return ok && (e.Class == connector.Missing || e.Class == connector.Denied || e.Class == connector.Config && e.Code != "TOW-001")
 }
 
 // toJob puts the place in the job where connectors name the options they were given.
