@@ -217,6 +217,7 @@ func families() []struct{ first, title string } {
 		{"TOW-3", "SQLite"},
 		{"TOW-4", "MySQL and MariaDB"},
 		{"TOW-5", "Elasticsearch and OpenSearch"},
+		{"TOW-7", "PostgreSQL"},
 		{"TOW-6", "Job documents and connections files"},
 	}
 }
