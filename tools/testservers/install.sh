@@ -23,6 +23,20 @@ mariadb_tools() {
   export LD_LIBRARY_PATH=$(echo "$BASE"/lib/*-linux-gnu "$UNPACKED"/lib/*-linux-gnu | tr ' ' ':')${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 }
 
+# mariadb_plugins: sets PLUGINS, the folder of the server's plugins. The core packages bring none; the package that does is unpacked for
+# them alone.
+mariadb_plugins() {
+  local folder=$SERVERS/packages/mariadb-plugins
+  PLUGINS=$BASE/lib/mysql/plugin
+  [ ! -e "$PLUGINS/auth_ed25519.so" ] || return 0
+  PLUGINS=$folder/usr/lib/mysql/plugin
+  [ ! -e "$folder/.complete" ] || return 0
+  command -v apt-get >/dev/null || lack "$NAME" "the plugin auth_ed25519" "no apt-get here; install MariaDB's plugins"
+  say "getting the plugins of mariadb-server"
+  (local APT && rm -rf "$folder" && mkdir -p "$folder" && cd "$folder" && apt_lists mariadb-server && "${APT[@]}" download mariadb-server &&
+    dpkg -x ./*.deb . && rm -f ./*.deb && touch .complete) >"$LOGS/apt.log" 2>&1 || fail "cannot unpack mariadb-server; see $LOGS/apt.log"
+}
+
 # mariadb_client: the path of a `mariadb` that runs from anywhere, an unpacked one behind a script that finds its libraries.
 mariadb_client() {
   if [ ! -e "$UNPACKED/.complete" ]; then
@@ -208,17 +222,23 @@ as_root() {
   apt-get "${options[@]}" "$@" || { apt-get update && apt-get "${options[@]}" "$@"; }
 }
 
+# apt_lists PACKAGE...: sets APT, an apt-get that knows the packages: with the machine's lists, or with lists of its own.
+apt_lists() {
+  local state=$SERVERS/apt
+  APT=(apt-get)
+  ! "${APT[@]}" -s install --no-install-recommends "$@" || return 0
+  mkdir -p "$state/lists/partial" "$state/cache/archives/partial" || return
+  APT=(apt-get -o "Dir::State::lists=$state/lists" -o "Dir::Cache=$state/cache" -o Debug::NoLocking=1)
+  "${APT[@]}" update
+}
+
 # unpack PACKAGE...: downloads the packages, and those they depend on that the machine lacks, and unpacks them. Package lists of
 # its own are fetched when the machine has none.
 unpack() {
-  local state=$SERVERS/apt apt=(apt-get) list deb
-  rm -rf "$UNPACKED" && mkdir -p "$UNPACKED/debs" "$state/lists/partial" "$state/cache/archives/partial" || return
-  if ! "${apt[@]}" -s install --no-install-recommends "$@"; then
-    apt=(apt-get -o "Dir::State::lists=$state/lists" -o "Dir::Cache=$state/cache" -o Debug::NoLocking=1)
-    "${apt[@]}" update || return
-  fi
-  list=$("${apt[@]}" -s install --no-install-recommends "$@" | awk '$1 == "Inst" { print $2 }') || return
-  (cd "$UNPACKED/debs" && "${apt[@]}" download $(printf '%s\n' "$@" $list | sort -u)) || return
+  local list deb APT
+  rm -rf "$UNPACKED" && mkdir -p "$UNPACKED/debs" && apt_lists "$@" || return
+  list=$("${APT[@]}" -s install --no-install-recommends "$@" | awk '$1 == "Inst" { print $2 }') || return
+  (cd "$UNPACKED/debs" && "${APT[@]}" download $(printf '%s\n' "$@" $list | sort -u)) || return
   for deb in "$UNPACKED"/debs/*.deb; do
     dpkg -x "$deb" "$UNPACKED" || return
   done

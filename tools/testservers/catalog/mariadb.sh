@@ -9,6 +9,7 @@ requires() { mariadb_required; }
 install() {
   debian mariadbd mariadb-server-core mariadb-client-core
   mariadb_tools
+  mariadb_plugins
   [ ! -d "$HOME_OF/data/mysql" ] || return 0
   rm -rf "$HOME_OF/data"
   mariadb-install-db --no-defaults --user="$(id -un)" --basedir="$BASE" --datadir="$HOME_OF/data" \
@@ -17,9 +18,10 @@ install() {
 
 start() {
   PATH=$PATH:/usr/sbin
+  mariadb_plugins
   # the socket's name is relative to the data folder: a path under a test's folder may exceed what a socket's address can hold
   spawn mariadbd --no-defaults --user="$(id -un)" --basedir="$BASE" --datadir="$HOME_OF/data" --socket=server.socket \
-    --pid-file="$HOME_OF/server.pid" --lc-messages-dir="$BASE/share/mysql" \
+    --pid-file="$HOME_OF/server.pid" --lc-messages-dir="$BASE/share/mysql" --plugin-dir="$PLUGINS" \
     --bind-address=127.0.0.1 --port="$MARIADB" --skip-name-resolve --character-set-server=utf8mb4 --local-infile=1 \
     --max-allowed-packet=64M --innodb-buffer-pool-size=256M \
     --server-id=1 --log-bin="$HOME_OF/data/binlog" --binlog-format=ROW --binlog-row-image=FULL --binlog-row-metadata=FULL
