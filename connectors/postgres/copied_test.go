@@ -172,7 +172,7 @@ func (j *judge) fillWide(w wide) {
 
 // TestValuesWritten copies each type's edges into tables that are made, and into some that are there, by every mode; the server compares them.
 func TestValuesWritten(t *testing.T) {
-	everyOwn(t, func(t *testing.T, j *judge) {
+	everyVersion(t, func(t *testing.T, j *judge) {
 		c := j.client(nil)
 		types := 0
 		for _, w := range j.wides() {

@@ -27,7 +27,9 @@ type shardWriter struct {
 	session *session
 	open    bool // a transaction is open, and proven to be the owner's
 	filled  bool // the temporary table has rows of an earlier Write
-	closed  bool
+	// committing: a COMMIT is on its way.
+	committing bool
+	closed     bool
 
 	disorder
 }
@@ -91,6 +93,7 @@ func (sw *shardWriter) with(ctx context.Context, f func() error) error {
 		sw.session = s
 	}
 	release := sw.session.until(ctx)
+	sw.committing = false
 	err := f()
 	if err != nil {
 		sw.rollback()
@@ -120,10 +123,15 @@ func (sw *shardWriter) rollback() {
 	}
 }
 
-// drop gives the session up.
+// drop gives the session up. The server is told to stop what it does, but for a commit: that is never cut short.
 func (sw *shardWriter) drop() {
 	sw.open, sw.filled = false, false
-	sw.w.client.abandon(sw.session)
+	if sw.committing {
+		sw.session.broken = true
+		sw.w.client.give(sw.session)
+	} else {
+		sw.w.client.abandon(sw.session)
+	}
 	sw.session = nil
 }
 
@@ -222,6 +230,7 @@ func (sw *shardWriter) commit(c connector.Checkpoint) error {
 		}
 		return commitRefused(e, sw.id)
 	}
+	sw.committing = true
 	replies, err := sw.session.run(append(steps, guard, end)...)
 	switch {
 	case err != nil && refusedAt(replies) == len(replies):

@@ -12,6 +12,7 @@ import (
 
 	"github.com/towpath/towpath/connector"
 	"github.com/towpath/towpath/record"
+	"github.com/towpath/towpath/tools/testservers/servers"
 )
 
 // portrait is all that the catalog says of a table, by names and texts alone.
@@ -95,7 +96,7 @@ func furnitureRows(n int) [][]string {
 
 // TestReplaceCarriesOver: a table that is replaced is as it was, but for its rows.
 func TestReplaceCarriesOver(t *testing.T) {
-	everyOwn(t, func(t *testing.T, j *judge) {
+	everyVersion(t, func(t *testing.T, j *judge) {
 		j.furnished()
 		name := quote("the t")
 		before := j.portrait(name)
@@ -115,15 +116,15 @@ func TestReplaceCarriesOver(t *testing.T) {
 		expect(t, "rows after", j.rows("SELECT count(*), sum(id), sum(s) FROM %s", name), "[[100 5050 105050]]")
 		alike(t, before, j.portrait(name))
 		expect(t, "next numbers", j.rows("INSERT INTO %s (k) VALUES ('next') RETURNING id, s", name), "[[110 1101]]")
-		expect(t, "left", j.rows("SELECT relname FROM pg_class WHERE relname LIKE '%%__tw_%%'"), "[]")
+		expect(t, "left", j.rows("SELECT relname FROM pg_class WHERE relname LIKE '%%__tw_%%' AND relnamespace = '%s'::regnamespace", j.schema), "[]")
 		expect(t, "remembered", j.rows("SELECT shard_id, convert_from(record, 'UTF8') FROM towpath_checkpoint"), "[[ published]]")
 	})
 }
 
 // TestReplaceOfRoles: the owner of a table that another role replaces stays its owner.
 func TestReplaceOfRoles(t *testing.T) {
-	everyOwn(t, func(t *testing.T, j *judge) {
-		role := "owner" + strings.ToLower(j.schema[3:])
+	everyVersion(t, func(t *testing.T, j *judge) {
+		role := "owner" + j.schema[3:]
 		j.execf("CREATE ROLE %s; GRANT %[1]s TO writer; GRANT ALL ON SCHEMA %[2]s TO writer, %[1]s; CREATE TABLE x (id int8 PRIMARY KEY); ALTER TABLE x OWNER TO %[1]s", role, j.schema)
 		t.Cleanup(func() { j.other().execf("DROP OWNED BY %s; DROP ROLE %[1]s", role) })
 		x := j.begin(j.clientOf(j.optionsOf(j.srv.Writer, nil)), connector.Sink{Dataset: "x", Mode: connector.Replace}, schemaOfText(t, "id int64 key"))
@@ -192,13 +193,13 @@ func TestSwapKilled(t *testing.T) {
 		t.Errorf("the swap was killed at %d commands", killed)
 	}
 	alike(t, before, j.portrait(name))
-	expect(t, "left", j.rows("SELECT relname FROM pg_class WHERE relname LIKE '%%__tw_%%'"), "[]")
+	expect(t, "left", j.rows("SELECT relname FROM pg_class WHERE relname LIKE '%%__tw_%%' AND relnamespace = '%s'::regnamespace", j.schema), "[]")
 }
 
 // TestSwapAnswerLost: a swap whose answer is lost is not done twice.
 func TestSwapAnswerLost(t *testing.T) {
 	t.Parallel()
-	j := ownDatabase(t, "postgres17")
+	j := judgeAt(t, servers.Need(t, "postgres17"))
 	loss := newCommitLoser(t, j.srv.Addr())
 	j.exec("CREATE TABLE x (id int8 PRIMARY KEY); INSERT INTO x VALUES (1)")
 	for _, applied := range []bool{false, true} {
@@ -221,7 +222,7 @@ func TestSwapAnswerLost(t *testing.T) {
 // TestReplaceMeanwhile: what came to hang on the table since the plan stops the swap; the table is as it was, and the run can be stopped.
 func TestReplaceMeanwhile(t *testing.T) {
 	t.Parallel()
-	j := ownDatabase(t, "postgres")
+	j := newJudge(t)
 	for _, c := range []struct{ change, undo, class string }{
 		{"CREATE VIEW v AS SELECT * FROM x", "DROP VIEW v", "TOW-762"},
 		{"ALTER TABLE x ADD more int", "ALTER TABLE x DROP more", "TOW-167"},
@@ -236,14 +237,14 @@ func TestReplaceMeanwhile(t *testing.T) {
 		j.exec(c.undo)
 		expect(t, "rows", j.rows("SELECT id FROM x"), "[[1]]")
 		x.finish(connector.Drop, connector.Drop)
-		expect(t, "left", j.rows("SELECT relname FROM pg_class WHERE relname LIKE '%%__tw_%%' OR relname = 'towpath_checkpoint'"), "[]")
+		expect(t, "left", j.rows("SELECT relname FROM pg_class WHERE (relname LIKE '%%__tw_%%' OR relname = 'towpath_checkpoint') AND relnamespace = '%s'::regnamespace", j.schema), "[]")
 	}
 }
 
 // TestStopBesideAFrozenWriter: a run that is stopped ends the sessions in which its own frozen processes hold the staging table.
 func TestStopBesideAFrozenWriter(t *testing.T) {
 	t.Parallel()
-	j := ownDatabase(t, "postgres")
+	j := newJudge(t)
 	raw, _ := json.Marshal(map[string]any{"lock_seconds": 1})
 	x := j.begin(j.client(nil), connector.Sink{Dataset: "x", Mode: connector.Replace, Options: raw}, schemaOfText(t, "id int64 key"))
 	s := x.take(1)
@@ -258,5 +259,5 @@ func TestStopBesideAFrozenWriter(t *testing.T) {
 	if _, err := s.Commit(t.Context(), connector.Checkpoint{Shard: "s", Seq: 1}); err == nil || errors.Is(err, context.Canceled) {
 		t.Errorf("commit of the frozen writer: %v", err)
 	}
-	expect(t, "left", j.rows("SELECT relname FROM pg_class WHERE relname LIKE '%%__tw_%%' OR relname = 'towpath_checkpoint'"), "[]")
+	expect(t, "left", j.rows("SELECT relname FROM pg_class WHERE (relname LIKE '%%__tw_%%' OR relname = 'towpath_checkpoint') AND relnamespace = '%s'::regnamespace", j.schema), "[]")
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/towpath/towpath/connector"
 	"github.com/towpath/towpath/record"
+	"github.com/towpath/towpath/tools/testservers/servers"
 )
 
 // TestProof: values that the server would write otherwise once it has read them are refused, and so are those that it cannot read; the rest
@@ -240,7 +241,7 @@ func TestErrorClasses(t *testing.T) {
 // TestConcurrentStarts: runs that begin at once in a schema without a table of checkpoints do not hinder each other, nor do those that end.
 func TestConcurrentStarts(t *testing.T) {
 	t.Parallel()
-	j := ownDatabase(t, "postgres17")
+	j := judgeAt(t, servers.Need(t, "postgres17"))
 	c := j.client(map[string]any{"connections": 32})
 	var wg sync.WaitGroup
 	errs := make(chan error, 200)
@@ -276,7 +277,7 @@ func TestConcurrentStarts(t *testing.T) {
 	for err := range errs {
 		t.Error(err)
 	}
-	expect(t, "left", j.rows("SELECT relname FROM pg_class WHERE relname = 'towpath_checkpoint'"), "[]")
+	expect(t, "left", j.rows("SELECT relname FROM pg_class WHERE relname = 'towpath_checkpoint' AND relnamespace = '%s'::regnamespace", j.schema), "[]")
 }
 
 // TestClean: what runs left behind is listed, and removed by run.
