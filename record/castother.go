@@ -22,9 +22,9 @@ func (c *Cast) decideInexact() {
 			c.Decision, c.Loss = Widening, ""
 		}
 	case from.Kind == Float && (to.Kind == Int || to.Kind == Uint):
-		c.set(Checked, "fractions are marked SCALE, others RANGE or NONFINITE", loopFloatInt)
+		c.set(Checked, "fractions are marked SCALE, others RANGE or NONFINITE; −0 becomes 0", loopFloatInt)
 	case from.Kind == Float && to.Kind == Decimal:
-		c.set(Checked, "values whose shortest text the decimal does not hold are marked SCALE, RANGE or NONFINITE", loopThroughText)
+		c.set(Checked, "values whose shortest text the decimal does not hold are marked SCALE, RANGE or NONFINITE; −0 becomes 0", loopThroughText)
 	case from.Kind == Decimal && to.Kind == Float:
 		c.set(Checked, "values that do not come back from the float with the same digits are marked SCALE", loopThroughText)
 	case from.Kind == Decimal && (to.Kind == Decimal || to.Kind == Int || to.Kind == Uint):
