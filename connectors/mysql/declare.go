@@ -119,6 +119,9 @@ func (m *maker) column(f *record.Field, keyed bool) definition {
 		d.text = m.choose(f.Type, &d)
 		d.text.release = m.release
 	}
+	if f.Type.Kind == record.Float && m.release.Maria && f.Native != d.text.String() {
+		d.lose("−0 becomes 0")
+	}
 	if len(d.text.charset) == 0 {
 		return d
 	}
@@ -232,9 +235,6 @@ func (m *maker) choose(t record.Type, d *definition) typeText {
 	case record.Int, record.Uint:
 		return typeText{name: map[int]string{8: "tinyint", 16: "smallint", 24: "mediumint", 32: "int", 64: "bigint"}[t.Bits], unsigned: t.Kind == record.Uint}
 	case record.Float:
-		if m.release.Maria {
-			d.lose("−0 becomes 0")
-		}
 		return typeText{name: map[int]string{32: "float", 64: "double"}[t.Bits]}
 	case record.Decimal:
 		return m.decimal(t, d)
