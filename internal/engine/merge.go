@@ -70,6 +70,11 @@ func (m *maker) keysApart(i int, refused *Refused) {
 func (m *maker) share(s *StreamPlan, i int, want *record.Schema, refused *Refused) {
 	js, g := &m.streams[i], m.of[i]
 	first := &m.streams[g.streams[0]]
+	if name := targetOf(&js.Stream); name != g.dataset { // by a pattern, say: nobody wrote that they share it
+		refused.add(js.At+".target", "TOW-120", "%s and %s are one dataset at the target, and %s flows into it too", name, g.dataset, streamName(&first.Stream)).
+			WithHint("Give them targets of their own, or write the name alike where their rows are meant to come together.")
+		return
+	}
 	if g.lead == nil { // it was refused itself
 		return
 	}
@@ -95,7 +100,8 @@ func (m *maker) share(s *StreamPlan, i int, want *record.Schema, refused *Refuse
 			setting.key, values).WithHint("Streams of one target are written in one way.")
 		return
 	}
-	if difference := differs(g.want, want); difference != "" {
+	sameSystem := m.Sources[js.Connection].Connector.Name == m.Sources[first.Connection].Connector.Name
+	if difference := differs(g.want, want, sameSystem); difference != "" {
 		refused.add(js.At, "TOW-129", "%s flows into %s as %s does, but %s", streamName(&js.Stream), g.dataset, streamName(&first.Stream), difference).
 			WithHint("Give them targets of their own, or make the columns equal: columns:, with type: where types differ.")
 		return
@@ -105,8 +111,10 @@ func (m *maker) share(s *StreamPlan, i int, want *record.Schema, refused *Refuse
 	s.Target, s.Sink = &target, g.lead.Sink
 }
 
-// differs says in which column two schemas that are wanted of one target differ, "" when in none.
-func differs(a, b *record.Schema) string {
+// differs says in which column two schemas that are wanted of one target differ, "" when in none. Keys must also be compared in one way by
+// their sources: whether the target takes some of them for equal was asked for those of the first schema. sameSystem: native types of both are
+// words of one language.
+func differs(a, b *record.Schema, sameSystem bool) string {
 	for i := range max(len(a.Fields), len(b.Fields)) {
 		switch {
 		case i >= len(b.Fields):
@@ -124,6 +132,10 @@ func differs(a, b *record.Schema) string {
 			return fmt.Sprintf("column %s is %s", f.Name, map[bool]string{true: "nullable there", false: "not null there"}[g.Nullable])
 		case f.Key != g.Key:
 			return fmt.Sprintf("column %s has another place in the key", f.Name)
+		case f.Key > 0 && f.Collation != g.Collation:
+			return fmt.Sprintf("key column %s has collation %s, not %s", f.Name, cmp.Or(g.Collation, "none"), cmp.Or(f.Collation, "none"))
+		case f.Key > 0 && sameSystem && f.Type.Kind == record.Text && f.Native != g.Native:
+			return fmt.Sprintf("key column %s is %s, not %s", f.Name, cmp.Or(g.Native, g.Type.String()), cmp.Or(f.Native, f.Type.String()))
 		}
 	}
 	return ""

@@ -129,6 +129,68 @@ func TestManyIntoOne(t *testing.T) {
 	}
 }
 
+// TestKeysThatAreComparedOtherwise: the target folds keys as the first source does, and would replace rows of another that does not.
+func TestKeysThatAreComparedOtherwise(t *testing.T) {
+	t.Parallel()
+	codes := func(collation, native string) *record.Schema {
+		s := columns(t, "code text(20) key", "note text null")
+		s.Fields[0].Collation, s.Fields[0].Native = collation, native
+		s.Fields[1].Collation, s.Fields[1].Native = collation, native // which does not matter
+		return s
+	}
+	x := columns(t, "shop text(255) key", "code text(20) key", "note text null")
+	x.Fields[1].Collation = memory.Folding
+	const other = "  - {source: codes, target: x, source_column: shop}\n  - {source: codes, target: x, source_column: shop, connection: north}"
+	for name, c := range map[string]struct {
+		a, b    *record.Schema
+		streams string
+		want    []string
+	}{
+		"alike":             {codes(memory.Folding, "varchar"), codes(memory.Folding, "varchar"), other, nil},
+		"another collation": {codes(memory.Folding, ""), codes("", ""), other, []string{"streams[1]: codes flows into x as codes does, but key column code has collation none, not folding"}},
+		"of two systems":    {codes(memory.Folding, "varchar"), codes(memory.Folding, "character varying"), other, nil},
+		"left to the target": {codes(memory.Folding, ""), codes("", ""),
+			"  - {source: codes, target: x, source_column: shop, write: insert, columns: [{from: code, type: text(20), on: {KEYFOLD: dirty}}, note]}\n" +
+				"  - {source: codes, target: x, source_column: shop, write: insert, columns: [{from: code, type: text(20), on: {KEYFOLD: dirty}}, note], connection: north}", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p, all := stores(t, "north")
+			all["from"].Make("codes", c.a)
+			all["north"].Make("codes", c.b)
+			all["to"].Make("x", x)
+			_, _, err := plan(p, parse(t, batch+c.streams))
+			if diff := cmp.Diff(c.want, reasons(err)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+	p, all := stores(t)
+	all["from"].Make("a", codes("", "citext"))
+	all["from"].Make("b", codes("", "text"))
+	_, _, err := plan(p, parse(t, batch+"  - {source: a, target: all, source_column: shop}\n  - {source: b, target: all, source_column: shop}"))
+	if diff := cmp.Diff([]string{"streams[1]: b flows into all as a does, but key column code is text, not citext"}, reasons(err)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestNamesOfOneTarget: datasets whose names the target takes for one do not flow together because nobody noticed.
+func TestNamesOfOneTarget(t *testing.T) {
+	t.Parallel()
+	p, all := stores(t)
+	p.Target.Fold = strings.ToLower
+	all["from"].Make("Orders", columns(t, "id int64"))
+	all["from"].Make("orders", columns(t, "id int64"))
+	_, _, err := plan(p, parse(t, batch+"  - {source: Orders, write: append}\n  - {source: orders, write: append}"))
+	want := []string{"streams[1].target: orders and Orders are one dataset at the target, and Orders flows into it too"}
+	if diff := cmp.Diff(want, reasons(err)); diff != "" {
+		t.Error(diff)
+	}
+	if _, _, err = plan(p, parse(t, batch+"  - {source: Orders, write: append}\n  - {source: orders, target: Orders, write: append}")); err != nil {
+		t.Errorf("with one name: %v", err)
+	}
+}
+
 func TestSourceColumn(t *testing.T) {
 	t.Parallel()
 	p, all := stores(t, "north")
