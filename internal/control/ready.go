@@ -268,6 +268,9 @@ func (h *helm) Begin(id string) *engine.Pipe {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	s := h.byID[id]
+	if s.open == nil { // it failed, or is held, since the lease was asked for
+		return nil
+	}
 	s.atWork++
 	h.notAwaited(s)
 	return s.open.pipe

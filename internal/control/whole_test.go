@@ -316,6 +316,30 @@ func TestParentsAreLoadedFirst(t *testing.T) {
 	}
 }
 
+// TestOneOfACircleFails: a stream that cannot be prepared holds back those that refer to one another with it, also the ones of which a shard
+// was leased in that moment.
+func TestOneOfACircleFails(t *testing.T) {
+	t.Parallel()
+	const tables = 24
+	for i := range 25 { // one at least meets that moment
+		r, _ := newWhole(t, 0, 0)
+		for n := range tables {
+			s := people()
+			s.References = []record.Reference{{Name: "fk", Columns: []string{"id"}, Dataset: fmt.Sprintf("c%02d", (n+1)%tables), Foreign: []string{"id"}}}
+			r.source.Make(fmt.Sprintf("c%02d", n), s)
+			r.target.Make(fmt.Sprintf("c%02d", n), s)
+		}
+		r.target.Inject(memory.Prepare, 3+i%20, memory.Fault{Err: connector.Errorf(connector.Denied, "TOW-999", "no right")})
+		run, err := r.run(r.document("batch", `{source: "*", write: insert}`, "{shards: 1, parallel: 8}"), nil)
+		if err == nil || !strings.HasPrefix(err.Error(), "1 of 24 streams failed: ") || run.State != store.Failed {
+			t.Fatalf("run is %s: %v", run.State, err)
+		}
+		if run, err = r.resume(run.Key); err != nil || run.State != store.Succeeded {
+			t.Fatalf("resumed run is %s: %v", run.State, err)
+		}
+	}
+}
+
 // TestForeignKeysAreMadeLast: targets that the run makes are linked once all of them are published, also where the link failed before.
 func TestForeignKeysAreMadeLast(t *testing.T) {
 	t.Parallel()

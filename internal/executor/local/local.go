@@ -40,7 +40,8 @@ type Work struct {
 
 // Streams are the streams of a run, opened and closed by who steers it. The executor's loop alone calls them.
 type Streams interface {
-	// Begin is told that a shard of a stream is at work from here on, and returns the pipe that copies it.
+	// Begin is told that a shard of a stream is at work from here on, and returns the pipe that copies it; nil when the stream was given up
+	// while the shard was leased: then none is.
 	Begin(stream string) *engine.Pipe
 	// End is told that the shard is at work no more; done says that it is complete.
 	End(stream string, done bool)
@@ -175,9 +176,13 @@ func (r *runner) staff(ctx context.Context) (done bool, err error) {
 
 func (r *runner) start(ctx context.Context, leased store.Leased) {
 	id := leased.Shard.ID
+	pipe, halt := r.begin(leased.Stream)
+	if pipe == nil {
+		r.release(ctx, leased, 0, nil)
+		return
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	r.attempts[id] = &attempt{leased: leased, cancel: cancel}
-	pipe, halt := r.begin(leased.Stream)
 	var pool *record.Pool
 	if n := len(r.pools); n > 0 {
 		pool, r.pools = r.pools[n-1], r.pools[:n-1]

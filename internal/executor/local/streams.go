@@ -16,8 +16,11 @@ type stream struct {
 	shards int // at work
 }
 
-// begin counts a shard of a stream in and returns what copies it, and when that halts.
+// begin counts a shard of a stream in and returns what copies it, and when that halts; nil when the stream is given up.
 func (r *runner) begin(name string) (pipe *engine.Pipe, halt context.Context) {
+	if pipe = r.Streams.Begin(name); pipe == nil {
+		return nil, nil
+	}
 	st := r.streams[name]
 	if st == nil {
 		st = new(stream)
@@ -25,7 +28,7 @@ func (r *runner) begin(name string) (pipe *engine.Pipe, halt context.Context) {
 		r.streams[name] = st
 	}
 	st.shards++
-	return r.Streams.Begin(name), st.halt
+	return pipe, st.halt
 }
 
 func (r *runner) end(name string, done bool) {
