@@ -48,6 +48,11 @@ type reply struct {
 //
 // Answers are read while requests are sent: a server that has something to say (triggers can) reads on only when it is heard.
 func (s *session) talk(requests ...request) ([]reply, error) {
+	for _, r := range requests {
+		if err := checkText(r.text); err != nil {
+			return nil, err
+		}
+	}
 	replies := make([]reply, len(requests))
 	heard := make(chan error, 1)
 	go func() {
@@ -71,9 +76,6 @@ func (s *session) talk(requests ...request) ([]reply, error) {
 // say sends the requests. It touches no state that hear does.
 func (s *session) say(requests []request) error {
 	for _, r := range requests {
-		if err := checkText(r.text); err != nil {
-			return err
-		}
 		at := s.begin(msgQuery)
 		s.text(r.text)
 		s.end(at)

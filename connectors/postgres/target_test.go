@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"crypto/md5"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -336,4 +337,38 @@ func TestPoolOfSessions(t *testing.T) {
 	}
 	expect(t, "temporary tables", j.rows("SELECT count(*) FROM pg_class WHERE relpersistence = 't' AND relkind = 'r'"), "[[1]]")
 	expect(t, "rows", j.rows("SELECT count(*) FROM x"), "[[6]]")
+}
+
+// TestPartitionsAndOrder: rows go to a partitioned table by the names of its columns; one that no partition takes is dirty (TRAPS T151).
+func TestPartitionsAndOrder(t *testing.T) {
+	everyVersion(t, func(t *testing.T, j *judge) {
+		j.exec("CREATE TABLE x (v text, more int DEFAULT 3, id int8 PRIMARY KEY) PARTITION BY RANGE (id); CREATE TABLE x1 PARTITION OF x FOR VALUES FROM (0) TO (10); CREATE TABLE x2 (id int8 NOT NULL, v text, more int); " +
+			"ALTER TABLE x ATTACH PARTITION x2 FOR VALUES FROM (10) TO (20)")
+		for i, mode := range []connector.Mode{connector.Insert, connector.Upsert} {
+			x := j.begin(j.client(nil), connector.Sink{Dataset: "x", Mode: mode}, schemaOfText(t, "id int64 key", "v text null"))
+			v := string(mode)
+			out := x.write(x.take(1), 1, batchOf(x.target.Stored, []string{"1", v}, []string{"11", v}, []string{"21", v}, []string{"12", v}, []string{fmt.Sprint(2 + i), v}))
+			expect(t, v, refusals(out), "[0.2 CONSTRAINT ]")
+		}
+		expect(t, "rows", j.rows("SELECT tableoid::regclass, id, v, more FROM x ORDER BY id"), "[[x1 1 upsert 3] [x1 2 insert 3] [x1 3 upsert 3] [x2 11 upsert 3] [x2 12 upsert 3]]")
+	})
+}
+
+// TestLargeRowsWritten: rows of tens of megabytes are one batch each, and arrive whole (TRAPS T095).
+func TestLargeRowsWritten(t *testing.T) {
+	t.Parallel()
+	j := newJudge(t)
+	large := scrambled(20 << 20)
+	for _, mode := range []connector.Mode{connector.Insert, connector.Upsert} {
+		name := "x" + string(mode)
+		x := j.begin(j.client(nil), connector.Sink{Dataset: name, Mode: mode}, schemaOfText(t, "id int64 key", "v text", "b bytes"))
+		b := record.NewBatch(x.target.Stored)
+		b.Cols[0].AppendInt64(1)
+		b.Cols[1].AppendString(large)
+		b.Cols[2].AppendString(large)
+		b.Len = 1
+		x.write(x.take(1), 1, b, batchOf(x.target.Stored, []string{"2", "small", "00"}))
+		sum := fmt.Sprintf("%x", md5.Sum([]byte(large)))
+		expect(t, name, j.rows("SELECT id, length(v), md5(v) = '%[1]s', md5(b) = '%[1]s' FROM %[2]s ORDER BY id", sum, name), fmt.Sprintf("[[1 %d t t] [2 5 f f]]", len(large)))
+	}
 }

@@ -167,6 +167,7 @@ func (w *writer) do(ctx context.Context, f func(*session) error) error {
 
 // Prepare makes the table and the marker in one transaction, so that either both are there or none.
 func (w *writer) Prepare(ctx context.Context, t *connector.Target, fresh bool, remembered func(connector.Checkpoint) error) error {
+	w.layout = layout{}
 	if err := json.Unmarshal(t.Writer, &w.layout); err != nil {
 		return connector.Errorf(connector.Changed, "TOW-756", "read the plan of table %s: %w", w.name, err)
 	}
