@@ -98,7 +98,8 @@ func (m *Memory) Remembered(ctx context.Context, c Conn) ([]connector.Checkpoint
 }
 
 // Raise makes the epoch the one that owns the shard, or makes the shard's row, and returns the checkpoint that is there. It waits
-// for the transaction of an older owner that holds the row.
+// for the transaction of an older owner that holds the row. A run that has ended gets no rows any more, also not from a process
+// that stood still before it first came here.
 //
 // Invariant 3: older epochs fail at their next Fence.
 func (m *Memory) Raise(ctx context.Context, c Conn, s connector.Shard, epoch int64, last connector.Checkpoint) (connector.Checkpoint, error) {
@@ -117,6 +118,14 @@ func (m *Memory) Raise(ctx context.Context, c Conn, s connector.Shard, epoch int
 		return last, connector.Errorf(connector.Fenced, "TOW-165", "shard %s belongs to epoch %d, this is %d", s.ID, newer, epoch)
 	case last.Seq > 0:
 		return last, connector.Errorf(connector.Changed, "TOW-166", "%s has lost the checkpoint of shard %s: it was restored from before its start", m.Where, s.ID)
+	}
+	switch state, err := m.Marker(ctx, c); {
+	case err != nil:
+		return last, err
+	case state == Absent:
+		return last, m.Restored()
+	case state == Published:
+		return last, connector.Errorf(connector.Fenced, "TOW-165", "shard %s was written to its end, and its run has published: epoch %d comes too late", s.ID, epoch)
 	}
 	cp := connector.Checkpoint{Shard: s.ID, Rev: s.Rev, Range: s.Range}
 	_, err = m.exec(ctx, c, "INSERT INTO @ (run_id, dataset, shard_id, epoch, seq, record) VALUES (?, ?, ?, ?, 0, ?)", m.Run, m.Dataset, s.ID, epoch,

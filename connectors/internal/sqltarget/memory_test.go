@@ -152,3 +152,37 @@ func TestMemoryQuotesItsTable(t *testing.T) {
 		t.Errorf("marker %q, %v", state, err)
 	}
 }
+
+// TestShardsOfARunThatEnded: a process that stood still before its first Take finds no row of the shard once the run has ended, and makes
+// none: it would own a shard whose rows are all there.
+//
+// Invariant 3: one owner.
+func TestShardsOfARunThatEnded(t *testing.T) {
+	t.Parallel()
+	m, c := newMemory(t)
+	for _, x := range []struct {
+		state string
+		end   func() error
+		class connector.Class
+	}{
+		{"nothing is known of the run", func() error { return nil }, connector.Changed},
+		{"published", func() error {
+			if err := m.Begin(t.Context(), c); err != nil {
+				return err
+			}
+			return m.Collapse(t.Context(), c)
+		}, connector.Fenced},
+		{"stopped", func() error { return m.Forget(t.Context(), c) }, connector.Changed},
+	} {
+		if err := x.end(); err != nil {
+			t.Fatal(err)
+		}
+		_, err := m.Raise(t.Context(), c, connector.Shard{ID: "s"}, 1, connector.Checkpoint{})
+		if connector.ClassOf(err) != x.class {
+			t.Errorf("%s: got %v, want class %s", x.state, err, x.class)
+		}
+		if all, err := m.Remembered(t.Context(), c); err != nil || len(all) > 0 {
+			t.Errorf("%s: remembered %v, %v", x.state, all, err)
+		}
+	}
+}
