@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/towpath/towpath/connector"
 	"github.com/towpath/towpath/internal/executor/local"
 	"github.com/towpath/towpath/internal/store"
 	"github.com/towpath/towpath/job"
@@ -58,11 +59,16 @@ func (h *helm) watch(ctx context.Context, done <-chan struct{}) error {
 			if halt == nil {
 				return nil
 			}
-			change := h.changeOf(ctx, halt)
+			to := store.Pausing
 			if halt.Kind == store.WishStop {
-				return h.move(ctx, store.Stopping, change)
+				to = store.Stopping
 			}
-			return h.move(ctx, store.Pausing, change)
+			err := h.move(ctx, to, h.changeOf(ctx, halt))
+			if connector.ClassOf(err) == connector.Retry { // the run is moved when its shards have come to rest
+				h.Log.Warn("run not moved", "run", h.lease.Run, "to", to, "error", err)
+				return nil
+			}
+			return err
 		case <-ticker.C:
 			h.show()
 		}

@@ -36,7 +36,7 @@ func (h *helm) each(ctx context.Context, step string, targets []*target, do func
 		if err := h.wait(ctx, 0); err != nil {
 			return err
 		}
-		if err := h.beginSteps(ctx, step, some...); err != nil {
+		if err := h.patiently(ctx, func() error { return h.beginSteps(ctx, step, some...) }); err != nil {
 			return err
 		}
 		var mu sync.Mutex
@@ -55,12 +55,13 @@ func (h *helm) each(ctx context.Context, step string, targets []*target, do func
 				if !h.onlyOf(err) || inner.Err() != nil {
 					return err
 				}
-				return h.failAll(ctx, t, err)
+				cause := err
+				return h.patiently(inner, func() error { return h.failAll(inner, t, cause) })
 			})
 		}
 		err := group.Wait()
 		if ctx.Err() == nil { // what was done is recorded also where another was halted
-			err = errors.Join(err, h.doneSteps(ctx, step, through...), done(through))
+			err = errors.Join(err, h.patiently(ctx, func() error { return h.doneSteps(ctx, step, through...) }), h.patiently(ctx, func() error { return done(through) }))
 		}
 		h.showSome()
 		if err != nil {

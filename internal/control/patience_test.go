@@ -2,6 +2,9 @@ package control_test
 
 import (
 	"context"
+	"database/sql"
+	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -74,4 +77,71 @@ func TestCancelWhileTargetHangs(t *testing.T) {
 	case <-time.After(5 * time.Second):
 		t.Error("run goes on 5 s after it was cancelled")
 	}
+}
+
+// TestControlDatabaseIsHeldForAWhile: a run waits for another process that holds the control database for longer than one change does,
+// wherever it stands.
+func TestControlDatabaseIsHeldForAWhile(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		op      memory.Op
+		nth     int
+		failing bool // a stream fails meanwhile
+	}{
+		"making targets ready": {memory.Prepare, 20, false},
+		"a stream fails":       {memory.Prepare, 20, true},
+		"committing":           {memory.Commit, 20, false},
+		"sealing":              {memory.Finish, 1, false},
+		"a count fails":        {memory.Count, 3, true},
+		"publishing":           {memory.Finish, 41, false},
+		"the last of all":      {memory.Finish, 80, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, _ := newWhole(t, 40, 10)
+			r.Database = store.Options{Busy: 30 * time.Millisecond}
+			done, err := r.OpenStore(context.Background(), r.path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(done)
+			fault := memory.Fault{Reached: func() { r.holdStore(500 * time.Millisecond) }}
+			if c.failing {
+				fault.Err = connector.Errorf(connector.Denied, "TOW-999", "no right")
+			}
+			r.target.Inject(c.op, c.nth, fault)
+			run, err := r.run(r.document("full", `{source: "*"}`, "{outage: 20s}"), nil)
+			if c.failing {
+				if err == nil || !strings.HasPrefix(err.Error(), "1 of 40 streams failed: ") || !strings.HasSuffix(err.Error(), "no right") || run.State != store.Failed {
+					t.Errorf("run is %s: %v", run.State, err)
+				}
+				return
+			}
+			if err != nil || run.State != store.Succeeded {
+				t.Errorf("run is %s: %v", run.State, err)
+			}
+		})
+	}
+}
+
+// holdStore keeps the control database locked for a time, as another process would.
+func (r *rig) holdStore(d time.Duration) {
+	db, err := sql.Open("sqlite", r.path+"?_pragma=busy_timeout(10000)")
+	if err != nil {
+		r.t.Error(err)
+		return
+	}
+	conn, err := db.Conn(context.Background())
+	if err == nil {
+		_, err = conn.ExecContext(context.Background(), "BEGIN IMMEDIATE")
+	}
+	if err != nil {
+		r.t.Error(err)
+	}
+	time.AfterFunc(d, func() {
+		_, err := conn.ExecContext(context.Background(), "ROLLBACK")
+		if err = errors.Join(err, conn.Close(), db.Close()); err != nil {
+			r.t.Error(err)
+		}
+	})
 }

@@ -100,7 +100,7 @@ func (h *helm) readyRest(ctx context.Context, queue []*stream) error {
 		for i, s := range next {
 			targets[i] = s.target
 		}
-		if err := h.beginSteps(ctx, "prepare ", targets...); err != nil {
+		if err := h.patiently(ctx, func() error { return h.beginSteps(ctx, "prepare ", targets...) }); err != nil {
 			return errors.Join(err, group.Wait())
 		}
 		for _, s := range next {
@@ -128,18 +128,17 @@ func (h *helm) readyOne(ctx context.Context, s *stream) error {
 	}
 	h.mu.Unlock()
 	err := h.patiently(ctx, func() error { return h.ready(ctx, s) })
+	if cause := err; err != nil && ctx.Err() == nil && h.onlyOf(err) {
+		err = h.patiently(ctx, func() error { return h.fail(ctx, s, cause) })
+	}
 	if halt, halted := errors.AsType[*local.Halt](err); halted {
 		h.brake.Pull(halt)
 		return nil
 	}
-	switch {
-	case err == nil:
+	if err == nil {
 		h.wake()
-		return nil
-	case ctx.Err() != nil || !h.onlyOf(err):
-		return err
 	}
-	return h.fail(ctx, s, err)
+	return err
 }
 
 // ready opens a stream, prepares its target and takes over what that remembers; then its shards may be leased. A stream of which nothing

@@ -121,6 +121,11 @@ func (h *helm) move(ctx context.Context, to store.State, c store.Change) error {
 	return err
 }
 
+// goOn moves a run that goes on; a control database that another process holds for a while is waited for.
+func (h *helm) goOn(ctx context.Context, to store.State, why string) error {
+	return h.patiently(ctx, func() error { return h.move(ctx, to, store.Change{Why: why}) })
+}
+
 // work prepares the targets, copies, verifies and finishes. It returns nil when the run succeeded, a *local.Halt when it was
 // halted, and else why it failed. Streams that fail do not keep the others from being published.
 func (h *helm) work(ctx context.Context, rows []store.Stream) (err error) {
@@ -143,7 +148,7 @@ func (h *helm) work(ctx context.Context, rows []store.Stream) (err error) {
 		return err
 	}
 	if h.stands() != store.Running {
-		if err := h.move(ctx, store.Running, store.Change{Why: why}); err != nil {
+		if err := h.goOn(ctx, store.Running, why); err != nil {
 			return err
 		}
 	}
@@ -160,7 +165,7 @@ func (h *helm) work(ctx context.Context, rows []store.Stream) (err error) {
 		do    func(context.Context) error
 	}{{store.Verifying, h.verify}, {store.Finishing, h.publish}, {store.Finishing, h.link}} {
 		if h.stands() != step.state {
-			if err := h.move(ctx, step.state, store.Change{}); err != nil {
+			if err := h.goOn(ctx, step.state, ""); err != nil {
 				return err
 			}
 		}
@@ -176,7 +181,7 @@ func (h *helm) work(ctx context.Context, rows []store.Stream) (err error) {
 			return connector.Errorf(connector.Other, "TOW-151", "%s is not published though nothing is left to do", t.dataset)
 		}
 	}
-	return h.move(ctx, store.Succeeded, store.Change{})
+	return h.goOn(ctx, store.Succeeded, "")
 }
 
 // How long a target may take to be left as it should be; and when the run's caller wants to go.
