@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/towpath/towpath/bench/data"
+	"github.com/towpath/towpath/proofs/machine"
 )
 
 // Proof is one proof of so many rows.
@@ -59,8 +60,7 @@ func (p *Proof) Run(ctx context.Context, figures *Figures) error {
 		return err
 	}
 	figures.Rows, figures.Columns = p.Rows, len(Columns(p.Rows))
-	m := machine{root: p.Root, dir: filepath.Join(p.Dir, "servers")}
-	s, err := m.mariadb(ctx)
+	s, err := mariadb(ctx, machine.Machine{Root: p.Root})
 	if err != nil {
 		return err
 	}
@@ -82,7 +82,7 @@ func (p *Proof) Run(ctx context.Context, figures *Figures) error {
 			p.Log("%s: judged before", name)
 			continue
 		}
-		figure, err := p.on(ctx, m, name, func(x Index) (Figure, error) { return p.judge(ctx, program, s, table, name, x) })
+		figure, err := p.on(ctx, name, func(x Index) (Figure, error) { return p.judge(ctx, program, s, table, name, x) })
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
@@ -134,8 +134,8 @@ func (p *Proof) judge(ctx context.Context, program string, s data.Server, table,
 }
 
 // on gives a server and an index on it to do; the server goes down afterwards.
-func (p *Proof) on(ctx context.Context, m machine, name string, do func(Index) (Figure, error)) (f Figure, err error) {
-	address, stop, err := m.search(ctx, name)
+func (p *Proof) on(ctx context.Context, name string, do func(Index) (Figure, error)) (f Figure, err error) {
+	address, stop, err := searchServer(ctx, machine.Machine{Root: p.Root}, name, filepath.Join(p.Dir, "servers"))
 	if err != nil {
 		return f, err
 	}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"regexp"
 	"slices"
 	"time"
 
@@ -40,13 +41,13 @@ type Wants struct {
 
 	// For zombie trials. Freeze is the point at which a shard stands that writes when it goes on. File is the target, when it is a file of
 	// the run's folder that one process locks at a time. Change changes rows of the source, so that what a frozen process holds is old.
-	// After Settled the target may not change in any way. Refusal is what a process says whose write the target refused; Refused counts
+	// After Settled the target may not change in any way. Refusal is in what a process says whose write the target refused; Refused counts
 	// such writes as the target does, nil: it does not.
 	Freeze  crashpoint.Point
 	File    string
 	Change  func(ctx context.Context) error
 	Settled func(ctx context.Context, dir string) error
-	Refusal string
+	Refusal *regexp.Regexp
 	Refused func(ctx context.Context, dir string) (int64, error)
 }
 

@@ -78,7 +78,30 @@ type ride struct {
 	tally *Tally
 	most  int // kills
 	so    Tally
-	stale int // lives in a row that ended by themselves without an end of the run
+	stale int   // lives in a row that ended by themselves without an end of the run
+	stage stage // that was seen to be reached
+}
+
+// stage is a part of a run. A run that has reached one does not stand at a point of an earlier one again.
+type stage int
+
+const (
+	planning stage = iota
+	making
+	copying
+	publishing
+)
+
+func stageOf(p crashpoint.Point) stage {
+	switch p {
+	case crashpoint.Planned:
+		return planning
+	case crashpoint.Making:
+		return making
+	case crashpoint.Swapping, crashpoint.Swapped, crashpoint.Cleared, crashpoint.Marked, crashpoint.Published:
+		return publishing
+	}
+	return copying
 }
 
 func (r *ride) toEnd(ctx context.Context) error {
@@ -101,7 +124,7 @@ func (r *ride) next() life {
 	}
 	points := make([]crashpoint.Point, 0, len(r.wants.Points))
 	for _, p := range r.wants.Points {
-		if p != crashpoint.Planned || r.key == "" {
+		if stageOf(p) >= r.stage && (p != crashpoint.Planned || r.key == "") {
 			points = append(points, p)
 		}
 	}
@@ -119,10 +142,9 @@ func (r *ride) next() life {
 		}
 	}
 	l.aim, l.dwell, l.then = rare, rare, time.Duration(r.Rand.Int64N(int64(6*time.Millisecond)))
-	switch rare {
-	case crashpoint.Planned, crashpoint.Leased, crashpoint.Ended, crashpoint.Swapping:
+	if stageOf(rare) != copying || rare == crashpoint.Leased || rare == crashpoint.Ended {
 		l.after = 0
-	default:
+	} else {
 		l.after /= 2
 	}
 	return l
@@ -164,6 +186,7 @@ func (r *ride) live(ctx context.Context, l life) (ended bool, err error) {
 		}
 		for _, at := range points {
 			r.tally.Points[crashpoint.Names[at]]++
+			r.stage = max(r.stage, stageOf(at))
 		}
 		r.stale = 0
 		return len(r.tally.Faults) > 0, r.find(ctx)
@@ -189,7 +212,7 @@ func (r *ride) left(ctx context.Context, args []string, p *process) (ended bool,
 	case a.code() == codeFinal:
 		return true, nil
 	case a.code() == codeUnplanned: // killed before its plan was stored
-		r.key = ""
+		r.key, r.stage = "", planning
 		if r.stale++; r.stale < 3 {
 			return false, nil
 		}

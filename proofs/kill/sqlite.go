@@ -104,13 +104,13 @@ func (f *File) Name() string { return "sqlite-" + f.kind }
 
 // Wants is the same for every run.
 func (f *File) Wants() Wants {
-	w := Wants{Read: int64(f.rows), Dirty: f.dirty, Freeze: crashpoint.Writing, File: "target.db", Refusal: "has a newer owner than epoch", Shards: 4, Commits: 100, Points: []crashpoint.Point{crashpoint.Planned, crashpoint.Leased,
-		crashpoint.Reading, crashpoint.Writing, crashpoint.Stored, crashpoint.Written, crashpoint.Committing, crashpoint.Committed,
-		crashpoint.Ended, crashpoint.Swapping}}
+	w := Wants{Read: int64(f.rows), Dirty: f.dirty, Freeze: crashpoint.Writing, File: "target.db", Refusal: newerOwner, Shards: 4, Commits: 100,
+		Points: []crashpoint.Point{crashpoint.Planned, crashpoint.Making, crashpoint.Leased, crashpoint.Reading, crashpoint.Writing, crashpoint.Stored,
+			crashpoint.Written, crashpoint.Committing, crashpoint.Committed, crashpoint.Ended, crashpoint.Swapping, crashpoint.Published}}
 	if f.kind == Keyless { // one shard and one commit, which has dirty rows
 		w.Shards, w.Commits, w.Kills = 1, 1, 8
-		w.Points = []crashpoint.Point{crashpoint.Planned, crashpoint.Leased, crashpoint.Reading, crashpoint.Writing, crashpoint.Stored,
-			crashpoint.Committing, crashpoint.Ended, crashpoint.Swapping}
+		w.Points = []crashpoint.Point{crashpoint.Planned, crashpoint.Making, crashpoint.Leased, crashpoint.Reading, crashpoint.Writing, crashpoint.Stored,
+			crashpoint.Committing, crashpoint.Ended, crashpoint.Swapping, crashpoint.Published}
 	}
 	return w
 }
@@ -139,26 +139,14 @@ func (f *File) Reset(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	stream := "{source: orders, target: copies, write: append}"
+	stream := "source: orders, target: copies, write: append"
 	switch f.kind {
 	case Replace:
-		stream = "{source: orders, target: copies, write: replace}"
+		stream = "source: orders, target: copies, write: replace"
 	case Keyless:
-		stream = "{source: keyless, target: copies, write: append}"
+		stream = "source: keyless, target: copies, write: append"
 	}
-	job := "name: kill\nmode: batch\nsource: {connection: source}\ntarget: {connection: target}\nstreams: [" + stream + "]\n" +
-		"settings: {shards: 8, group_rows: 100, parallel: 4}\n"
-	connections := fmt.Sprintf("source: {connector: sqlite, path: %q}\ntarget: {connector: sqlite, path: %q}\n", f.source, f.target(dir))
-	return writeFiles(dir, map[string]string{"job.yaml": job, "connections.yaml": connections})
-}
-
-func writeFiles(dir string, files map[string]string) error {
-	for name, text := range files {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			return err
-		}
-	}
-	return nil
+	return writeJob(dir, stream, sqlite{f.source}.connection(), sqlite{f.target(dir)}.connection())
 }
 
 // Judge reads both files by plain SQL.

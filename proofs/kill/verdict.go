@@ -1,6 +1,9 @@
 package kill
 
-import "crypto/sha256"
+import (
+	"crypto/sha256"
+	"maps"
+)
 
 // Verdict counts the rows that are not as they should be.
 type Verdict struct {
@@ -35,6 +38,14 @@ func (j *Judge) Expect(id string, row []byte) {
 		j.want = map[string][]digest{}
 	}
 	j.want[id] = append(j.want[id], digestOf(row))
+}
+
+// Join expects also what o does, of other ids.
+func (j *Judge) Join(o *Judge) {
+	if j.want == nil {
+		j.want = map[string][]digest{}
+	}
+	maps.Copy(j.want, o.want)
 }
 
 // Len returns how many rows are expected.

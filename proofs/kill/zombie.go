@@ -217,7 +217,8 @@ func (z *trial) takeOver(ctx context.Context) (err error) {
 		if err := z.taken(ctx); err != nil {
 			return err
 		}
-		z.second.wait(time.Duration(z.Rand.Int64N(int64(600 * time.Millisecond))))
+		z.second.reach(patience, crashpoint.Writing) // it has a shard; false: it has ended
+		z.second.wait(time.Duration(z.Rand.Int64N(int64(300 * time.Millisecond))))
 		return nil
 	case Before:
 		if !z.second.reach(patience, crashpoint.Swapping) {
@@ -266,7 +267,7 @@ func (z *trial) taken(ctx context.Context) error {
 
 // seen reports whether the woken process had a write refused.
 func (z *trial) seen(ctx context.Context) bool {
-	if strings.Contains(z.first.stderr.String(), z.wants.Refusal) {
+	if z.wants.Refusal.MatchString(z.first.stderr.String()) {
 		return true
 	}
 	if z.wants.Refused == nil {

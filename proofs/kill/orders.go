@@ -1,0 +1,155 @@
+package kill
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// orders are the rows of the scenes that have a SQL store as their source: a table of which one row in eighty is refused.
+type orders struct {
+	database
+	place, table string
+	count        int
+	dirty        map[string]bool // ids of the rows that have more cents than there are
+
+	mu      sync.Mutex
+	changed bool   // a target may hold rows as they were or as they are
+	settled *Judge // what the target was seen to hold
+}
+
+// newOrders makes the table in a place of its own.
+func newOrders(ctx context.Context, d database, place string, count int) (*orders, error) {
+	says := d.says()
+	o := &orders{database: d, place: place, table: of(says.table, place, "orders"), count: count, dirty: map[string]bool{}}
+	for id := 1; id <= count; id++ {
+		if refused(id) {
+			o.dirty[strconv.Itoa(id)] = true
+		}
+	}
+	_, err := d.run(ctx, of(says.reset, place, "")+"; "+makeOrders(o.table, true)+"; "+insertOrders(o.table, 1, count, 1))
+	return o, err
+}
+
+// remove removes the place.
+func (o *orders) remove(ctx context.Context) error {
+	_, err := o.run(ctx, of(o.says().remove, o.place, ""))
+	return err
+}
+
+// mostCents are what a target takes.
+const mostCents = 1_000_000_000
+
+// makeOrders is the statement that makes a table of orders; a target's refuses rows.
+func makeOrders(table string, keyed bool, more ...string) string {
+	key := ""
+	if keyed {
+		key = " PRIMARY KEY"
+	}
+	columns := append([]string{"id BIGINT NOT NULL" + key, "customer VARCHAR(40) NOT NULL", "cents BIGINT NOT NULL", "note TEXT", "revision INT NOT NULL"}, more...)
+	return "CREATE TABLE " + table + " (" + strings.Join(columns, ", ") + ")"
+}
+
+// refused tells which rows a target does not take. They lie together: where there are none, only the target keeps a process that woke up
+// from committing, for it has nothing to tell the control database before.
+func refused(id int) bool { return id/100%8 == 1 && id%10 == 7 }
+
+// insertOrders is the statement that puts count orders into a table, with ids from first on by step.
+func insertOrders(table string, first, count, step int) string {
+	var b strings.Builder
+	for n := range count {
+		id := first + n*step
+		if n%1000 == 0 {
+			if n > 0 {
+				b.WriteString("; ")
+			}
+			b.WriteString("INSERT INTO " + table + " VALUES ")
+		} else {
+			b.WriteString(", ")
+		}
+		x := max(id, -id)
+		cents, note := x*31%100003, "NULL"
+		if refused(id) {
+			cents = 5 * mostCents
+		}
+		if x%3 > 0 {
+			note = fmt.Sprintf("'order %d: \"with care\",\nnummer %d €'", x, x*17%1009)
+		}
+		fmt.Fprintf(&b, "(%d, 'customer %d', %d, %s, 0)", id, x*7919%5003, cents, note)
+	}
+	return b.String()
+}
+
+// each gives the rows that a SELECT of orders prints.
+func each(ctx context.Context, d database, query string, row func(id string, row []byte)) error {
+	out, err := d.run(ctx, query)
+	if err != nil {
+		return err
+	}
+	for line := range bytes.Lines(out) {
+		line = bytes.TrimSuffix(line, []byte("\n"))
+		id, _, _ := bytes.Cut(line, []byte("\t"))
+		row(string(id), line)
+	}
+	return nil
+}
+
+// begin makes ready for another run.
+func (o *orders) begin() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.changed, o.settled = false, nil
+}
+
+// change makes every row newer than what a frozen process holds.
+func (o *orders) change(ctx context.Context) error {
+	o.mu.Lock()
+	o.changed = true
+	o.mu.Unlock()
+	_, err := o.run(ctx, "UPDATE "+o.table+" SET revision = revision + 1")
+	return err
+}
+
+// settle notes what the target holds: from here on nothing of it may change.
+func (o *orders) settle(rows func(row func(id string, row []byte)) error) error {
+	j := new(Judge)
+	if err := rows(j.Expect); err != nil {
+		return err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.settled = j
+	return nil
+}
+
+// judge knows what a target has to hold of the table.
+func (o *orders) judge(ctx context.Context) (j *Judge, settled bool, err error) {
+	o.mu.Lock()
+	changed := o.changed
+	j = o.settled
+	o.mu.Unlock()
+	if j != nil {
+		return j, true, nil
+	}
+	j = new(Judge)
+	var wrong error
+	err = each(ctx, o.database, of(o.says().orders, "", o.table)+fmt.Sprintf(" WHERE cents < %d", mostCents), func(id string, row []byte) {
+		j.Expect(id, row)
+		if !changed {
+			return
+		}
+		at := bytes.LastIndexByte(row, '\t')
+		revision, err := strconv.Atoi(string(row[at+1:]))
+		if err != nil {
+			wrong = fmt.Errorf("read the table: revision %q", row[at+1:])
+		}
+		j.Expect(id, strconv.AppendInt(row[:at+1:at+1], int64(revision-1), 10))
+	})
+	if err == nil {
+		err = wrong
+	}
+	return j, false, err
+}
