@@ -2,6 +2,7 @@ package control_test
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -402,6 +403,41 @@ func TestStopped(t *testing.T) {
 	}
 	if _, err := r.resume(key); err == nil || err.Error() != "run "+key+" is stopped and cannot be resumed" {
 		t.Errorf("resume says %v", err)
+	}
+}
+
+// TestPlanThatCannotBeRead is one that another version made, or that is damaged: the run is not resumed, but seen and stopped.
+func TestPlanThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ statement, code string }{
+		"another version": {"UPDATE plan SET format = 1", "TOW-136"},
+		"damaged":         {"UPDATE plan SET hash = x'00'", "TOW-137"},
+		"a stream's":      {"UPDATE stream SET hash = x'00'", "TOW-137"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, key := paused(t)
+			db, err := sql.Open("sqlite", r.path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer db.Close()
+			if _, err := db.Exec(c.statement); err != nil {
+				t.Fatal(err)
+			}
+			run, err := r.resume(key)
+			if e, ok := errors.AsType[*connector.Error](err); !ok || e.Code != c.code || run.State != store.Paused {
+				t.Errorf("resumed run is %s: %v", run.State, err)
+			}
+			run, p, _, err := r.Status(context.Background(), key)
+			if err != nil || run.Key != key || p.Total.Counts.Read == 0 {
+				t.Errorf("status is %+v of %+v: %v", p, run, err)
+			}
+			run, err = r.Stop(context.Background(), key, "no longer wanted")
+			if err != nil || run.State != store.Stopped || !strings.HasPrefix(run.Reason, "no longer wanted; what it staged may be left (the plan of run") {
+				t.Errorf("run is %s (%s): %v", run.State, run.Reason, err)
+			}
+		})
 	}
 }
 

@@ -186,7 +186,7 @@ func (s *Service) load(ctx context.Context, key string) (*engine.Plan, []store.S
 	}
 	if stored.Format != engine.PlanFormat {
 		return nil, nil, connector.Errorf(connector.Changed, "TOW-136", "the plan of run %s has format %d, this towpath reads %d", key, stored.Format, engine.PlanFormat).
-			WithHint("Resume with the version of towpath that planned the run.")
+			WithHint("Only the version of towpath that planned the run goes on with it. Or stop it, with towpath stop %s, and start another.", key)
 	}
 	streams, err := s.Store.Streams(ctx, key)
 	if err != nil {

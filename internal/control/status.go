@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/towpath/towpath/connector"
 	"github.com/towpath/towpath/internal/engine"
 	"github.com/towpath/towpath/internal/store"
 	"github.com/towpath/towpath/job"
@@ -37,7 +38,7 @@ func progressOf(run store.Run, stored []store.Progress) Progress {
 	return p
 }
 
-// Status returns a run, its progress and, when it was planned, the head of its plan.
+// Status returns a run, its progress and, when it was planned and its plan can be read, the head of that.
 func (s *Service) Status(ctx context.Context, key string) (store.Run, Progress, *engine.Plan, error) {
 	run, err := s.Store.Run(ctx, key)
 	if err != nil {
@@ -47,6 +48,9 @@ func (s *Service) Status(ctx context.Context, key string) (store.Run, Progress, 
 		return run, progressOf(run, nil), nil, nil
 	}
 	plan, _, err := s.load(ctx, key)
+	if connector.ClassOf(err) == connector.Changed { // how far the run came is known all the same
+		plan, err = nil, nil
+	}
 	if err != nil {
 		return run, Progress{}, nil, err
 	}

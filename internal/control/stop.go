@@ -78,20 +78,13 @@ func (s *Service) lookUp(ctx context.Context, key string) (run store.Run, held b
 func (s *Service) stopHere(ctx context.Context, lease store.RunLease, run store.Run, why string) (store.Run, error) {
 	c := store.Change{Why: why}
 	if run.PlanFormat == 0 {
-		to := []store.State{store.Stopping, store.Stopped}
-		if run.State == store.Stopping {
-			to = to[1:]
-		}
-		for _, state := range to {
-			c.Epoch = lease.Epoch
-			if err := s.move(ctx, run.Key, run.State, state, c, nil); err != nil {
-				return s.rest(ctx, lease, err)
-			}
-			run.State = state
-		}
-		return s.rest(ctx, lease, nil)
+		return s.rest(ctx, lease, s.strike(ctx, lease, run, c))
 	}
 	plan, streams, err := s.load(ctx, run.Key)
+	if connector.ClassOf(err) == connector.Changed { // made by another version, or damaged: it says no more what is to be removed
+		c.Why = join(why, mayBeLeft(err))
+		return s.rest(ctx, lease, s.strike(ctx, lease, run, c))
+	}
 	if err != nil {
 		return s.rest(ctx, lease, err)
 	}
@@ -101,10 +94,26 @@ func (s *Service) stopHere(ctx context.Context, lease store.RunLease, run store.
 		return s.rest(ctx, lease, err)
 	}
 	if err := h.reach(ctx); err != nil {
-		c.Why = "what it staged may be left (" + err.Error() + "): towpath clean shows and removes it"
+		c.Why = mayBeLeft(err)
 	}
 	defer h.ends.close()
 	return s.rest(ctx, lease, h.stop(ctx, c))
+}
+
+// strike moves a run to stopped and touches no target.
+func (s *Service) strike(ctx context.Context, lease store.RunLease, run store.Run, c store.Change) error {
+	c.Epoch = lease.Epoch
+	if run.State != store.Stopping {
+		if err := s.move(ctx, run.Key, run.State, store.Stopping, c, nil); err != nil {
+			return err
+		}
+	}
+	return s.move(ctx, run.Key, store.Stopping, store.Stopped, c, nil)
+}
+
+// mayBeLeft says why a stop has not removed what the run made.
+func mayBeLeft(cause error) string {
+	return "what it staged may be left (" + cause.Error() + "): towpath clean shows and removes it"
 }
 
 // reach opens the target, so that stop can remove what the run made there.
@@ -129,7 +138,7 @@ func (h *helm) stop(ctx context.Context, c store.Change) error {
 	}
 	remains, err := h.drop(ctx)
 	if err != nil {
-		c.Why = join(c.Why, "what it staged may be left ("+err.Error()+"): towpath clean shows and removes it")
+		c.Why = join(c.Why, mayBeLeft(err))
 	}
 	var published []string
 	for _, t := range h.targets {
@@ -144,7 +153,13 @@ func (h *helm) stop(ctx context.Context, c store.Change) error {
 	return h.move(ctx, store.Stopped, c)
 }
 
-func join(a, b string) string { return strings.TrimSpace(a + " " + b) }
+// join puts a sentence or clause behind another.
+func join(a, b string) string {
+	if a != "" && b != "" && !strings.HasSuffix(a, ".") {
+		a += ";"
+	}
+	return strings.TrimSpace(a + " " + b)
+}
 
 // mostNamed is how many targets of a stopped run are named one by one.
 const mostNamed = 5

@@ -42,7 +42,7 @@ type ShardEpoch struct {
 	Epoch      int64
 }
 
-// Failure is why an attempt ended; the zero Failure: nothing went wrong.
+// Failure is why an attempt ended; the zero Failure: nothing went wrong. Without a Text it counts as no attempt.
 type Failure struct {
 	Text, Code string
 	After      time.Duration // the shard rests so long
@@ -69,7 +69,7 @@ func (s *Store) LeaseShards(ctx context.Context, q LeaseRequest, most int) (leas
 		}
 		for len(leased) < most {
 			l, ok, err := t.leaseNext(ctx, q)
-			if err != nil && len(leased) > 0 { // who asks again meets it first
+			if connector.ClassOf(err) == connector.Changed && len(leased) > 0 { // who asks again meets the damaged one first
 				return nil
 			}
 			if ok || l.Shard.ID != "" {
@@ -248,18 +248,23 @@ func (s *Store) RenewShards(ctx context.Context, worker string, held []ShardEpoc
 	return lost, err
 }
 
-// ReleaseShard ends an attempt: a shard that is not done waits again, after a failure for its time of rest. When another has
-// the shard by now, nothing happens.
+// ReleaseShard ends an attempt: a shard that is not done waits again, and rests first where f says so. When another has the shard by
+// now, nothing happens.
 func (s *Store) ReleaseShard(ctx context.Context, e ShardEpoch, f Failure) error {
 	return s.change(ctx, "release shard "+e.Shard+" of run "+e.Run, func(ctx context.Context, t *tx) error {
 		_, err := t.exec(ctx, "UPDATE shard SET "+setPending+`, worker = '', lease_until = 0 WHERE run = $1 AND id = $2 AND epoch = $3 AND state < 2`,
 			e.Run, e.Shard, e.Epoch)
-		if err != nil || f.Text == "" {
+		if err != nil || f == (Failure{}) {
+			return err
+		}
+		rests := t.now + ms(f.After)
+		if f.Text == "" {
+			_, err = t.exec(ctx, "UPDATE shard SET not_before = $4 WHERE run = $1 AND id = $2 AND epoch = $3 AND state < 2", e.Run, e.Shard, e.Epoch, rests)
 			return err
 		}
 		_, err = t.exec(ctx, `UPDATE shard SET not_before = $4, attempts = attempts + 1, failure = $5, failure_code = $6,
 			failing_since = CASE WHEN failing_since = 0 THEN $7 ELSE failing_since END
-			WHERE run = $1 AND id = $2 AND epoch = $3 AND state < 2`, e.Run, e.Shard, e.Epoch, t.now+ms(f.After), f.Text, f.Code, t.now)
+			WHERE run = $1 AND id = $2 AND epoch = $3 AND state < 2`, e.Run, e.Shard, e.Epoch, rests, f.Text, f.Code, t.now)
 		return err
 	})
 }
