@@ -19,23 +19,24 @@ func (c *Client) clean(ctx context.Context, runs []string, remove bool) ([]conne
 			return err
 		}
 		var memories []*sqltarget.Memory
+		var tables []tagged
 		for _, r := range rows {
-			n := tableName{r[0].text, r[1].text}
-			if n.table == sqltarget.Checkpoints {
+			if n := (tableName{r[0].text, r[1].text}); n.table == sqltarget.Checkpoints {
 				memories = append(memories, &sqltarget.Memory{Table: n.quoted()})
-				continue
+			} else {
+				tables = append(tables, tagged{n, r[2].text})
 			}
-			l, statement := leftover(n, r[2].text)
-			if l.Run == "" {
-				continue
+		}
+		// What was replaced goes before the tag by which its replacement is known.
+		slices.SortStableFunc(tables, func(a, b tagged) int { return a.rank() - b.rank() })
+		for _, t := range tables {
+			l, err := s.leftover(t, tables, runs, remove)
+			if err != nil {
+				return err
 			}
-			if remove && slices.Contains(runs, l.Run) {
-				if err := s.build(statement); err != nil && !gone(err) {
-					return err
-				}
-				l.Removed = true
+			if l.Run != "" {
+				found = append(found, l)
 			}
-			found = append(found, l)
 		}
 		// Checkpoints go last: what they tell of is gone then.
 		for _, m := range memories {
@@ -57,16 +58,64 @@ func (c *Client) clean(ctx context.Context, runs []string, remove bool) ([]conne
 	return found, classify(err, "look for what runs left")
 }
 
-// leftover says what a table is that a run left, and the statement that removes it, or takes the tag off a table that stays.
-func leftover(n tableName, comment string) (connector.Leftover, string) {
-	if run := sqltarget.RunOf(n.table); run != "" {
-		return connector.Leftover{Run: run, What: "staging table " + n.String()}, "DROP TABLE " + n.quoted()
+// tagged is a table with its comment.
+type tagged struct {
+	tableName
+	comment string
+}
+
+func (t tagged) rank() int {
+	switch {
+	case strings.HasSuffix(t.table, oldMark):
+		return 0
+	case sqltarget.RunOf(t.table) != "":
+		return 1
 	}
-	run, _ := strings.CutPrefix(comment, tagMark)
-	if strings.ContainsAny(run, " :") {
-		run = "" // somebody's own words
+	return 2
+}
+
+// leftover says what a table is that a run left, and with remove removes it if it is one of the runs, or takes the tag off a table that
+// stays.
+func (s *session) leftover(t tagged, all []tagged, runs []string, remove bool) (l connector.Leftover, err error) {
+	name, old := strings.CutSuffix(t.table, oldMark)
+	work := func() (bool, error) { return true, s.build("DROP TABLE " + t.quoted()) }
+	switch l.Run = sqltarget.RunOf(name); {
+	case l.Run == "":
+		if l.Run, _ = strings.CutPrefix(t.comment, tagMark); strings.ContainsAny(l.Run, " :") {
+			l.Run = "" // somebody's own words
+		}
+		l.What = "tag on table " + t.String()
+		work = func() (bool, error) { return true, s.build("ALTER TABLE " + t.quoted() + " COMMENT = ''") }
+	case old:
+		l.What = "rows of a table that was being replaced, in " + t.String()
+		work = func() (bool, error) { return s.clearOld(t.tableName, l.Run, all) }
+	default:
+		l.What = "staging table " + t.String()
 	}
-	return connector.Leftover{Run: run, What: "tag on table " + n.String()}, "ALTER TABLE " + n.quoted() + " COMMENT = ''"
+	if remove && slices.Contains(runs, l.Run) {
+		if l.Removed, err = work(); gone(err) {
+			l.Removed, err = true, nil
+		}
+	}
+	return l, err
+}
+
+// clearOld removes a table that was replaced, once another one is in its place. While there is none, it goes back there. Where somebody
+// made another table there, or the name is not to be told, it stays, as its rows are nowhere else.
+func (s *session) clearOld(n tableName, run string, all []tagged) (done bool, err error) {
+	for _, t := range all {
+		if t.comment == tagMark+run && t.old(run) == n {
+			return true, s.dropOld(t.tableName, run)
+		}
+	}
+	target := tableName{n.database, strings.TrimSuffix(strings.TrimSuffix(n.table, oldMark), sqltarget.Staging("", run, 0))}
+	if target.old(run) != n {
+		return false, nil
+	}
+	if _, there, err := s.commentOf(target); err != nil || there {
+		return false, err
+	}
+	return true, s.build("RENAME TABLE " + n.quoted() + " TO " + target.quoted())
 }
 
 // gone tells whether an error says that a table is there no more: another run may have ended meanwhile.

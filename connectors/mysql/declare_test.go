@@ -175,7 +175,7 @@ func TestPlanSaysItsSteps(t *testing.T) {
 	for _, s := range x.target.Steps[1:] {
 		steps = append(steps, strings.ReplaceAll(s, j.db, "DB"))
 	}
-	want := []string{"CREATE TABLE `DB`.`shop__tw_r7` LIKE `DB`.`shop`", "RENAME TABLE `DB`.`shop` TO `DB`.`old_shop__tw_r7`, `DB`.`shop__tw_r7` TO `DB`.`shop`", "DROP TABLE `DB`.`old_shop__tw_r7`"}
+	want := []string{"CREATE TABLE `DB`.`shop__tw_r7` LIKE `DB`.`shop`", "RENAME TABLE `DB`.`shop` TO `DB`.`shop__tw_r7_old`, `DB`.`shop__tw_r7` TO `DB`.`shop`", "DROP TABLE `DB`.`shop__tw_r7_old`"}
 	if !slices.Equal(steps, want) {
 		t.Errorf("got %q, want %q", steps, want)
 	}

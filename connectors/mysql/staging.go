@@ -18,6 +18,23 @@ import (
 // Statements that define something are transactions of their own here. Each step below is looked up before it is done, so that an
 // attempt which was cut off between two of them is ended by the next.
 
+// tagMark stands before the run's key in the comment of what a run makes.
+const tagMark = "towpath:"
+
+// oldMark ends the name that a table has which was replaced. It stands behind the run's key, where no name of a staging table has
+// anything: a run may replace tables called a and old_a.
+const oldMark = "_old"
+
+// staging and old are the names that take part in a swap of a table. They carry the run's key, so that a late second swap finds nothing to
+// rename.
+func (n tableName) staging(run string) tableName {
+	return tableName{n.database, sqltarget.Staging(n.table, run, longestName)}
+}
+
+func (n tableName) old(run string) tableName {
+	return tableName{n.database, sqltarget.Staging(n.table, run, longestName-len(oldMark)) + oldMark}
+}
+
 // seal makes the indexes that the plan has and the table lacks.
 func (w *writer) seal(ctx context.Context, s *session) error {
 	if state, err := w.state(ctx, s); err != nil || state == sqltarget.Published || len(w.layout.Indexes) == 0 {
@@ -142,7 +159,23 @@ func (w *writer) swapIn(s *session) error {
 		}
 	}
 	w.at(crashpoint.Swapped)
-	return s.build("DROP TABLE IF EXISTS " + w.old().quoted())
+	return s.dropOld(w.name, w.sink.Run)
+}
+
+// dropOld drops the table that was replaced. Foreign keys of tables that the account does not see went with it when it was renamed, and
+// the server refuses to drop it then: it takes its place again, and they with it.
+func (s *session) dropOld(n tableName, run string) error {
+	err := s.build("DROP TABLE IF EXISTS " + n.old(run).quoted())
+	e, refused := errors.AsType[*serverError](err)
+	if !refused || e.Number != 1451 && e.Number != 1217 && e.Number != 3730 {
+		return err
+	}
+	back := "RENAME TABLE " + n.quoted() + " TO " + n.staging(run).quoted() + ", " + n.old(run).quoted() + " TO " + n.quoted()
+	if err := s.build(back); err != nil {
+		return err
+	}
+	return connector.Errorf(connector.Config, "TOW-443", "replace table %s: foreign keys of tables that the account does not see refer to it: %w", n, err).
+		WithHint("Write with upsert, or drop them first and make them again afterwards.")
 }
 
 // handOver takes the run's tag off the table.
@@ -224,9 +257,10 @@ func (w *writer) drop(ctx context.Context, s *session) error {
 	return s.dropIfEmpty(ctx, &w.memory)
 }
 
-// unstage removes the tables of a swap. A target that a server moved away, and nothing else, comes back.
+// unstage removes the tables of a swap. A target that was moved away, and nothing took its place, comes back; where somebody made another
+// one there, its rows stay where they are.
 func (w *writer) unstage(s *session) error {
-	_, there, err := s.commentOf(w.name)
+	comment, there, err := s.commentOf(w.name)
 	if err != nil {
 		return err
 	}
@@ -234,15 +268,21 @@ func (w *writer) unstage(s *session) error {
 	switch {
 	case err != nil:
 		return err
-	case moved && there:
-		err = s.build("DROP TABLE " + w.old().quoted())
-	case moved:
+	case moved && !there:
 		err = s.build("RENAME TABLE " + w.old().quoted() + " TO " + w.name.quoted())
+	case moved && comment == w.tag():
+		if err = s.dropOld(w.name, w.sink.Run); connector.ClassOf(err) == connector.Config {
+			err = nil // it is back in its place
+		}
 	}
 	if err != nil {
 		return err
 	}
-	return s.build("DROP TABLE IF EXISTS " + w.staging().quoted())
+	err = s.build("DROP TABLE IF EXISTS " + w.staging().quoted())
+	if err == nil && moved && there && comment != w.tag() {
+		err = connector.Errorf(connector.Changed, "TOW-167", "table %s was made anew while it was replaced: the rows that it had are in %s", w.name, w.old())
+	}
+	return err
 }
 
 // dropIfEmpty removes the table of checkpoints once no run needs it. Where tables cannot be locked, for want of rights or on a cluster,

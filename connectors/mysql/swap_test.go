@@ -2,6 +2,7 @@ package mysql
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"slices"
 	"strings"
@@ -125,6 +126,90 @@ func TestStoppedAmidASwap(t *testing.T) {
 		if got := fmt.Sprint(j.rows("SELECT TABLE_NAME, TABLE_COMMENT FROM information_schema.TABLES WHERE TABLE_SCHEMA = '%s'", j.db)); got != "[[shop ]]" {
 			t.Errorf("%s: tables %s", point, got)
 		}
+	}
+}
+
+// TestNamesOfASwap: of two tables of a run, one may be called as if the other one had been moved away.
+func TestNamesOfASwap(t *testing.T) {
+	t.Parallel()
+	j := newJudge(t)
+	want := schemaOfText(t, "id int32 key", "v text(20)")
+	replacing := func(run string, tables ...string) (all []*copying) {
+		for i, table := range tables {
+			x := j.start(j.shared(), connector.Sink{Dataset: table, Mode: connector.Replace, Run: run}, want)
+			x.commit(x.take("s", 1), 1, []string{fmt.Sprint(i + 5), table})
+			all = append(all, x)
+		}
+		return all
+	}
+	for _, x := range replacing("r7", "shop", "old_shop") { // neither is there
+		x.finish(connector.Drop)
+	}
+	if got := fmt.Sprint(j.rows("SHOW TABLES")); got != "[]" {
+		t.Errorf("a stopped run left %s", got)
+	}
+	for _, table := range []string{"shop", "old_shop"} {
+		j.execf("CREATE TABLE %s (id INT PRIMARY KEY, v VARCHAR(20))", table)
+		j.execf("INSERT INTO %s VALUES (1, 'old')", table)
+	}
+	for _, x := range replacing("r8", "shop", "old_shop") {
+		x.finish(connector.Seal, connector.Publish)
+	}
+	if got := fmt.Sprint(j.rows("SELECT * FROM shop"), j.rows("SELECT * FROM old_shop")); got != "[[5 shop]] [[6 old_shop]]" {
+		t.Errorf("got %s", got)
+	}
+}
+
+// TestTableMadeAmidASwap: the rows that a target had are not dropped while they are in no other place.
+func TestTableMadeAmidASwap(t *testing.T) {
+	t.Parallel()
+	j := newJudge(t)
+	j.exec("CREATE TABLE shop (id INT PRIMARY KEY, v VARCHAR(20))")
+	j.exec("INSERT INTO shop VALUES (1, 'old')")
+	x := j.start(j.shared(), connector.Sink{Dataset: "shop", Mode: connector.Replace, Run: "r" + j.db[3:]}, schemaOfText(t, "id int32 key", "v text(20)"))
+	x.commit(x.take("s", 1), 1, []string{"5", "a"})
+	w := x.w.(*writer)
+	j.exec("RENAME TABLE shop TO " + w.old().quoted()) // as a server leaves it that died within RENAME
+	j.exec("CREATE TABLE shop (id INT PRIMARY KEY)")
+	if err := x.w.Finish(t.Context(), connector.Publish); connector.ClassOf(err) != connector.Changed {
+		t.Errorf("publish: got %v, want class changed", err)
+	}
+	if err := x.w.Finish(t.Context(), connector.Drop); connector.ClassOf(err) != connector.Changed || !strings.Contains(err.Error(), w.old().String()) {
+		t.Errorf("stop: got %v, want class changed, and where the rows are", err)
+	}
+	clean := func() string {
+		list, err := Connector().Clean(t.Context(), x.client, []string{x.sink.Run}, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprint(list)
+	}
+	if got := clean(); !strings.Contains(got, w.old().String()) {
+		t.Errorf("clean: got %s", got)
+	}
+	if got := fmt.Sprint(j.rows("SELECT * FROM %s", w.old().quoted())); got != "[[1 old]]" {
+		t.Errorf("got %s", got)
+	}
+	j.exec("DROP TABLE shop")
+	clean()
+	if got := fmt.Sprint(j.rows("SELECT * FROM shop"), j.rows("SHOW TABLES")); got != "[[1 old]] [[shop]]" {
+		t.Errorf("the rows of the target: got %s", got)
+	}
+}
+
+// TestCleaningAfterASwap that was cut off behind its RENAME: what was replaced goes, what was swapped in stays.
+func TestCleaningAfterASwap(t *testing.T) {
+	t.Parallel()
+	j := newJudge(t)
+	j.exec("CREATE TABLE shop (id INT PRIMARY KEY, v VARCHAR(20))")
+	x := j.start(j.shared(), connector.Sink{Dataset: "shop", Mode: connector.Replace, Run: "r" + j.db[3:]}, schemaOfText(t, "id int32 key", "v text(20)"))
+	x.commit(x.take("s", 1), 1, []string{"5", "a"})
+	j.exec(x.w.(*writer).swap("there"))
+	if _, err := Connector().Clean(t.Context(), x.client, []string{x.sink.Run}, true); err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(j.rows("SELECT * FROM shop"), j.rows("SELECT TABLE_NAME, TABLE_COMMENT FROM information_schema.TABLES WHERE TABLE_SCHEMA = '%s'", j.db)); got != "[[5 a]] [[shop ]]" {
+		t.Errorf("got %s", got)
 	}
 }
 
@@ -315,6 +400,47 @@ func TestRightsToWrite(t *testing.T) {
 	if got := fmt.Sprint(j.rows("SELECT * FROM x")); got != "[[1 a]]" {
 		t.Errorf("got %s", got)
 	}
+}
+
+// limited is a client of an account with the rights of the README on the test's database alone.
+func (j *judge) limited(more ...string) *Client {
+	user := "u" + strings.ToLower(rand.Text()[:10])
+	j.execf("CREATE USER %s@'%%' IDENTIFIED BY 'secret'", user)
+	j.t.Cleanup(func() { j.execf("DROP USER %s@'%%'", user) })
+	rights := append([]string{"SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, ALTER, INDEX, REFERENCES"}, more...)
+	j.execf("GRANT %s ON %s.* TO %s@'%%'", strings.Join(rights, ", "), j.db, user)
+	return j.client(map[string]any{"user": user, "password": "secret"})
+}
+
+// TestForeignKeysThatAreNotSeen refer to a table that is replaced: it takes its place again, and they with it.
+func TestForeignKeysThatAreNotSeen(t *testing.T) {
+	t.Parallel()
+	j, other := newJudge(t), newJudge(t)
+	j.exec("CREATE TABLE shop (id INT PRIMARY KEY, v VARCHAR(20)) COMMENT 'whose'")
+	j.exec("INSERT INTO shop VALUES (1, 'old')")
+	other.execf("CREATE TABLE child (id INT PRIMARY KEY, shop INT, FOREIGN KEY (shop) REFERENCES %s.shop (id))", j.db)
+	other.exec("INSERT INTO child VALUES (1, 1)")
+	x := j.start(j.limited("TRIGGER"), connector.Sink{Dataset: "shop", Mode: connector.Replace}, schemaOfText(t, "id int32 key", "v text(20)"))
+	x.commit(x.take("s", 1), 1, []string{"1", "a"})
+	x.finish(connector.Seal)
+	for range 2 {
+		if err := x.w.Finish(t.Context(), connector.Publish); connector.ClassOf(err) != connector.Config || !strings.Contains(err.Error(), "does not see") {
+			t.Fatalf("publish: got %v, want class config", err)
+		}
+		if got := fmt.Sprint(j.rows("SELECT * FROM shop"), j.rows("SELECT TABLE_COMMENT FROM information_schema.TABLES WHERE TABLE_SCHEMA = '%s' AND TABLE_NAME = 'shop'", j.db)); got != "[[1 old]] [[whose]]" {
+			t.Errorf("the target is %s", got)
+		}
+	}
+	if _, err := other.conn.Execute("INSERT INTO child VALUES (2, 2)"); err == nil {
+		t.Error("the foreign key holds no more")
+	}
+	j.exec(x.w.(*writer).swap("there")) // as a process leaves it that died behind its RENAME
+	x.finish(connector.Drop)
+	if got := fmt.Sprint(j.rows("SELECT * FROM shop"), j.rows("SHOW TABLES LIKE 'shop%%'"), other.rows("SELECT REFERENCED_TABLE_NAME FROM information_schema.KEY_COLUMN_USAGE WHERE TABLE_SCHEMA = '%s' AND REFERENCED_TABLE_NAME <> ''", other.db)); got !=
+		"[[1 old]] [[shop]] [[shop]]" {
+		t.Errorf("stopped: %s", got)
+	}
+	other.exec("DROP TABLE child")
 }
 
 // TestLinking: foreign keys are made once all rows are there, and only once.

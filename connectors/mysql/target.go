@@ -135,13 +135,13 @@ func (p *planner) replaceable() error {
 	hint := "Write with upsert, or drop them first and make them again afterwards."
 	switch f := p.found; {
 	case len(f.triggers) > 0:
-		return connector.Errorf(connector.Config, "TOW-443", "replace table %s, which has triggers: %s", p.w.name, strings.Join(f.triggers, ", ")).WithHint("%s", hint)
+		return connector.Errorf(connector.Config, "TOW-443", "replace table %s: it has triggers: %s", p.w.name, strings.Join(f.triggers, ", ")).WithHint("%s", hint)
 	case len(f.children) > 0:
-		return connector.Errorf(connector.Config, "TOW-443", "replace table %s, which foreign keys refer to: of %s", p.w.name, strings.Join(f.children, ", ")).WithHint("%s", hint)
+		return connector.Errorf(connector.Config, "TOW-443", "replace table %s: foreign keys of %s refer to it", p.w.name, strings.Join(f.children, ", ")).WithHint("%s", hint)
 	case len(f.parents) > 0:
-		return connector.Errorf(connector.Config, "TOW-443", "replace table %s, whose foreign keys refer to %s", p.w.name, strings.Join(f.parents, ", ")).WithHint("%s", hint)
+		return connector.Errorf(connector.Config, "TOW-443", "replace table %s: its foreign keys refer to %s", p.w.name, strings.Join(f.parents, ", ")).WithHint("%s", hint)
 	case !f.transacts:
-		return connector.Errorf(connector.Config, "TOW-443", "replace table %s, whose engine %s has no transactions", p.w.name, f.engine).
+		return connector.Errorf(connector.Config, "TOW-443", "replace table %s: its engine %s has no transactions", p.w.name, f.engine).
 			WithHint("ALTER TABLE %s ENGINE=InnoDB, or write with upsert.", p.w.name.quoted())
 	}
 	return nil

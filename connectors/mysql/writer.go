@@ -43,20 +43,12 @@ func newWriter(c *Client, s connector.Sink, o WriteOptions) (*writer, error) {
 // checkpoints is the table of checkpoints in the target's own database, so that both are restored together.
 func (w *writer) checkpoints() tableName { return tableName{w.name.database, sqltarget.Checkpoints} }
 
-// staging and old are the tables that take part in a swap; their names carry the run's key, so that a late second swap finds
-// nothing to rename.
-func (w *writer) staging() tableName {
-	return tableName{w.name.database, sqltarget.Staging(w.name.table, w.sink.Run, longestName)}
-}
-
-func (w *writer) old() tableName {
-	return tableName{w.name.database, sqltarget.Staging("old_"+w.name.table, w.sink.Run, longestName)}
-}
+// staging and old are the tables that take part in a swap.
+func (w *writer) staging() tableName { return w.name.staging(w.sink.Run) }
+func (w *writer) old() tableName     { return w.name.old(w.sink.Run) }
 
 // tag is the comment of a staging table, and of the target from its swap until it is handed over.
 func (w *writer) tag() string { return tagMark + w.sink.Run }
-
-const tagMark = "towpath:"
 
 // schemaOfCheckpoints makes the table that holds checkpoints and, under an empty shard_id, the marker of each run and dataset. Names
 // are bytes: no collation takes two for one.

@@ -493,10 +493,10 @@ func TestPlanRefusesTables(t *testing.T) {
 		code    string
 		text    string
 	}{
-		{"parent", connector.Replace, columns, "TOW-443", "replace table DB.parent, which foreign keys refer to: of DB.child"},
-		{"child", connector.Replace, columns, "TOW-443", "replace table DB.child, whose foreign keys refer to DB.parent"},
-		{"trig", connector.Replace, columns, "TOW-443", "replace table DB.trig, which has triggers: tr"},
-		{"old", connector.Replace, columns, "TOW-443", "replace table DB.old, whose engine MyISAM has no transactions"},
+		{"parent", connector.Replace, columns, "TOW-443", "replace table DB.parent: foreign keys of DB.child refer to it"},
+		{"child", connector.Replace, columns, "TOW-443", "replace table DB.child: its foreign keys refer to DB.parent"},
+		{"trig", connector.Replace, columns, "TOW-443", "replace table DB.trig: it has triggers: tr"},
+		{"old", connector.Replace, columns, "TOW-443", "replace table DB.old: its engine MyISAM has no transactions"},
 		{"old", connector.Insert, columns, "TOW-442", "insert into DB.old: the engine MyISAM has no transactions, and without checkpoints at the target only upsert can begin again after a cut"},
 		{"two", connector.Upsert, columns, "TOW-163", "upsert into DB.two, which has another unique key: index v"},
 		{"plain", connector.Upsert, columns, "TOW-162", "upsert into DB.plain needs a primary key or unique index over exactly (id)"},
