@@ -63,10 +63,12 @@ func (sw *shardWriter) copyRange(g *sqltarget.Group, from, to int) (*sqltarget.R
 
 // tryRange runs steps whose last but one writes rows from from on, between a savepoint and its release.
 func (sw *shardWriter) tryRange(steps []step, from int, relation string) (r *sqltarget.Refusal, replies []reply, err error) {
+	constraint := ""
 	steps[len(steps)-2].refused = func(e *serverError) error {
 		if r = refusal(e, from, relation, sw.load.columnOf); r == nil {
 			return e
 		}
+		constraint = e.Constraint
 		return errRefused
 	}
 	replies, err = sw.session.run(steps...)
@@ -76,7 +78,21 @@ func (sw *shardWriter) tryRange(steps []step, from int, relation string) (r *sql
 	if sw.open, sw.filled = true, false; err != nil {
 		err = sw.session.exec(undoRows)
 	}
+	if err == nil && r != nil && r.Column == "" && constraint != "" {
+		r.Column, err = sw.constrained(constraint)
+	}
 	return r, replies, err
+}
+
+// constrained finds the column of a constraint or unique index that is over one.
+func (sw *shardWriter) constrained(name string) (string, error) {
+	if sw.constraints == nil {
+		var err error
+		if sw.constraints, err = sw.session.constraints(sw.load.oid); err != nil {
+			return "", err
+		}
+	}
+	return sw.constraints[name], nil
 }
 
 // counted refuses a table that has taken other rows than were sent: a trigger drops them, or puts others beside them.

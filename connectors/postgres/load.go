@@ -21,6 +21,7 @@ import (
 // their text, are copied into a temporary table and go on from there by one INSERT.
 type load struct {
 	table   tableName
+	oid     uint32
 	stored  *record.Schema
 	skipped []int
 	columns []loadColumn
@@ -28,12 +29,8 @@ type load struct {
 	upsert  bool
 	key     []int // places in columns
 
-	// constraints are the columns of constraints and unique indexes over one column, by their names.
-	constraints map[string]string
-
 	begin     string // what a transaction of rows begins with
 	guard     string // a statement that fails when the table's columns are others than they were
-	deferred  bool   // some constraint may be looked at later than at once
 	temporary string // name of the temporary table; "": rows go straight into the table
 }
 
@@ -47,18 +44,11 @@ type loadColumn struct {
 // newLoad looks at the table as it is.
 func (w *writer) newLoad(s *session, t *connector.Target) (*load, error) {
 	name := tableName{w.layout.Schema, w.layout.Table}
-	described, err := s.describe(name)
-	if connector.ClassOf(err) == connector.Missing {
-		return nil, sqltarget.Gone(name.String())
-	}
+	described, err := s.outline(name)
 	if err != nil {
 		return nil, err
 	}
-	f, err := s.survey(described)
-	if err != nil {
-		return nil, err
-	}
-	l := &load{table: name, stored: t.Stored, skipped: w.layout.Skipped, server: server{s.version, s.encoding}, upsert: t.Mode == connector.Upsert, deferred: f.deferrable}
+	l := &load{table: name, oid: described.oid, stored: t.Stored, skipped: w.layout.Skipped, server: server{s.version, s.encoding}, upsert: t.Mode == connector.Upsert}
 	if err := l.choose(described); err != nil {
 		return nil, err
 	}
@@ -69,14 +59,24 @@ func (w *writer) newLoad(s *session, t *connector.Target) (*load, error) {
 		sum := xxh3.HashString128(l.temporaryColumns()).Bytes()
 		l.temporary = "towpath_" + hex.EncodeToString(sum[:])
 	}
-	if l.constraints, err = s.constraints(described.oid); err != nil {
-		return nil, err
-	}
 	if l.guard, err = s.guard(described.oid, l.columns); err != nil {
 		return nil, err
 	}
-	l.begin, err = s.beginning(w.lockWait(), f.deferrable)
+	l.begin, err = s.beginning(described.oid, w.lockWait())
 	return l, err
+}
+
+// outline describes columns alone.
+func (s *session) outline(n tableName) (*table, error) {
+	rows, err := s.ask(describeTable, textParam(n.schema), textParam(n.table))
+	if err != nil {
+		return nil, err
+	}
+	if len(rows) == 0 {
+		return nil, sqltarget.Gone(n.String())
+	}
+	t := &table{name: n, oid: rows[0][0].oid(), kind: rows[0][1].text[0]}
+	return t, s.describeColumns(t)
 }
 
 // choose finds the columns that are written.
@@ -103,11 +103,11 @@ func (l *load) choose(t *table) error {
 //
 // Invariant 2: the types are frozen.
 func (s *session) guard(table uint32, columns []loadColumn) (string, error) {
-	numbers := make([]int, len(columns))
+	numbers := make([]int32, len(columns))
 	for i, c := range columns {
-		numbers[i] = c.number
+		numbers[i] = int32(c.number)
 	}
-	rows, err := s.query("SELECT attnum, atttypid, atttypmod FROM pg_attribute WHERE attrelid = $1 AND NOT attisdropped AND attnum = ANY ("+int8s(numbers)+")", oidParam(table))
+	rows, err := s.ask("SELECT attnum, atttypid, atttypmod FROM pg_attribute WHERE attrelid = $1 AND NOT attisdropped AND attnum = ANY ($2)", oidParam(table), modsParam(numbers))
 	if err != nil || len(rows) != len(columns) {
 		return "", cmp.Or(err, sqltarget.NotPlanned("written to"))
 	}
@@ -122,8 +122,8 @@ func (s *session) guard(table uint32, columns []loadColumn) (string, error) {
 
 // beginning returns what a transaction of rows begins with. Functions of the table (triggers, defaults, checks) find what they name by the
 // search path that the role's own sessions have.
-func (s *session) beginning(wait time.Duration, deferrable bool) (string, error) {
-	rows, err := s.query("SELECT current_setting('synchronous_commit')")
+func (s *session) beginning(table uint32, wait time.Duration) (string, error) {
+	rows, err := s.ask("SELECT current_setting('synchronous_commit'), EXISTS (SELECT FROM pg_constraint WHERE conrelid = $1 AND condeferrable)", oidParam(table))
 	if err != nil || len(rows) != 1 {
 		return "", cmp.Or(err, error(errMalformed))
 	}
@@ -132,7 +132,7 @@ func (s *session) beginning(wait time.Duration, deferrable bool) (string, error)
 		durable = "remote_apply"
 	}
 	text := fmt.Sprintf("BEGIN; SET LOCAL synchronous_commit = %s; SET LOCAL lock_timeout = %d; SET LOCAL search_path TO DEFAULT", durable, wait.Milliseconds())
-	if deferrable {
+	if rows[0][1].bool() {
 		text += "; SET CONSTRAINTS ALL IMMEDIATE"
 	}
 	return text, nil
@@ -167,11 +167,8 @@ func (l *load) relation() string {
 	return l.table.table
 }
 
-// columnOf finds the column that the server names: one of the table, or of the temporary one, or that of a constraint.
-func (l *load) columnOf(name, constraint string) string {
-	if name == "" {
-		return l.constraints[constraint]
-	}
+// columnOf finds the column that the server names: one of the table, or of the temporary one.
+func (l *load) columnOf(name string) string {
 	for i, c := range l.columns {
 		if c.Name == name || l.temporary != "" && temporaryColumn(i) == name {
 			return c.Name

@@ -164,19 +164,15 @@ func (p *planner) structure() error {
 	return nil
 }
 
-// indexes plans those of the schema that is wanted, under names that nothing in the schema has.
+// spareNames is how many more names an index has, for schemas in which others have the first.
+const spareNames = 8
+
+// indexes plans those of the schema that is wanted.
 func (p *planner) indexes(note func(string, ...any)) error {
 	if len(p.want.Indexes) == 0 {
 		return nil
 	}
-	rows, err := p.s.query("SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1::name", textParam(p.w.name.schema))
-	if err != nil {
-		return classify(err, "look up indexes")
-	}
 	taken := map[string]bool{p.w.name.table: true}
-	for _, r := range rows {
-		taken[r[0].text] = true
-	}
 	unordered, err := p.unordered()
 	if err != nil {
 		return err
@@ -189,8 +185,11 @@ func (p *planner) indexes(note func(string, ...any)) error {
 		case at >= 0:
 			note("index %s is not made: values of type %s (%s) have no order", x.Name, unordered[x.Columns[at].Name], x.Columns[at].Name)
 		default:
-			name := freeName(x.Name, p.w.name.table, taken)
-			p.layout.Indexes = append(p.layout.Indexes, object{name, createIndex(name, tableName{p.layout.Schema, p.layout.Table}, x)})
+			planned := p.planIndex(x)
+			for range spareNames {
+				planned.Names = append(planned.Names, freeName(x.Name, p.w.name.table, taken))
+			}
+			p.layout.Indexes = append(p.layout.Indexes, planned)
 		}
 	}
 	return nil
@@ -255,12 +254,13 @@ func shortened(name, tail string) string {
 	return name + tail
 }
 
-func createIndex(name string, table tableName, x record.Index) string {
+func (p *planner) planIndex(x record.Index) plannedIndex {
 	columns := make([]string, len(x.Columns))
 	for i, c := range x.Columns {
 		columns[i] = quote(c.Name) + map[bool]string{true: " DESC"}[c.Descending]
 	}
-	return "CREATE " + map[bool]string{true: "UNIQUE "}[x.Unique] + "INDEX " + quote(name) + " ON " + table.quoted() + " (" + strings.Join(columns, ", ") + ")"
+	return plannedIndex{Head: "CREATE " + map[bool]string{true: "UNIQUE "}[x.Unique] + "INDEX ",
+		Tail: " ON " + tableName{p.layout.Schema, p.layout.Table}.quoted() + " (" + strings.Join(columns, ", ") + ")"}
 }
 
 // references plans the foreign keys, which are checked once all tables of the run are there.

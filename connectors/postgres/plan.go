@@ -20,10 +20,10 @@ type layout struct {
 	Create []string `json:"create,omitempty"` // statements that make it; none: it exists
 	Found  string   `json:"found,omitempty"`  // the target's columns and unique keys as planned; "": there was none
 	// What a table that is made gets once its rows are there, and once all tables of the run are.
-	Indexes    []object `json:"indexes,omitempty"`
-	References []object `json:"references,omitempty"`
-	Numbered   []string `json:"numbered,omitempty"` // columns whose sequences are moved on behind the rows
-	Staged     *staged  `json:"staged,omitempty"`   // of a table that is replaced
+	Indexes    []plannedIndex `json:"indexes,omitempty"`
+	References []object       `json:"references,omitempty"`
+	Numbered   []string       `json:"numbered,omitempty"` // columns whose sequences are moved on behind the rows
+	Staged     *staged        `json:"staged,omitempty"`   // of a table that is replaced
 }
 
 // object is what a statement makes.
@@ -31,6 +31,15 @@ type object struct {
 	Name string `json:"name"`
 	SQL  string `json:"sql"`
 }
+
+// plannedIndex is an index of a table that is made. Names of indexes are those of a schema, so it has several to choose from.
+type plannedIndex struct {
+	Names []string `json:"names"`
+	Head  string   `json:"head"` // of its statement, before the name
+	Tail  string   `json:"tail"`
+}
+
+func (x *plannedIndex) statement(name string) string { return x.Head + quote(name) + x.Tail }
 
 // nameMost is the most bytes that names of tables, columns and indexes have: the server cuts longer ones off.
 const nameMost = nameBytes
@@ -115,12 +124,10 @@ func (p *planner) look() (err error) {
 	if p.site, err = p.s.look(p.w.name); err != nil {
 		return err
 	}
-	if p.table, err = p.s.describe(p.w.name); connector.ClassOf(err) == connector.Missing {
-		p.table, err = nil, nil
+	if p.table, err = p.s.lookUp(p.w.name); err != nil {
+		return err
 	}
 	switch {
-	case err != nil:
-		return err
 	case p.table != nil:
 		if p.facts, err = p.s.survey(p.table); err != nil {
 			return err
@@ -386,10 +393,11 @@ func (p *planner) tell() {
 		t.Steps = append(t.Steps, schemaOfCheckpoints(p.w.memory.Table))
 	}
 	t.Steps = append(t.Steps, p.layout.Create...)
-	for _, list := range [][]object{p.layout.Indexes, p.layout.References} {
-		for _, x := range list {
-			t.Steps = append(t.Steps, x.SQL)
-		}
+	for _, x := range p.layout.Indexes {
+		t.Steps = append(t.Steps, x.statement(x.Names[0]))
+	}
+	for _, x := range p.layout.References {
+		t.Steps = append(t.Steps, x.SQL)
 	}
 	for _, name := range p.layout.Numbered {
 		t.Steps = append(t.Steps, fmt.Sprintf("move the sequence of %s on behind the rows", name))

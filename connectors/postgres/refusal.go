@@ -57,8 +57,8 @@ func refusalCode(e *serverError) record.Code {
 const standardClasses = "00 01 02 03 08 09 0A 0B 0F 0L 0P 0Z 20 21 22 23 24 25 26 27 28 2B 2D 2F 34 38 39 3B 3D 3F 40 42 44 53 54 55 57 58 72 F0 HV P0 XX"
 
 // refusal reads a refused statement as the refusal of one of the rows from from on; nil: it is not a row's fault. relation is the table that
-// was copied to; "": rows were only converted. column finds the column of a name, or else of a constraint.
-func refusal(e *serverError, from int, relation string, column func(name, constraint string) string) *sqltarget.Refusal {
+// was copied to; "": rows were only converted. column finds the column that a name stands for.
+func refusal(e *serverError, from int, relation string, column func(name string) string) *sqltarget.Refusal {
 	line, name, found := 0, "", false
 	if relation != "" {
 		line, name, found = copyLine(e.Where, relation)
@@ -75,7 +75,7 @@ func refusal(e *serverError, from int, relation string, column func(name, constr
 	if found {
 		r.Row = from + line - 1
 	}
-	r.Column = column(cmp.Or(e.Column, name), e.Constraint)
+	r.Column = column(cmp.Or(e.Column, name))
 	return r
 }
 

@@ -48,7 +48,7 @@ func (w *writer) seal(ctx context.Context) error {
 			}
 		}
 		for _, x := range w.layout.Indexes {
-			if err := w.sealIndex(ctx, s, x); err != nil {
+			if err := w.sealPlanned(ctx, s, x); err != nil {
 				return err
 			}
 		}
@@ -59,6 +59,24 @@ func (w *writer) seal(ctx context.Context) error {
 		}
 		return nil
 	})
+}
+
+// sealPlanned makes an index under the first of its names that is free, unless the table has it under one of them.
+func (w *writer) sealPlanned(ctx context.Context, s *session, x plannedIndex) error {
+	for _, name := range x.Names {
+		there, err := s.hasIndex(tableName{w.layout.Schema, w.layout.Table}, name)
+		if err != nil || there {
+			return err
+		}
+	}
+	var err error
+	for _, name := range x.Names {
+		err = w.sealIndex(ctx, s, object{name, x.statement(name)})
+		if e, refused := errors.AsType[*serverError](err); !refused || e.Code != "42P07" { // duplicate table
+			return err
+		}
+	}
+	return err
 }
 
 // sealIndex makes an index, unless the table has it.

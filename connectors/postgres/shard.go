@@ -27,6 +27,8 @@ type shardWriter struct {
 	session *session
 	open    bool // a transaction is open, and proven to be the owner's
 	filled  bool // the temporary table has rows of an earlier Write
+	// constraints are the columns of constraints over one, by their names; nil: nobody has asked yet.
+	constraints map[string]string
 	// committing: a COMMIT is on its way.
 	committing bool
 	closed     bool

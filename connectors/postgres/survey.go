@@ -47,7 +47,7 @@ WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped`
 
 // survey reads the facts of a table.
 func (s *session) survey(t *table) (*facts, error) {
-	rows, err := s.query(describeFacts, oidParam(t.oid))
+	rows, err := s.ask(describeFacts, oidParam(t.oid))
 	if err != nil {
 		return nil, classify(err, "describe "+t.name.String())
 	}
@@ -61,7 +61,7 @@ func (s *session) survey(t *table) (*facts, error) {
 	if s.version >= 120000 {
 		folds = "coalesce(NOT k.collisdeterministic, false)"
 	}
-	if rows, err = s.query(fmt.Sprintf(describeColumnFacts, folds), oidParam(t.oid)); err != nil {
+	if rows, err = s.ask(fmt.Sprintf(describeColumnFacts, folds), oidParam(t.oid)); err != nil {
 		return nil, classify(err, "describe "+t.name.String())
 	}
 	for _, r := range rows {
@@ -97,7 +97,7 @@ FROM (SELECT) one LEFT JOIN pg_namespace n ON n.nspname = $1::name`
 
 // look reads the facts of a schema and its server.
 func (s *session) look(n tableName) (*site, error) {
-	rows, err := s.query(describeSite, textParam(n.schema), textParam(sqltarget.Checkpoints), textParam(n.table))
+	rows, err := s.ask(describeSite, textParam(n.schema), textParam(sqltarget.Checkpoints), textParam(n.table))
 	if err != nil || len(rows) != 1 {
 		return nil, classify(err, "describe schema "+n.schema)
 	}

@@ -270,18 +270,18 @@ func (w *writer) create(s *session, t *connector.Target) error {
 // unchanged refuses a target that is not what was planned for. made: the table that the plan makes is there already, exactly so, from
 // an attempt that was stopped.
 func (w *writer) unchanged(s *session, target *connector.Target) (made bool, err error) {
-	t, err := s.describe(w.name)
-	found := ""
-	switch {
-	case err == nil:
-		found = t.print()
-	case connector.ClassOf(err) != connector.Missing:
+	t, err := s.lookUp(w.name)
+	if err != nil {
 		return false, err
+	}
+	found := ""
+	if t != nil {
+		found = t.print()
 	}
 	if found == w.layout.Found {
 		return false, nil
 	}
-	if w.layout.Found != "" || w.layout.Table != w.name.table || !t.is(target.Stored, w.layout.Key) {
+	if t == nil || w.layout.Found != "" || w.layout.Table != w.name.table || !t.is(target.Stored, w.layout.Key) {
 		return false, sqltarget.NotPlanned(w.name.String())
 	}
 	return true, nil
@@ -310,11 +310,19 @@ func (t *table) is(stored *record.Schema, key []int) bool {
 	return slices.Equal(primary, key)
 }
 
-// exists tells whether there is a table of that name.
+// exists tells whether there is a table or view of that name.
 func (s *session) exists(n tableName) (bool, error) {
-	rows, err := s.query("SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1::name AND c.relname = $2::name AND c.relkind IN ('r', 'p')",
+	rows, err := s.ask("SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1::name AND c.relname = $2::name AND c.relkind IN ('r', 'p', 'v', 'm', 'f')",
 		textParam(n.schema), textParam(n.table))
 	return len(rows) > 0, err
+}
+
+// lookUp describes a table; nil: there is none, of which describe would make much ado.
+func (s *session) lookUp(n tableName) (*table, error) {
+	if there, err := s.exists(n); err != nil || !there {
+		return nil, classifyWrite(err, "look up "+n.String())
+	}
+	return s.describe(n)
 }
 
 // lockKey makes the number of an advisory lock of texts.
