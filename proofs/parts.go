@@ -22,5 +22,7 @@ func parts() []part {
 			return killing(ctx, w, search, goal{kill.Upsert, 0, 30}, goal{kill.Swap, 0, 30})
 		}},
 		{"documents", "3,000,000 rows of 20 columns from MariaDB into Elasticsearch 7, 8 and OpenSearch, every document compared with its row", proveDocuments},
+		{"corpus", "every cell of the corpus of values through every lane, process and servers in three pairs of time zones, PostgreSQL 15 and 17", proveCorpus},
+		{"properties", "20,000 random tables, all pairs of MariaDB, PostgreSQL, SQLite and Elasticsearch in turn: exact, with a loss that the plan names, or refused", proveProperties},
 	}, tablesParts()...)
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	cells "github.com/towpath/towpath/connector/connectortest/corpus"
+	"github.com/towpath/towpath/proofs/corpus/rig"
 	"github.com/towpath/towpath/proofs/corpus/system"
 )
 
@@ -49,7 +50,7 @@ type Runner struct {
 	Prefix  string // of databases, schemas and indices that it makes: letters, digits and underscores
 	Log     func(format string, args ...any)
 
-	rig *rig
+	rig *rig.Rig
 }
 
 // Way is a pair of connectors.
@@ -123,7 +124,7 @@ func (r *Runner) Run(ctx context.Context, list []cells.Cell, pick func(c *cells.
 	if err := r.open(ctx); err != nil {
 		return report, err
 	}
-	defer r.rig.close()
+	defer r.rig.Close()
 	for _, w := range Ways(list) {
 		var of []*cells.Cell
 		for i := range list {
@@ -226,16 +227,21 @@ func (r *Runner) line(w Way) (*line, error) {
 }
 
 func (r *Runner) place(connector, side string) (*system.Place, error) {
-	name := r.Prefix + "_" + side
+	return r.Servers.Place(connector, r.Dir, r.Prefix, r.Prefix+"_"+side)
+}
+
+// Place is a place of these servers: a database, a schema of the database that places of one group share, a file of the folder, or the
+// indices whose names begin with the name.
+func (s Servers) Place(connector, dir, group, name string) (*system.Place, error) {
 	switch connector {
 	case "mysql":
-		return system.MySQL(r.Servers.MySQL.Client, r.Servers.MySQL.URL, name)
+		return system.MySQL(s.MySQL.Client, s.MySQL.URL, name)
 	case "postgres":
-		return system.Postgres(r.Servers.Postgres.Client, r.Servers.Postgres.URL, r.Prefix, name)
+		return system.Postgres(s.Postgres.Client, s.Postgres.URL, group, name)
 	case "sqlite":
-		return system.SQLite(filepath.Join(r.Dir, name+".db")), nil
+		return system.SQLite(filepath.Join(dir, name+".db")), nil
 	case "elasticsearch":
-		return system.Search(r.Servers.Search.URL, strings.ReplaceAll(name, "_", "-")+"-"), nil
+		return system.Search(s.Search.URL, strings.ReplaceAll(name, "_", "-")+"-"), nil
 	}
 	return nil, fmt.Errorf("no place for connector %q", connector)
 }

@@ -4,45 +4,26 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"log/slog"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/towpath/towpath/connector"
 	cells "github.com/towpath/towpath/connector/connectortest/corpus"
 	"github.com/towpath/towpath/connectors/all"
 	"github.com/towpath/towpath/internal/control"
-	"github.com/towpath/towpath/internal/engine"
-	"github.com/towpath/towpath/internal/store"
 	"github.com/towpath/towpath/job"
+	"github.com/towpath/towpath/proofs/corpus/rig"
 )
 
-// rig is the application in this process, with a control database of its own.
-type rig struct{ store *store.Store }
-
-func (r *Runner) open(ctx context.Context) error {
-	opened, err := store.Open(ctx, filepath.Join(r.Dir, r.Prefix+"_"+strings.ToLower(rand.Text()[:6])+".control.db"), store.Options{})
-	r.rig = &rig{opened}
+func (r *Runner) open(ctx context.Context) (err error) {
+	r.rig, err = rig.Open(ctx, filepath.Join(r.Dir, r.Prefix+"_"+strings.ToLower(rand.Text()[:6])+".control.db"))
 	return err
 }
 
-func (r *rig) close() { _ = r.store.Close() } // what it holds is of no use any more
-
 // service is the application with connectors that may come between.
 func (l *line) service(set connector.Set) *control.Service {
-	return &control.Service{Store: l.rig.store, Connectors: set, Owner: control.ThisProcess(), Who: "corpus", Log: slog.New(slog.DiscardHandler), Lease: 10 * time.Second,
-		Connections: func(string) (job.Connection, error) { return job.Connection{}, errors.New("no aliases here") },
-		Secrets:     func(_ string, raw json.RawMessage) (json.RawMessage, error) { return raw, nil },
-		Password: func(side string) (string, error) {
-			if side == "source" {
-				return l.from.Password, nil
-			}
-			return l.to.Password, nil
-		},
-		Clean: func(text string) string { return text }}
+	return l.rig.Service(set, rig.Passwords{Source: l.from.Password, Target: l.to.Password})
 }
 
 // mode is the mode of a cell's job.
@@ -110,83 +91,6 @@ func quoted(text string) string {
 		panic(err)
 	}
 	return string(b)
-}
-
-// ended is a run that rests.
-type ended struct {
-	run   store.Run
-	err   error
-	plan  *engine.Plan                // nil: it has not been asked for
-	total map[string]connector.Counts // by stream
-	dirty map[string][]dirtyRow       // by stream
-}
-
-// dirtyRow is a row that was kept.
-type dirtyRow struct {
-	id, code, reason string
-	row              json.RawMessage
-}
-
-// look reads what a run says of itself.
-func look(ctx context.Context, s *control.Service, run store.Run, err error) (*ended, error) {
-	e := &ended{run: run, err: err, total: map[string]connector.Counts{}, dirty: map[string][]dirtyRow{}}
-	if run.Key == "" {
-		return e, nil
-	}
-	_, progress, _, err := s.Status(ctx, run.Key)
-	if err != nil {
-		return nil, err
-	}
-	for _, p := range progress.Streams {
-		e.total[p.ID] = p.Counts
-	}
-	for d, err := range s.Dirty(ctx, run.Key, "", 0) {
-		if err != nil {
-			return nil, err
-		}
-		var row map[string]json.RawMessage
-		if err := json.Unmarshal(d.Row, &row); err != nil {
-			return nil, fmt.Errorf("read dirty row %s: %w", d.Row, err)
-		}
-		stream, _, _ := strings.Cut(d.Cursor.Shard, "-")
-		e.dirty[stream] = append(e.dirty[stream], dirtyRow{strings.Trim(string(row["id"]), `"`), string(d.Code), d.Reason, d.Row})
-	}
-	return e, nil
-}
-
-// said is what a person is told of how a run ended.
-func (e *ended) said() string {
-	text := fmt.Sprintf("run is %s %s %s", e.run.State, e.run.Code, e.run.Reason)
-	if e.err != nil {
-		text += ": " + e.err.Error()
-	}
-	return text
-}
-
-// codes are the codes of what a run was refused or ended with.
-func (e *ended) codes() []string {
-	var codes []string
-	if e.run.Code != "" {
-		codes = append(codes, e.run.Code)
-	}
-	var collect func(err error)
-	collect = func(err error) {
-		if found, ok := err.(*connector.Error); ok && found.Code != "" {
-			codes = append(codes, found.Code)
-		}
-		switch x := err.(type) {
-		case interface{ Unwrap() []error }:
-			for _, part := range x.Unwrap() {
-				collect(part)
-			}
-		case interface{ Unwrap() error }:
-			collect(x.Unwrap())
-		}
-	}
-	if e.err != nil {
-		collect(e.err)
-	}
-	return codes
 }
 
 // connectors is the set that is linked.

@@ -11,11 +11,12 @@ import (
 	cells "github.com/towpath/towpath/connector/connectortest/corpus"
 	"github.com/towpath/towpath/internal/engine"
 	"github.com/towpath/towpath/internal/store"
+	"github.com/towpath/towpath/proofs/corpus/rig"
 	"github.com/towpath/towpath/proofs/corpus/system"
 )
 
 // judge holds what stands at the target, as its own client shows it, against what the cells say.
-func (l *line) judge(ctx context.Context, lane Lane, of []*cells.Cell, e *ended, touched map[string]bool) (Report, error) {
+func (l *line) judge(ctx context.Context, lane Lane, of []*cells.Cell, t *trip) (Report, error) {
 	report := Report{Lanes: map[Lane]int{}, Ways: map[string]int{}}
 	looks := make([]system.Look, len(of))
 	for i, c := range of {
@@ -26,12 +27,12 @@ func (l *line) judge(ctx context.Context, lane Lane, of []*cells.Cell, e *ended,
 		return report, err
 	}
 	for i, c := range of {
-		v := &verdict{Report: &report, cell: c, lane: lane, way: l.way, shown: &shown[i], ended: e, stream: strconv.Itoa(i + 1)}
-		if e.plan != nil && i < len(e.plan.Streams) {
-			v.plan = e.plan.Streams[i]
+		v := &verdict{Report: &report, cell: c, lane: lane, way: l.way, shown: &shown[i], trip: t, stream: strconv.Itoa(i + 1)}
+		if t.plan != nil && i < len(t.plan.Streams) {
+			v.plan = t.plan.Streams[i]
 		}
 		if lane == Resume || lane == Retry {
-			if touched[v.stream] {
+			if t.touched[v.stream] {
 				report.Cuts++
 			} else if lane == Retry || c.SourceScript == "" && int64(len(c.Rows)+1) > after(v.stream) {
 				v.fail("its stream was not disturbed: the lane shows nothing of it")
@@ -52,7 +53,7 @@ type verdict struct {
 	lane   Lane
 	way    Way
 	shown  *system.Shown
-	ended  *ended
+	trip   *trip
 	stream string
 	plan   *engine.StreamPlan // nil: it has not been asked for
 }
@@ -67,7 +68,7 @@ func (v *verdict) judge() {
 		v.refused()
 		return
 	}
-	if v.ended.run.PlanFormat == 0 {
+	if v.trip.Run.PlanFormat == 0 {
 		return // there is no plan: the end says why
 	}
 	known := map[string]bool{}
@@ -84,9 +85,9 @@ func (v *verdict) judge() {
 			v.fail("the target holds a row %q that shows %.300q", line.ID, line.Text)
 		}
 	}
-	for _, d := range v.ended.dirty[v.stream] {
-		if !known[d.id] && !v.wantsDirty(d.code) {
-			v.fail("row %q is dirty (%s, %s)", d.id, d.code, d.reason)
+	for _, d := range v.trip.Dirty[v.stream] {
+		if !known[d.ID] && !v.wantsDirty(d.Code) {
+			v.fail("row %q is dirty (%s, %s)", d.ID, d.Code, d.Reason)
 		}
 	}
 	if v.shown.Trouble != "" {
@@ -103,10 +104,10 @@ func (v *verdict) end() {
 	state, code, _ := strings.Cut(v.cell.Ends, " ")
 	switch {
 	case v.cell.Refuses():
-	case v.cell.Ends == "" && v.ended.run.State != store.Succeeded:
-		v.fail("%s", v.ended.said())
-	case v.cell.Ends != "" && (string(v.ended.run.State) != state || code != "" && !slices.Contains(v.ended.codes(), code)):
-		v.fail("%s, want %s", v.ended.said(), v.cell.Ends)
+	case v.cell.Ends == "" && v.trip.Run.State != store.Succeeded:
+		v.fail("%s", v.trip.Said())
+	case v.cell.Ends != "" && (string(v.trip.Run.State) != state || code != "" && !slices.Contains(v.trip.Codes(), code)):
+		v.fail("%s, want %s", v.trip.Said(), v.cell.Ends)
 	}
 }
 
@@ -114,8 +115,8 @@ func (v *verdict) end() {
 func (v *verdict) refused() {
 	v.Refused++
 	for _, row := range v.cell.Rows {
-		if code, _, _ := strings.Cut(row.Text, " "); !slices.Contains(v.ended.codes(), code) {
-			v.fail("%s, want a refusal with %s", v.ended.said(), code)
+		if code, _, _ := strings.Cut(row.Text, " "); !slices.Contains(v.trip.Codes(), code) {
+			v.fail("%s, want a refusal with %s", v.trip.Said(), code)
 		}
 	}
 	if n := len(v.shown.Lines); n > 0 {
@@ -133,10 +134,10 @@ func (v *verdict) row(row cells.Row) {
 		case found > 0:
 			v.fail("row %s is to be dirty (%s), and the target shows %.300q", row.ID, row.Text, text)
 		case v.cell.SourceScript != "" && v.wantsDirty(row.Text): // of a script's rows ids may not be known
-		case len(dirty) != 1 || dirty[0].code != row.Text:
+		case len(dirty) != 1 || dirty[0].Code != row.Text:
 			v.fail("row %s is to be dirty (%s), kept are %v", row.ID, row.Text, dirty)
-		case v.cell.SourceScript == "" && !whole(dirty[0].row, v.cell.Source):
-			v.fail("row %s is not kept whole: %.500s", row.ID, dirty[0].row)
+		case v.cell.SourceScript == "" && !whole(dirty[0].Row, v.cell.Source):
+			v.fail("row %s is not kept whole: %.500s", row.ID, dirty[0].Row)
 		}
 		return
 	}
@@ -166,7 +167,7 @@ func (v *verdict) decoy() {
 		v.fail("the row beside, %s, is there %d times; kept are %v", decoyID, found, dirty)
 	}
 	if v.lane == Single {
-		if len(dirty) != 1 || dirty[0].code != "CONSTRAINT" {
+		if len(dirty) != 1 || dirty[0].Code != "CONSTRAINT" {
 			v.fail("the row beside is to be refused, kept are %v: the lane shows nothing", dirty)
 		}
 		return
@@ -180,10 +181,10 @@ func (v *verdict) decoy() {
 }
 
 // kept are the dirty rows of an id.
-func (v *verdict) kept(id string) []dirtyRow {
-	var list []dirtyRow
-	for _, d := range v.ended.dirty[v.stream] {
-		if d.id == id {
+func (v *verdict) kept(id string) []rig.DirtyRow {
+	var list []rig.DirtyRow
+	for _, d := range v.trip.Dirty[v.stream] {
+		if d.ID == id {
 			list = append(list, d)
 		}
 	}
@@ -193,7 +194,7 @@ func (v *verdict) kept(id string) []dirtyRow {
 // wantsDirty reports whether the cell has rows that become dirty with the code.
 func (v *verdict) wantsDirty(code string) bool {
 	return slices.ContainsFunc(v.cell.Rows, func(r cells.Row) bool { return r.Outcome == cells.Dirty && r.Text == code }) &&
-		slices.ContainsFunc(v.ended.dirty[v.stream], func(d dirtyRow) bool { return d.code == code })
+		slices.ContainsFunc(v.trip.Dirty[v.stream], func(d rig.DirtyRow) bool { return d.Code == code })
 }
 
 // namesLoss reports whether the plan says of a column that it loses something, or has the job's policy for it.
@@ -206,9 +207,9 @@ func (v *verdict) namesLoss() bool {
 
 // counts holds what the run counted against the cell.
 func (v *verdict) counts() {
-	c := v.ended.total[v.stream]
-	if !c.Balanced() || c.Dirty != int64(len(v.ended.dirty[v.stream])) {
-		v.fail("its counts are %+v, with %d rows kept", c, len(v.ended.dirty[v.stream]))
+	c := v.trip.Total[v.stream]
+	if !c.Balanced() || c.Dirty != int64(len(v.trip.Dirty[v.stream])) {
+		v.fail("its counts are %+v, with %d rows kept", c, len(v.trip.Dirty[v.stream]))
 	}
 	if v.cell.SourceScript != "" {
 		return

@@ -14,6 +14,7 @@ import (
 	"github.com/towpath/towpath/internal/control"
 	"github.com/towpath/towpath/internal/engine"
 	"github.com/towpath/towpath/internal/store"
+	"github.com/towpath/towpath/proofs/corpus/rig"
 )
 
 // run takes cells through a lane as streams of one run. Where that run does not come to its end though all of them could, each is
@@ -24,11 +25,11 @@ func (l *line) run(ctx context.Context, lane Lane, of []*cells.Cell) (Report, er
 	if len(good) == 0 {
 		return report, nil
 	}
-	e, touched, err := l.lane(ctx, lane, good)
+	t, err := l.lane(ctx, lane, good)
 	if err != nil {
 		return report, err
 	}
-	if len(good) > 1 && e.run.State != store.Succeeded {
+	if len(good) > 1 && t.Run.State != store.Succeeded {
 		for _, c := range good {
 			got, err := l.run(ctx, lane, []*cells.Cell{c})
 			report.Add(got)
@@ -38,7 +39,7 @@ func (l *line) run(ctx context.Context, lane Lane, of []*cells.Cell) (Report, er
 		}
 		return report, ctx.Err()
 	}
-	got, err := l.judge(ctx, lane, good, e, touched)
+	got, err := l.judge(ctx, lane, good, t)
 	report.Add(got)
 	return report, err
 }
@@ -67,8 +68,15 @@ func loses(c *cells.Cell) bool {
 	return slices.ContainsFunc(c.Rows, func(r cells.Row) bool { return r.Outcome == cells.Loss })
 }
 
-// lane runs the cells and returns how the run ended, and the streams that were interrupted or cut.
-func (l *line) lane(ctx context.Context, lane Lane, of []*cells.Cell) (e *ended, touched map[string]bool, err error) {
+// trip is a run that rests, and what was done to it.
+type trip struct {
+	*rig.Ended
+	plan    *engine.Plan    // nil: it has not been asked for
+	touched map[string]bool // streams that were interrupted or cut
+}
+
+// lane runs the cells.
+func (l *line) lane(ctx context.Context, lane Lane, of []*cells.Cell) (*trip, error) {
 	switch lane {
 	case Resume:
 		return l.resume(ctx, of)
@@ -77,28 +85,25 @@ func (l *line) lane(ctx context.Context, lane Lane, of []*cells.Cell) (e *ended,
 	}
 	j, err := l.job(lane, of, "")
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	s := l.service(connectors())
-	var plan *engine.Plan
+	s, t := l.service(connectors()), &trip{}
 	if slices.ContainsFunc(of, loses) {
-		if plan, err = s.Plan(ctx, j); err != nil {
-			plan = nil // the run says why
+		if t.plan, err = s.Plan(ctx, j); err != nil {
+			t.plan = nil // the run says why
 		}
 	}
 	run, runErr := s.Run(ctx, j, nil, nil)
-	if e, err = look(ctx, s, run, runErr); err == nil {
-		e.plan = plan
-	}
-	return e, nil, err
+	t.Ended, err = rig.Look(ctx, s, run, runErr)
+	return t, err
 }
 
 // resume interrupts the run whenever all streams at work are held between two of their rows: by turns with a pause, and with the end
 // of what the process runs in.
-func (l *line) resume(ctx context.Context, of []*cells.Cell) (*ended, map[string]bool, error) {
+func (l *line) resume(ctx context.Context, of []*cells.Cell) (*trip, error) {
 	j, err := l.job(Resume, of, "")
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	h := newHolder(len(of), widest)
 	s := l.service(h.connectors(connectors()))
@@ -113,17 +118,17 @@ func (l *line) resume(ctx context.Context, of []*cells.Cell) (*ended, map[string
 			select {
 			case key = <-keys:
 			case <-w.ended:
-				e, err := look(ctx, s, w.run, w.err)
-				return e, h.touched(), err
+				e, err := rig.Look(ctx, s, w.run, w.err)
+				return &trip{Ended: e, touched: h.touched()}, err
 			}
 		}
 		interrupted, err := w.interrupt(ctx, s, key, h, n%2 == 1)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		if !interrupted || ctx.Err() != nil {
-			e, err := look(ctx, s, w.run, w.err)
-			return e, h.touched(), err
+			e, err := rig.Look(ctx, s, w.run, w.err)
+			return &trip{Ended: e, touched: h.touched()}, err
 		}
 		h.again()
 		start = func(ctx context.Context) (store.Run, error) {
@@ -181,26 +186,26 @@ func (w *work) interrupt(ctx context.Context, s *control.Service, key string, h 
 }
 
 // retry cuts each stream's connection to the target once, while its first group or the answer to it is on its way.
-func (l *line) retry(ctx context.Context, of []*cells.Cell) (*ended, map[string]bool, error) {
+func (l *line) retry(ctx context.Context, of []*cells.Cell) (*trip, error) {
 	var p *proxy
 	addr := ""
 	if own := l.serverOf(l.way.To); own != "" {
 		var err error
 		if p, err = newProxy(own); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		defer p.close()
 		addr = p.addr
 	}
 	j, err := l.job(Retry, of, addr)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	c := newCutter(p, l.way.To == "elasticsearch")
 	s := l.service(c.connectors(connectors()))
 	run, runErr := s.Run(ctx, j, nil, nil)
-	e, err := look(ctx, s, run, runErr)
-	return e, c.touched(), err
+	e, err := rig.Look(ctx, s, run, runErr)
+	return &trip{Ended: e, touched: c.touched()}, err
 }
 
 // serverOf is host:port of the server of a connector, "" where there is none.

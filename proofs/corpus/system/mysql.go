@@ -72,8 +72,8 @@ func (m *mysql) Show(ctx context.Context, looks []Look) ([]Shown, error) {
 		cell := func(expression string) string {
 			return "IFNULL(CONCAT('" + signText + "', HEX(CAST((" + expression + ") AS CHAR CHARACTER SET utf8mb4))), '" + signNull + "')"
 		}
-		fmt.Fprintf(&b, "SELECT 'look%d', '%s', %s FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s AND COLUMN_NAME = 'v';\n",
-			i, kindStored, cell("COLUMN_TYPE"), textMySQL(m.database), textMySQL(l.Table))
+		fmt.Fprintf(&b, "SELECT 'look%d', '%s', %s FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s AND COLUMN_NAME = %s;\n",
+			i, kindStored, cell("COLUMN_TYPE"), textMySQL(m.database), textMySQL(l.Table), textMySQL(l.column()))
 		fmt.Fprintf(&b, "SELECT 'look%d', '%s', %s, %s FROM %s;\n", i, kindRow, cell("id"), cell(show), from)
 	}
 	stdout, stderr, err := m.run(ctx, m.database, b.String(), "--force")

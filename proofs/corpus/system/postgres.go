@@ -97,8 +97,8 @@ func (p *postgres) Show(ctx context.Context, looks []Look) ([]Shown, error) {
 		cell := func(expression string) string {
 			return "coalesce('" + signText + "' || encode(convert_to((" + expression + ")::text, 'UTF8'), 'hex'), '" + signNull + "')"
 		}
-		fmt.Fprintf(&b, "SELECT 'look%d', '%s', %s FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attname = 'v';\n",
-			i, kindStored, cell("format_type(atttypid, atttypmod)"), textPostgres(quotePostgres(p.schema)+"."+quotePostgres(l.Table)))
+		fmt.Fprintf(&b, "SELECT 'look%d', '%s', %s FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attname = %s;\n",
+			i, kindStored, cell("format_type(atttypid, atttypmod)"), textPostgres(quotePostgres(p.schema)+"."+quotePostgres(l.Table)), textPostgres(l.column()))
 		fmt.Fprintf(&b, "SELECT 'look%d', '%s', %s, %s FROM %s;\n", i, kindRow, cell("id"), cell(show), from)
 	}
 	stdout, stderr, err := p.ask(ctx, p.database, b.String())

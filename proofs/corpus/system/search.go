@@ -183,7 +183,7 @@ func (s *search) show(ctx context.Context, l Look, shown *Shown) error {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(mappings)) {
-		shown.Stored = mappings[name].Mappings.Properties["v"].Type
+		shown.Stored = mappings[name].Mappings.Properties[l.column()].Type
 	}
 	return nil
 }

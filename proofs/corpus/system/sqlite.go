@@ -81,7 +81,7 @@ func (s *sqlite) show(ctx context.Context, db *sql.DB, l *Look, shown *Shown) er
 	if show == "" {
 		show = "v"
 	}
-	err := db.QueryRowContext(ctx, "SELECT type FROM pragma_table_xinfo(?) WHERE name = 'v'", l.Table).Scan(&shown.Stored)
+	err := db.QueryRowContext(ctx, "SELECT type FROM pragma_table_xinfo(?) WHERE name = ?", l.Table, l.column()).Scan(&shown.Stored)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}

@@ -5,6 +5,7 @@ package system
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -63,12 +64,18 @@ type Look struct {
 	Table string
 	Show  string // an expression over its columns; "": the column v
 	Query string // rows of id and v to look at instead of the table
+
+	// Column is the column of which the declared type is asked for; "": v.
+	Column string
 }
+
+// column is the name of the column that is asked for.
+func (l *Look) column() string { return cmp.Or(l.Column, "v") }
 
 // Shown is what a client shows of a table.
 type Shown struct {
 	Lines   []Line
-	Stored  string // the declared type of its column v; "" when there is none
+	Stored  string // the declared type of the column; "" when there is none
 	Trouble string // what the client said when it could not show it
 }
 
