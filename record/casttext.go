@@ -135,16 +135,22 @@ func castToText(c *Cast, o *castOutput, src *Vector) {
 	}
 }
 
-// castText copies cells that are their own text form. The whole column is looked at first, for characters and for the lengths that
-// need counting.
-func castText(c *Cast, o *castOutput, src *Vector) {
+// toCheck looks at a whole column of texts, for characters and for the lengths that need counting, and returns what has to be looked at
+// in each cell.
+func (c *Cast) toCheck(src *Vector) textChecks {
 	checks := c.checks
-	if checks&checkValid == 0 && c.To.holdsCharacters(src.Data) {
+	if checks&checkCharacters != 0 && checks&checkValid == 0 && c.To.holdsCharacters(src.Data) {
 		checks &^= checkCharacters
 	}
-	if src.longest() <= c.To.Length {
+	if checks&checkLength != 0 && src.longest() <= c.To.Length {
 		checks &^= checkLength // as many bytes are never more characters
 	}
+	return checks
+}
+
+// castText copies cells that are their own text form.
+func castText(c *Cast, o *castOutput, src *Vector) {
+	checks := c.toCheck(src)
 	if checks == 0 {
 		castCopy(c, o, src)
 		return
@@ -203,9 +209,12 @@ func (c *Cast) escapeLoss() string {
 	return "; those with the escape of U+0000 NUL, with half a surrogate pair UTF8"
 }
 
+// unescaped reports whether no JSON of a column has an escape by number.
+func unescaped(src *Vector) bool { return !bytes.Contains(src.Data, []byte(`\u`)) }
+
 // castJSON looks for escapes, first in the whole column, for what a store without U+0000 refuses.
 func castJSON(c *Cast, o *castOutput, src *Vector) {
-	if !bytes.Contains(src.Data, []byte(`\u`)) {
+	if unescaped(src) {
 		castCopy(c, o, src)
 		return
 	}

@@ -61,8 +61,14 @@ func (c *Cast) decideZone() {
 	}
 }
 
+// limited reports whether a whole column is within the target's limits.
+func (c *Cast) limited(src *Vector) bool {
+	l := c.To.Limits
+	return l == nil || allWithin(src.Int64, l[0], l[1])
+}
+
 func castLimited(c *Cast, o *castOutput, src *Vector) {
-	if l := c.To.Limits; l == nil || allWithin(src.Int64, l[0], l[1]) {
+	if c.limited(src) {
 		castCopy(c, o, src)
 		return
 	}
@@ -154,11 +160,20 @@ func castMoment(c *Cast, o *castOutput, src *Vector) {
 	}
 }
 
-// castMicros takes moments that stay microseconds: a column is looked at whole before it is copied.
+// sameMicros reports whether a whole column of microseconds has moments of the target alone.
+func (c *Cast) sameMicros(src *Vector) bool {
+	if c.From.Precision > c.To.Precision || src.Form != FormInt64 || c.To.Form() != FormInt64 {
+		return false
+	}
+	lo, hi := c.To.microLimits()
+	return c.To.Limits == nil || allWithin(src.Int64, lo, hi)
+}
+
+// castMicros takes moments that stay microseconds.
 func castMicros(c *Cast, o *castOutput, src *Vector, unit int64) {
 	lo, hi := c.To.microLimits()
 	finer := c.From.Precision > c.To.Precision
-	if !finer && (c.To.Limits == nil || allWithin(src.Int64, lo, hi)) {
+	if c.sameMicros(src) {
 		castCopy(c, o, src)
 		return
 	}

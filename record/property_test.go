@@ -220,6 +220,46 @@ func TestCastsAreExactOrMarked(t *testing.T) {
 	}
 }
 
+// What passes a cast as it is, the cast would have copied cell by cell.
+func TestWhatPassesIsWhatApplyMakes(t *testing.T) {
+	t.Parallel()
+	passed, changed := map[string]bool{}, map[string]bool{}
+	names := append(slices.Clone(typeNames), "text(3)", "text(20 fixed)", "datetime(3)")
+	for _, family := range [][]string{names, {"text", "text(3)", "text(20)", "text(20 bytes)", "json"}, {"datetime(0)", "datetime(3)", "datetime(6)", "datetime(9)"},
+		{"int8", "int16", "int32", "int64", "decimal(9,2)", "decimal(18,0)"}} {
+		rapid.Check(t, func(t *rapid.T) {
+			from, _ := record.ParseType(rapid.SampledFrom(family).Draw(t, "from"))
+			to, _ := record.ParseType(rapid.SampledFrom(family).Draw(t, "to"))
+			if rapid.Bool().Draw(t, "less") {
+				to.NoNUL, to.Finite, to.Limits = true, true, &[2]int64{-100, 1000}
+			}
+			c := record.NewCast(from, to, record.CastOptions{Zone: time.UTC})
+			if c.Decision == record.Refused {
+				return
+			}
+			src := record.NewVector(from.Form())
+			for range rapid.IntRange(0, 4).Draw(t, "cells") {
+				if record.AppendParsed(src, &from, []byte(drawText(t, &from))) != "" {
+					src.AppendNull()
+				}
+			}
+			dst := record.NewVector(to.Form())
+			marks := c.Apply(dst, src, 0, nil)
+			if !c.Passes(src) {
+				changed[from.String()+to.String()] = true
+				return
+			}
+			passed[from.String()+to.String()] = true
+			if diff := cmp.Diff(texts(to, dst), texts(to, src)); diff != "" || len(marks) > 0 || src.Form != dst.Form || src.Nulls != dst.Nulls {
+				t.Fatalf("%s to %s passes, and the cast makes another column of it, with %d marks:\n%s", from, to, len(marks), diff)
+			}
+		})
+	}
+	if len(passed) < 20 || len(changed) < 20 {
+		t.Errorf("%d pairs of types passed and %d did not, want some of each", len(passed), len(changed))
+	}
+}
+
 // sameNumber compares text forms; a number may come back with another sign of zero or another number of zeros at its end.
 func sameNumber(a, b string) bool {
 	if a == b {

@@ -40,7 +40,7 @@ type Stage struct {
 
 type column struct {
 	from     int
-	casts    []*record.Cast // none: the vector is lent as it is
+	casts    []*record.Cast // a vector whose cells pass all of them is lent as it is
 	forms    []record.Form  // of what each cast makes
 	constant *record.Vector // one cell as stored; nil: the column is read
 }
@@ -113,7 +113,7 @@ func (s *Stage) Apply(pool *record.Pool, in *record.Batch) (out *record.Batch, d
 	lent := make([]*record.Vector, 0, 64) // on the stack, but for wide tables
 	lent = append(lent, s.none...)
 	for i, c := range s.columns {
-		if c.constant == nil && len(c.casts) == 0 && !s.taken(i, in.Marks) {
+		if c.constant == nil && !s.taken(i, in, lent[:i]) && c.passes(in.Cols[c.from]) {
 			lent[i] = in.Cols[c.from]
 		}
 	}
@@ -144,13 +144,18 @@ func (s *Stage) Apply(pool *record.Pool, in *record.Batch) (out *record.Batch, d
 	return out, dirty
 }
 
-// taken reports whether column i needs a vector of its own: policies may rewrite it, or another column is lent the same one.
-func (s *Stage) taken(i int, marks []record.Mark) bool {
+// taken reports whether column i needs a vector of its own: policies may rewrite it, or a column before it is lent the same one.
+func (s *Stage) taken(i int, in *record.Batch, lent []*record.Vector) bool {
 	from := s.columns[i].from
-	if len(s.policies[i]) > 0 && slices.ContainsFunc(marks, func(m record.Mark) bool { return m.Col == from }) {
+	if len(s.policies[i]) > 0 && slices.ContainsFunc(in.Marks, func(m record.Mark) bool { return m.Col == from }) {
 		return true
 	}
-	return slices.ContainsFunc(s.columns[:i], func(c column) bool { return c.from == from && len(c.casts) == 0 })
+	return slices.Contains(lent, in.Cols[from])
+}
+
+// passes reports whether the casts leave every cell of a vector as it is.
+func (c *column) passes(v *record.Vector) bool {
+	return !slices.ContainsFunc(c.casts, func(cast *record.Cast) bool { return !cast.Passes(v) })
 }
 
 func (s *Stage) cast(c column, src, dst *record.Vector, col int, out *record.Batch) {

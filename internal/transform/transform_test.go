@@ -159,6 +159,39 @@ func TestUnchangedColumnsAreLent(t *testing.T) {
 	in.Release()
 }
 
+// A column that passes its cast is lent for as long as every cell does, and to one column alone.
+func TestPassingColumnsAreLent(t *testing.T) {
+	t.Parallel()
+	short := record.Type{Kind: record.Text, Length: 3}
+	read := schema(field("id", int64Type), field("name", textType))
+	stored := schema(field("id", int8Type), field("name", short), field("again", short))
+	stage := transform.New(read, stored, []transform.Column{{From: 0, Want: int64Type}, {From: 1, Want: textType}, {From: 1, Want: textType}}, transform.Options{})
+	pool := record.NewPool(0)
+	in := batch(t, pool, read, []string{"1", "abc"}, []string{"2", "NULL"})
+	out, dirty := stage.Apply(pool, in)
+	if len(dirty) > 0 || out.Cols[0] != in.Cols[0] || out.Cols[1] != in.Cols[1] || out.Cols[2] == in.Cols[1] {
+		t.Errorf("dirty rows %v, want the columns lent, the last one copied", dirty)
+	}
+	if got := connectortest.Rows(out)[0].String(); got != `("1", "abc", "abc")` {
+		t.Errorf("got %s", got)
+	}
+	out.Release()
+	in.Release()
+	in = batch(t, pool, read, []string{"1000", "abc"}, []string{"2", "abcd"})
+	out, dirty = stage.Apply(pool, in)
+	if len(dirty) != 3 || out.Cols[0] == in.Cols[0] || out.Cols[1] == in.Cols[1] {
+		t.Errorf("dirty rows are %v, want a number and two texts", dirty)
+	}
+	if got := connectortest.Rows(in)[1].String(); got != `("2", "abcd")` {
+		t.Errorf("the row as read is %s by now", got)
+	}
+	out.Release()
+	in.Release()
+	if used := pool.Used(); used != 0 {
+		t.Errorf("%d bytes of the pool are still in use", used)
+	}
+}
+
 // TestConstant fills a column that no source column stands for, in the type that the target stores.
 func TestConstant(t *testing.T) {
 	t.Parallel()
