@@ -15,6 +15,7 @@ func Pragma(t *testing.T, s *Store, name string) (value string) {
 func LeaseStatements() map[string]string {
 	return map[string]string{
 		"candidates": selectCandidates,
+		"leavers":    selectLeavers,
 		"stage":      selectStage,
 		"next":       selectNext,
 		"expire":     expireShards,

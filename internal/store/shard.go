@@ -53,7 +53,6 @@ type candidate struct {
 	run, stream, identity, dataset string
 	ordinal, stage                 int
 	runCap, targetCap              int
-	goesOn                         bool // it has not failed
 	active, runActive              int
 }
 
@@ -120,10 +119,14 @@ func (t *tx) freeShards(ctx context.Context, run, owner string) error {
 	return err
 }
 
-// A stream that failed may still have shards at work, which its target's and its run's caps count.
-const selectCandidates = `SELECT st.run, st.id, st.identity, st.dataset, st.ordinal, st.stage, r.parallel, st.parallel, st.state = 'running',
+const selectCandidates = `SELECT st.run, st.id, st.identity, st.dataset, st.ordinal, st.stage, r.parallel, st.parallel,
 	(SELECT COUNT(*) FROM shard a WHERE a.run = st.run AND a.stream = st.id AND a.state = 1)
-	FROM run r JOIN stream st ON st.run = r.run_key AND st.state IN ('running', 'failed') WHERE r.state = 'running' AND r.wish = ''`
+	FROM run r JOIN stream st ON st.run = r.run_key AND st.state = 'running' WHERE r.state = 'running' AND r.wish = ''`
+
+// selectLeavers are the shards that are still at work of streams that failed or are held: the caps of their target and their run count
+// them. It begins with what is leased: thousands of streams may have failed.
+const selectLeavers = `SELECT a.run, st.identity, st.dataset FROM shard a CROSS JOIN stream st
+	WHERE a.state = 1 AND a.lease_until > 0 AND st.run = a.run AND st.id = a.stream AND st.state <> 'running'`
 
 // selectStage is the lowest stage of a run that is not over. Streams that failed, or are held, hold up nobody.
 const selectStage = `SELECT MIN(st.stage) FROM stream st WHERE st.run = $1 AND st.state = 'waiting'
@@ -136,14 +139,28 @@ func (t *tx) candidates(ctx context.Context, runs []string) ([]candidate, error)
 		return nil, err
 	}
 	all, err := collect(rows, func(scan func(...any) error) (c candidate, err error) {
-		err = scan(&c.run, &c.stream, &c.identity, &c.dataset, &c.ordinal, &c.stage, &c.runCap, &c.targetCap, &c.goesOn, &c.active)
+		err = scan(&c.run, &c.stream, &c.identity, &c.dataset, &c.ordinal, &c.stage, &c.runCap, &c.targetCap, &c.active)
 		return c, err
+	})
+	if err != nil || len(all) == 0 {
+		return nil, err
+	}
+	if rows, err = t.conn.QueryContext(ctx, selectLeavers); err != nil {
+		return nil, err
+	}
+	type target struct{ run, identity, dataset string }
+	leavers, err := collect(rows, func(scan func(...any) error) (at target, err error) {
+		err = scan(&at.run, &at.identity, &at.dataset)
+		return at, err
 	})
 	if err != nil {
 		return nil, err
 	}
-	type target struct{ run, identity, dataset string }
 	inRun, atTarget, stages := map[string]int{}, map[target]int{}, map[string]int{}
+	for _, at := range leavers {
+		inRun[at.run]++
+		atTarget[at]++
+	}
 	for _, c := range all {
 		inRun[c.run] += c.active
 		atTarget[target{c.run, c.identity, c.dataset}] += c.active
@@ -151,7 +168,7 @@ func (t *tx) candidates(ctx context.Context, runs []string) ([]candidate, error)
 	var may []candidate
 	for _, c := range all {
 		c.runActive = inRun[c.run]
-		if !c.goesOn || runs != nil && !slices.Contains(runs, c.run) || c.runCap > 0 && c.runActive >= c.runCap ||
+		if runs != nil && !slices.Contains(runs, c.run) || c.runCap > 0 && c.runActive >= c.runCap ||
 			c.targetCap > 0 && atTarget[target{c.run, c.identity, c.dataset}] >= c.targetCap {
 			continue
 		}

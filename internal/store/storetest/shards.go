@@ -107,11 +107,13 @@ func testFairness(t *testing.T, f *fixture) {
 func testCaps(t *testing.T, f *fixture) {
 	narrow, twin := stream("narrow"), stream("twin")
 	narrow.Parallel, twin.Parallel, twin.Dataset = 1, 1, narrow.Dataset
-	f.running(t, "k1", []store.Stream{narrow, twin, stream("wide")}, slices.Concat(shardsOf("narrow", 2), shardsOf("twin", 2), shardsOf("wide", 5))...)
+	run := f.running(t, "k1", []store.Stream{narrow, twin, stream("wide")}, slices.Concat(shardsOf("narrow", 2), shardsOf("twin", 2), shardsOf("wide", 5))...)
 	must(t, f.SetLimits(f.ctx, "k1", store.Limits{Parallel: 3}))
+	var leased []store.Leased
 	var streams []string
 	for range 3 {
-		streams = append(streams, f.take(t, "w").Stream)
+		leased = append(leased, f.take(t, "w"))
+		streams = append(streams, leased[len(leased)-1].Stream)
 	}
 	if got := strings.Join(streams, " "); got != "narrow wide wide" {
 		t.Errorf("got shards of %s, want narrow wide wide", got)
@@ -120,6 +122,16 @@ func testCaps(t *testing.T, f *fixture) {
 	must(t, f.SetLimits(f.ctx, "k1", store.Limits{Parallel: 4}))
 	f.take(t, "w")
 	f.none(t, "four are at work and the limit is four")
+	must(t, f.FailStream(f.ctx, "k1", run.Epoch, "narrow", store.Failure{Text: "no right"}))
+	f.none(t, "four are at work, one of them of a stream that failed")
+	must(t, f.SetLimits(f.ctx, "k1", store.Limits{Parallel: 9}))
+	f.take(t, "w")
+	f.take(t, "w")
+	f.none(t, "the one target of narrow and twin is still written by a shard of narrow, which failed")
+	must(t, f.ReleaseShard(f.ctx, epochOf(leased[0]), store.Failure{}))
+	if l := f.take(t, "w"); l.Stream != "twin" {
+		t.Errorf("leased a shard of %s, want twin", l.Stream)
+	}
 }
 
 func testSeveral(t *testing.T, f *fixture) {
