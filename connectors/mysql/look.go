@@ -3,6 +3,7 @@ package mysql
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/towpath/towpath/connector"
@@ -15,6 +16,7 @@ type found struct {
 	*table
 	rows      int64    // -1: more than were counted
 	triggers  []string // that run when rows are inserted or updated
+	unseen    bool     // the account may not be shown triggers, so there may be some
 	parents   []string // that its foreign keys refer to
 	children  []string // whose foreign keys refer to it
 	print     string   // its definition, to be recognized by
@@ -49,19 +51,62 @@ func (s *session) lookUp(n tableName) (*found, error) {
 		f.rows = -1
 	}
 	f.triggers, err = s.names("SELECT TRIGGER_NAME FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = ? AND EVENT_OBJECT_TABLE = ? ORDER BY 1", n)
+	if err == nil && len(f.triggers) == 0 {
+		f.unseen, err = s.triggersUnseen(n)
+	}
 	return f, classify(err, doing)
 }
 
-// relatives finds the foreign keys from and to a table.
-func (s *session) relatives(f *found) (err error) {
-	const from = "SELECT DISTINCT CONCAT(REFERENCED_TABLE_SCHEMA, '.', REFERENCED_TABLE_NAME) FROM information_schema.KEY_COLUMN_USAGE " +
-		"WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? AND REFERENCED_TABLE_NAME IS NOT NULL ORDER BY 1"
-	const to = "SELECT DISTINCT CONCAT(TABLE_SCHEMA, '.', TABLE_NAME) FROM information_schema.KEY_COLUMN_USAGE " +
-		"WHERE REFERENCED_TABLE_SCHEMA = ? AND REFERENCED_TABLE_NAME = ? ORDER BY 1"
-	if f.parents, err = s.names(from, f.name); err == nil {
-		f.children, err = s.names(to, f.name)
+// granted reads a line of SHOW GRANTS: the rights, and what they are for.
+var granted = regexp.MustCompile("^GRANT (.+) ON (\\*|`(?:[^`]|``)*`)\\.(\\*|`(?:[^`]|``)*`) TO ")
+
+// triggersUnseen tells whether the account lacks the right to triggers of a table: servers then show it none, whatever there are.
+func (s *session) triggersUnseen(n tableName) (bool, error) {
+	rows, err := s.query("SHOW GRANTS")
+	if err != nil {
+		return false, err
 	}
-	return classify(err, fmt.Sprintf("look up foreign keys of %s", f.name))
+	for _, r := range rows {
+		g := granted.FindStringSubmatch(r[0].text)
+		if g == nil || !slices.Contains(strings.Split(g[1], ", "), "TRIGGER") && !strings.HasPrefix(g[1], "ALL PRIVILEGES") {
+			continue
+		}
+		if g[2] == "*" {
+			return false, nil
+		}
+		database, _, _ := identifier(g[2])
+		if table, _, one := identifier(g[3]); one {
+			if database == n.database && table == n.table {
+				return false, nil
+			}
+			continue
+		}
+		like, err := s.query("SELECT ? LIKE ?", textParam(n.database), textParam(database)) // lake\_% means several
+		if err != nil {
+			return false, err
+		}
+		if like[0][0].text == "1" {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// relatives finds the foreign keys from and to a table. Those of tables that the account has no right to are not among them.
+func (s *session) relatives(f *found) error {
+	doing := fmt.Sprintf("look up foreign keys of %s", f.name)
+	own, err := s.references(f.name)
+	if err != nil {
+		return classify(err, doing)
+	}
+	for _, r := range own {
+		if !slices.Contains(f.parents, r.Dataset) {
+			f.parents = append(f.parents, r.Dataset)
+		}
+	}
+	f.children, err = s.names("SELECT DISTINCT CONCAT(TABLE_SCHEMA, '.', TABLE_NAME) FROM information_schema.KEY_COLUMN_USAGE "+
+		"WHERE REFERENCED_TABLE_SCHEMA = ? AND REFERENCED_TABLE_NAME = ? ORDER BY 1", f.name)
+	return classify(err, doing)
 }
 
 // names runs a query for names that takes a database and a table.

@@ -412,6 +412,78 @@ func (j *judge) limited(more ...string) *Client {
 	return j.client(map[string]any{"user": user, "password": "secret"})
 }
 
+// TestTriggersThatAreNotSeen: they would go with a table that is replaced, so an account has to see that there are none.
+func TestTriggersThatAreNotSeen(t *testing.T) {
+	t.Parallel()
+	for _, server := range []string{"mariadb", "mysql55"} {
+		j := judgeAt(t, server)
+		j.exec("CREATE TABLE plain (id INT PRIMARY KEY, v VARCHAR(20)) ENGINE=InnoDB")
+		j.exec("CREATE TABLE trig (id INT PRIMARY KEY, v VARCHAR(20)) ENGINE=InnoDB")
+		j.exec("CREATE TRIGGER tr BEFORE INSERT ON trig FOR EACH ROW SET NEW.v = 'x'")
+		replace := func(c *Client, table string) string {
+			_, err := j.plan(c, connector.Sink{Dataset: table, Mode: connector.Replace}, schemaOfText(t, "id int32 key", "v text(20)"))
+			return errText(err)
+		}
+		none, some := j.limited(), j.limited("TRIGGER")
+		if got := replace(none, "trig"); !strings.Contains(got, "triggers") {
+			t.Errorf("%s: a table with triggers that the account does not see: got %q", server, got)
+		}
+		if got := replace(none, "plain"); !strings.Contains(got, "no right to see its triggers") {
+			t.Errorf("%s: an account without the right: got %q", server, got)
+		}
+		if got := replace(some, "trig"); !strings.Contains(got, "it has triggers: tr") {
+			t.Errorf("%s: an account with the right: got %q", server, got)
+		}
+		if got := replace(some, "plain"); got != "" {
+			t.Errorf("%s: a table without triggers: got %q", server, got)
+		}
+		x, err := j.plan(none, connector.Sink{Dataset: "plain", Mode: connector.Upsert}, schemaOfText(t, "id int32 key", "v text(20)"))
+		if err != nil || !strings.Contains(fmt.Sprint(x.target.Notes), "no right to see the table's triggers") {
+			t.Errorf("%s: upsert: notes %q, %v", server, x.target.Notes, err)
+		}
+	}
+}
+
+// TestRightsToTriggers as servers write them.
+func TestRightsToTriggers(t *testing.T) {
+	t.Parallel()
+	j := newJudge(t)
+	role := "r" + j.db[3:]
+	j.execf("CREATE ROLE %s", role)
+	t.Cleanup(func() { j.execf("DROP ROLE %s", role) })
+	pattern := strings.Replace(j.db, "_", "\\_", 1)[:8] + "%"
+	for on, seen := range map[string]bool{"*.*": true, "`" + pattern + "`.*": true, j.db + ".*": true, j.db + ".shop": true, j.db + ".other": false, "`a``b`.*": false} {
+		for _, byRole := range []bool{false, true} {
+			user := "u" + strings.ToLower(rand.Text()[:10])
+			j.execf("CREATE USER %s@'%%' IDENTIFIED BY 'secret'", user)
+			t.Cleanup(func() { j.execf("DROP USER %s@'%%'", user) })
+			j.execf("CREATE TABLE IF NOT EXISTS shop (id INT)")
+			j.execf("CREATE TABLE IF NOT EXISTS other (id INT)")
+			j.execf("GRANT SELECT ON %s.* TO %s@'%%'", j.db, user)
+			if byRole {
+				j.exec("GRANT SELECT, TRIGGER ON " + on + " TO " + role)
+				j.execf("GRANT %s TO %s@'%%'", role, user)
+				j.execf("SET DEFAULT ROLE %s FOR %s@'%%'", role, user)
+			} else {
+				j.exec("GRANT SELECT, TRIGGER ON " + on + " TO " + user + "@'%'")
+			}
+			err := j.client(map[string]any{"user": user, "password": "secret"}).with(t.Context(), func(s *session) error {
+				unseen, err := s.triggersUnseen(tableName{j.db, "shop"})
+				if unseen == seen {
+					t.Errorf("TRIGGER ON %s, by a role: %t: unseen %t", on, byRole, unseen)
+				}
+				return err
+			})
+			if err != nil {
+				t.Error(err)
+			}
+			if byRole {
+				j.exec("REVOKE SELECT, TRIGGER ON " + on + " FROM " + role)
+			}
+		}
+	}
+}
+
 // TestForeignKeysThatAreNotSeen refer to a table that is replaced: it takes its place again, and they with it.
 func TestForeignKeysThatAreNotSeen(t *testing.T) {
 	t.Parallel()

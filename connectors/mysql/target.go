@@ -136,6 +136,11 @@ func (p *planner) replaceable() error {
 	switch f := p.found; {
 	case len(f.triggers) > 0:
 		return connector.Errorf(connector.Config, "TOW-443", "replace table %s: it has triggers: %s", p.w.name, strings.Join(f.triggers, ", ")).WithHint("%s", hint)
+	case f.unseen:
+		return connector.Errorf(connector.Config, "TOW-443", "replace table %s: the account has no right to see its triggers, and they would go with it", p.w.name).
+			WithHint("GRANT TRIGGER ON %s.* TO the account.", quote(p.w.name.database))
+	case f.kind == "SYSTEM VERSIONED":
+		return connector.Errorf(connector.Config, "TOW-443", "replace table %s: the versions that it keeps of its rows would go with it", p.w.name).WithHint("Write with upsert.")
 	case len(f.children) > 0:
 		return connector.Errorf(connector.Config, "TOW-443", "replace table %s: foreign keys of %s refer to it", p.w.name, strings.Join(f.children, ", ")).WithHint("%s", hint)
 	case len(f.parents) > 0:
@@ -333,6 +338,9 @@ func (p *planner) notes() error {
 	}
 	if len(p.found.triggers) > 0 {
 		note("triggers of the table run for its rows: %s", strings.Join(p.found.triggers, ", "))
+	}
+	if p.found.unseen {
+		note("the account has no right to see the table's triggers: if it has some, they run for its rows")
 	}
 	for i := range t.Stored.Fields {
 		f := &t.Stored.Fields[i]

@@ -483,6 +483,7 @@ func TestPlanRefusesTables(t *testing.T) {
 	j.exec("CREATE TRIGGER tr BEFORE INSERT ON trig FOR EACH ROW SET NEW.v = 'x'")
 	j.exec("CREATE TABLE old (id INT PRIMARY KEY, v TEXT) ENGINE=MyISAM")
 	j.exec("CREATE TABLE rounds (id INT PRIMARY KEY, v DOUBLE(10,2))")
+	j.exec("CREATE TABLE kept (id INT PRIMARY KEY, v TEXT) WITH SYSTEM VERSIONING")
 	j.exec("CREATE VIEW look AS SELECT id, v FROM plain")
 	c := j.client(nil)
 	const columns = "id int32 key,v text"
@@ -496,6 +497,7 @@ func TestPlanRefusesTables(t *testing.T) {
 		{"parent", connector.Replace, columns, "TOW-443", "replace table DB.parent: foreign keys of DB.child refer to it"},
 		{"child", connector.Replace, columns, "TOW-443", "replace table DB.child: its foreign keys refer to DB.parent"},
 		{"trig", connector.Replace, columns, "TOW-443", "replace table DB.trig: it has triggers: tr"},
+		{"kept", connector.Replace, columns, "TOW-443", "replace table DB.kept: the versions that it keeps of its rows would go with it"},
 		{"old", connector.Replace, columns, "TOW-443", "replace table DB.old: its engine MyISAM has no transactions"},
 		{"old", connector.Insert, columns, "TOW-442", "insert into DB.old: the engine MyISAM has no transactions, and without checkpoints at the target only upsert can begin again after a cut"},
 		{"two", connector.Upsert, columns, "TOW-163", "upsert into DB.two, which has another unique key: index v"},
