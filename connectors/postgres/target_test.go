@@ -372,3 +372,46 @@ func TestLargeRowsWritten(t *testing.T) {
 		expect(t, name, j.rows("SELECT id, length(v), md5(v) = '%[1]s', md5(b) = '%[1]s' FROM %[2]s ORDER BY id", sum, name), fmt.Sprintf("[[1 %d t t] [2 5 f f]]", len(large)))
 	}
 }
+
+// TestStoredTypesRefuse: what the columns of a table would change in silence does not fit the types as stored, so that it never reaches the
+// server; what they hold is written as it is (TRAPS T010, T011, T047, T056 to T058, T083, T084, T089, T121, T123).
+func TestStoredTypesRefuse(t *testing.T) {
+	everyVersion(t, func(t *testing.T, j *judge) {
+		c := j.client(nil)
+		for i, x := range []struct{ trap, column, source, cell, want, shown string }{
+			{"T010", "numeric(10,2)", "decimal(10,3)", "1.005", "SCALE", ""}, {"T010", "numeric(10,2)", "decimal", "1.00", "", "1.00"},
+			{"T011", "int", "decimal(3,1)", "1.5", "SCALE", ""}, {"T011", "int", "float64", "2.5", "SCALE", ""}, {"T011", "int", "decimal(3,1)", "2.0", "", "2"}, {"T012", "numeric(10,2)", "decimal", "123456789.99", "RANGE", ""},
+			{"T003", "bigint", "uint64", "9223372036854775808", "RANGE", ""}, {"T003", "bigint", "uint64", "9223372036854775807", "", "9223372036854775807"},
+			{"T047", "timestamp(0)", "datetime(1)", "2026-12-31 23:59:59.6", "SCALE", ""}, {"T047", "timestamp(6)", "datetime(9)", "2026-12-31 23:59:59.999999600", "SCALE", ""},
+			{"T053", "time", "time(0)", "-838:59:59", "RANGE", ""}, {"T053", "interval", "time(0)", "-838:59:59", "", "PT-838H-59M-59S"}, {"T054", "time", "time(0)", "24:00:00", "", "24:00:00"},
+			{"T057", "date", "date", "-4712-01-01", "", "4713-01-01 BC"}, {"T057", "date", "date", "-4713-11-23", "RANGE", ""}, {"T058", "timestamp", "datetime(9)", "294277-01-01 00:00:00.000000000", "RANGE", ""},
+			{"T083", "text", "text", "a\x00b", "NUL", ""}, {"T083", "varchar(9)", "text", "a\x00b", "NUL", ""}, {"T084", "jsonb", "json", `"\u0000"`, "NUL", ""}, {"T084", "jsonb", "json", `"\ud800"`, "UTF8", ""},
+			{"T084", "json", "json", `"\u0000"`, "", `"\u0000"`}, {"T089", "varchar(3)", "text", "abc    ", "TRUNC", ""}, {"T089", "varchar(3)", "text", "abc", "", "abc"}, {"T088", "char(5)", "text", "ab ", "TRUNC", ""},
+			{"T120", "mood", "text", "nosuch", "RANGE", ""}, {"T120", "mood", "text", "sad", "", "sad"}, {"T121", "text[]", `set("a","b","c")`, "a,b,c", "", "{a,b,c}"}, {"T121", "text[]", `set("a","b","c")`, "", "", "{}"},
+			{"T123", "int[]", "list(int32)", "[0:1]=[1,null]", "", "[0:1]={1,NULL}"}, {"T123", "numeric(6,1)[]", "list(decimal)", "[1.05]", "SCALE", ""},
+			{"T029", "jsonb", "json", "9007199254740993", "", "9007199254740993"}, {"T032", "bit(64)", "bit(64)", strings.Repeat("1", 64), "", strings.Repeat("1", 64)}, {"T100", "bytea", "bytes", "00ff7f00", "", `\x00ff7f00`},
+		} {
+			what := fmt.Sprintf("%s %s into %s", x.trap, x.cell, x.column)
+			if x.column == "mood" && !slices.ContainsFunc(j.rows("SELECT typname FROM pg_type WHERE typnamespace = '%s'::regnamespace", j.schema), func(r row) bool { return r[0] == "mood" }) {
+				j.exec("CREATE TYPE mood AS ENUM ('sad', 'ok')")
+			}
+			name := fmt.Sprintf("x%d", i)
+			j.execf("CREATE TABLE %s (v %s)", name, x.column)
+			w := j.begin(c, connector.Sink{Dataset: name, Mode: connector.Append}, schemaOfText(t, "v "+x.source+" null"))
+			in := batchOf(schemaOfText(t, "v "+x.source), []string{x.cell})
+			b := record.NewBatch(w.target.Stored)
+			cast := record.NewCast(in.Schema.Fields[0].Type, w.target.Stored.Fields[0].Type, record.CastOptions{})
+			b.Len, b.Marks = 1, cast.Apply(b.Cols[0], in.Cols[0], 0, nil)
+			got := ""
+			if len(b.Marks) > 0 {
+				got = string(b.Marks[0].Code)
+			}
+			if expect(t, what, got, x.want); x.want != "" {
+				continue
+			}
+			out := w.write(w.take(1), 1, b)
+			expect(t, what, refusals(out), "[]")
+			expect(t, what, j.rows("SELECT v::text FROM %s", name), fmt.Sprint([]row{{x.shown}}))
+		}
+	})
+}
