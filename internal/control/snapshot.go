@@ -29,14 +29,16 @@ func (h *helm) takeSnapshots(ctx context.Context) (string, error) {
 	h.snapshotShards = max(wishes[h.lease.Run].Limits.Parallel, 1)
 	datasets, seen := map[string][]string{}, map[[2]string]bool{}
 	for _, s := range h.streams {
-		if at := [2]string{s.Connection, s.Source}; s.Source != "" && !seen[at] {
+		list := datasets[s.Connection]
+		if at := [2]string{s.Connection, s.Source}; s.Source != "" && !seen[at] { // a query is read from the connection, too
 			seen[at] = true
-			datasets[s.Connection] = append(datasets[s.Connection], s.Source)
+			list = append(list, s.Source)
 		}
+		datasets[s.Connection] = list
 	}
 	tokens := map[string][]byte{}
 	var locked time.Duration
-	for _, alias := range slices.Sorted(maps.Keys(h.ends.sources)) {
+	for _, alias := range slices.Sorted(maps.Keys(datasets)) { // of those alone that are read from: a snapshot makes a server's writers wait
 		snapshot, err := h.takeSnapshot(ctx, alias, datasets[alias])
 		if err != nil {
 			h.endSnapshots()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/towpath/towpath/connector"
 	"github.com/towpath/towpath/connector/connectortest"
@@ -11,6 +12,7 @@ import (
 	"github.com/towpath/towpath/internal/control"
 	"github.com/towpath/towpath/internal/engine"
 	"github.com/towpath/towpath/internal/store"
+	"github.com/towpath/towpath/job"
 )
 
 // why returns what the history says of the last time that the run came into a state.
@@ -159,5 +161,79 @@ func TestFuzzyTakesNoSnapshot(t *testing.T) {
 	run, err := r.run(r.document("full", `{source: "*"}`, "{}"), nil)
 	if err != nil || r.label(run.Key) != "fuzzy" || r.source.Calls(memory.Snapshot) != 0 {
 		t.Errorf("run is %s (%s), %d snapshots: %v", run.State, r.label(run.Key), r.source.Calls(memory.Snapshot), err)
+	}
+}
+
+// teller keeps what it is told of states.
+type teller struct{ told []string }
+
+func (o *teller) State(e store.Event) { o.told = append(o.told, string(e.To)+": "+e.Why) }
+
+func (*teller) Progress(control.Progress) {}
+
+// TestSnapshotEndsWithItsProcess: who takes up a run whose process is gone is told that it goes on without.
+func TestSnapshotEndsWithItsProcess(t *testing.T) {
+	t.Parallel()
+	r, _ := newWhole(t, 2, 400)
+	reached, goOn := make(chan struct{}), make(chan struct{})
+	r.target.Inject(memory.Write, 4, memory.Fault{Reached: func() { close(reached) }, Wait: goOn})
+	ended := make(chan error, 1)
+	first := r.service(r.Connectors)
+	go func() {
+		_, err := first.Run(context.Background(), r.document("full", `{source: "*"}`, "{consistency: snapshot, group_rows: 50}"), nil, nil)
+		ended <- err
+	}()
+	<-reached
+	runs, err := r.Runs(context.Background(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := runs[0].Key
+	lease, err := r.Store.TakeOverRun(context.Background(), key, first.Owner, r.Owner, time.Minute) // as if it was gone
+	if err == nil {
+		err = r.Store.ReleaseRun(context.Background(), lease)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := new(teller)
+	run, err := r.Resume(context.Background(), key, control.ResumeOptions{}, told)
+	if err != nil || run.State != store.Succeeded || !strings.HasPrefix(r.label(key), "snapshot until ") {
+		t.Errorf("resumed run is %s (%s): %v", run.State, r.label(key), err)
+	}
+	if want := "running: its snapshot has ended: rows that are read from here on are as they are at that moment"; told.told[0] != want {
+		t.Errorf("told %q, want %q first", told.told, want)
+	}
+	close(goOn)
+	if err := <-ended; err == nil {
+		t.Error("the first process has not noticed that the run went on without it")
+	}
+	for _, name := range []string{"t01", "t02"} {
+		if diff := connectortest.Diff(r.target.Rows(name), r.source.Rows(name)); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}
+
+// TestSnapshotOfWhatIsRead: a connection that no stream reads from is left alone.
+func TestSnapshotOfWhatIsRead(t *testing.T) {
+	t.Parallel()
+	r, _ := newWhole(t, 1, 10)
+	north, northStore := memory.New(memory.Options{Name: "north"})
+	northStore.Make("people", people(), peopleRows(1, 10)...)
+	from, err := r.Connectors.Get("from")
+	if err != nil {
+		t.Fatal(err)
+	}
+	to, err := r.Connectors.Get("to")
+	if err != nil {
+		t.Fatal(err)
+	}
+	from.Snapshot = nil
+	r.Service = r.service(connector.NewSet(from, north, to))
+	r.Connections = func(string) (job.Connection, error) { return job.Connection{Connector: "north"}, nil }
+	run, err := r.run(r.document("full", `{source: people, connection: n}`, "{consistency: snapshot}"), nil)
+	if err != nil || run.State != store.Succeeded || r.label(run.Key) != "snapshot" || northStore.Calls(memory.Snapshot) != 1 {
+		t.Fatalf("run is %s (%s), %d snapshots: %v", run.State, r.label(run.Key), northStore.Calls(memory.Snapshot), err)
 	}
 }

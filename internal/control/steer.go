@@ -151,6 +151,8 @@ func (h *helm) work(ctx context.Context, rows []store.Stream) (err error) {
 		if err := h.goOn(ctx, store.Running, why); err != nil {
 			return err
 		}
+	} else if why != "" && h.obs != nil { // its process was gone: it is running all the time, and no event says so
+		h.obs.State(store.Event{Run: h.lease.Run, From: store.Running, To: store.Running, Who: h.Who, Why: why})
 	}
 	if copies {
 		if err := h.copy(ctx, queue); err != nil {

@@ -149,7 +149,8 @@ func (m *maker) able() {
 		if end.Read == nil {
 			m.unable.add(path, "TOW-146", "connector %s does not read", end.Side.Connector)
 		}
-		if m.job.Settings.Consistency == job.Snapshot && end.Snapshot == nil {
+		read := slices.ContainsFunc(m.streams, func(s Stream) bool { return s.Connection == alias })
+		if m.job.Settings.Consistency == job.Snapshot && end.Snapshot == nil && read {
 			m.unable.add("settings.consistency", "TOW-128", "connector %s has no snapshots: its datasets cannot be read as they were at one instant", end.Side.Connector).
 				WithHint("Leave settings.consistency out, or write fuzzy: each row is then read as it is at that moment.")
 		}
