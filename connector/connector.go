@@ -18,6 +18,8 @@ type Connector struct {
 	Name  string // lower case, as in jobs
 	Title string // as people write it
 	Docs  string // its README: versions, grants, limits, examples
+	// Types returns the table of its types, both ways, as its page shows it.
+	Types func() []TypeDoc
 
 	Connection *Options // described option structs; what the functions below take is decoded by them
 	Reading    *Options

@@ -34,6 +34,7 @@ func named(name string) connector.Connector {
 		Name:       name,
 		Title:      "Elasticsearch and OpenSearch",
 		Docs:       readme,
+		Types:      typeDocs,
 		Connection: connection,
 		Writing:    writing,
 		Open: func(ctx context.Context, c connector.Connection) (connector.Client, error) {

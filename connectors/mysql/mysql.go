@@ -22,6 +22,7 @@ func Connector() connector.Connector {
 		Name:       "mysql",
 		Title:      "MySQL and MariaDB",
 		Docs:       docs,
+		Types:      typeDocs,
 		Connection: connection,
 		Reading:    reading,
 		Writing:    writing,

@@ -21,6 +21,7 @@ func Connector() connector.Connector {
 		Name:       "postgres",
 		Title:      "PostgreSQL",
 		Docs:       docs,
+		Types:      typeDocs,
 		Connection: connection,
 		Reading:    reading,
 		Writing:    writing,

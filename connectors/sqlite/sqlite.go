@@ -22,6 +22,7 @@ func Connector() connector.Connector {
 		Name:       "sqlite",
 		Title:      "SQLite",
 		Docs:       docs,
+		Types:      typeDocs,
 		Connection: connection,
 		Reading:    reading,
 		Writing:    writing,

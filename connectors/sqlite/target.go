@@ -12,6 +12,9 @@ import (
 	"github.com/towpath/towpath/record"
 )
 
+// zeroLoss is what columns of floats do not keep.
+const zeroLoss = "−0 becomes 0"
+
 // maxRowBytes is below what SQLite takes for one row (SQLITE_MAX_LENGTH, 1,000,000,000).
 const maxRowBytes = 900_000_000
 
@@ -250,7 +253,7 @@ func (p *planner) describe() {
 	for i := range t.Stored.Fields {
 		// whole floats lie in the file as integers, which have no −0: https://www.sqlite.org/datatype3.html
 		if f := &t.Stored.Fields[i]; f.Type.Kind == record.Float && p.want.Fields[i].Native != f.Native {
-			t.Losses = append(t.Losses, connector.Loss{Column: f.Name, What: "−0 becomes 0"})
+			t.Losses = append(t.Losses, connector.Loss{Column: f.Name, What: zeroLoss})
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/connectors/all"
 	"github.com/towpath/towpath/record"
 )
 
@@ -43,15 +44,40 @@ func TestConnectorPage(t *testing.T) {
 		Mode string `json:"mode" doc:"How a|b." enum:"fast,slow"`
 		Rows int    `json:"rows" doc:"Rows at a time." minimum:"1"`
 	}
-	set := connector.NewSet(connector.Connector{Name: "planted", Docs: "# Planted\n\nGrows.\n", Connection: connector.Describe(options{Mode: "fast", Rows: 7})})
+	set := connector.NewSet(connector.Connector{Name: "planted", Docs: "# Planted\n\nGrows.\n", Connection: connector.Describe(options{Mode: "fast", Rows: 7}),
+		Types: func() []connector.TypeDoc {
+			return []connector.TypeDoc{{From: "seed(2)", To: "int8"}, {From: "all others", To: "native", Note: "a|b"}, {From: "int8", To: "seed", Note: "cut", Made: true}}
+		}})
 	got := connectorPages(set)["connectors/planted.md"]
 	for _, want := range []string{
-		"# Planted\n\nGrows.\n\n## Options\n\n### A connection",
+		"# Planted\n\nGrows.\n\n## Mapping of types\n",
+		"| declared | logical type | note |\n|---|---|---|\n| `seed(2)` | `int8` |  |\n| all others | `native` | a\\|b |\n",
+		"| logical type | made as | note |\n|---|---|---|\n| `int8` | `seed` | cut |\n\n## Options\n\n### A connection",
 		"| `mode` | text | `\"fast\"` | How a\\|b. One of `fast`, `slow`. |",
 		"| `rows` | integer | `7` | Rows at a time. At least 1. |",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in:\n%s", want, got)
+		}
+	}
+}
+
+// Each connector says what it makes of types, in each of its directions.
+func TestConnectorsHaveTypes(t *testing.T) {
+	t.Parallel()
+	for _, c := range all.Connectors().All() {
+		made := map[bool]int{}
+		if c.Types != nil {
+			for _, d := range c.Types() {
+				if d.From == "" || d.To == "" {
+					t.Errorf("%s: %+v says nothing", c.Name, d)
+				}
+				made[d.Made]++
+			}
+		}
+		const least = 20
+		if c.Read != nil && made[false] < least || c.Write != nil && made[true] < least {
+			t.Errorf("%s has %d types that are read and %d that are made", c.Name, made[false], made[true])
 		}
 	}
 }
