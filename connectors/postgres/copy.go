@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"encoding/binary"
-	"fmt"
 	"time"
 
 	"github.com/towpath/towpath/connectors/internal/sqltarget"
@@ -113,27 +112,6 @@ func (s *session) sayRows(c *copyRows) error {
 	s.end(at)
 	s.end(s.begin(msgCopyDone))
 	return nil
-}
-
-// push writes what is in out.
-func (s *session) push() error {
-	if s.timeout > 0 {
-		_ = s.conn.SetWriteDeadline(time.Now().Add(s.timeout))
-	}
-	if s.stopped.Load() {
-		return errStopped
-	}
-	_, err := s.conn.Write(s.out)
-	if s.out = s.out[:0]; cap(s.out) > keepBuffer {
-		s.out = nil
-	}
-	if err == nil {
-		return nil
-	}
-	if s.stopped.Load() {
-		return errStopped
-	}
-	return fmt.Errorf("write to server: %w", err)
 }
 
 // hear reads the answers.

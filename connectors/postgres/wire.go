@@ -282,11 +282,17 @@ func (w *wire) text(s string) { w.out = append(append(w.out, s...), 0) }
 
 // send writes the messages in w.out.
 func (w *wire) send() error {
+	err := w.push()
+	w.broken = w.broken || err != nil
+	return err
+}
+
+// push is send beside another goroutine that reads answers: it touches nothing that this one does.
+func (w *wire) push() error {
 	if w.timeout > 0 {
 		_ = w.conn.SetWriteDeadline(time.Now().Add(w.timeout))
 	}
 	if w.stopped.Load() {
-		w.broken = true
 		return errStopped
 	}
 	_, err := w.conn.Write(w.out)
@@ -296,7 +302,6 @@ func (w *wire) send() error {
 	if err == nil {
 		return nil
 	}
-	w.broken = true
 	if w.stopped.Load() {
 		return errStopped
 	}
