@@ -47,7 +47,7 @@ func (m *mysql) Remove(ctx context.Context) error {
 const permissive = "SET time_zone = '+00:00', sql_mode = 'ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO';\n"
 
 func (m *mysql) Run(ctx context.Context, script string) error {
-	_, _, err := m.run(ctx, m.database, permissive+script)
+	_, _, err := m.run(ctx, m.database, permissive+"SET autocommit = 0;\n"+script+"\nCOMMIT;\n")
 	return err
 }
 

@@ -72,7 +72,7 @@ func (p *postgres) session() string {
 }
 
 func (p *postgres) Run(ctx context.Context, script string) error {
-	_, _, err := p.ask(ctx, p.database, p.session()+script, stopAtError)
+	_, _, err := p.ask(ctx, p.database, p.session()+"BEGIN;\n"+script+"\nCOMMIT;\n", stopAtError)
 	return err
 }
 
