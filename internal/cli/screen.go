@@ -60,7 +60,7 @@ func sizeOf(w io.Writer) (width, height int, ok bool) {
 		return 0, 0, false
 	}
 	width, height, err := term.GetSize(int(f.Fd()))
-	return width, height, err == nil && width >= 20
+	return width, height, err == nil && width > 1
 }
 
 // begin says which run this is and what it promises.
