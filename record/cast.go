@@ -118,6 +118,9 @@ func (c *Cast) decide() {
 		c.decideToText()
 	case to.Kind == JSON:
 		c.decideToJSON()
+	case from.Kind == Native && (to.Kind == Bool || numeric(to.Kind)):
+		// the digits of a bit string, say, are no decimal ones
+		c.Loss = "what the text of " + from.Name + " is as a number only its store knows; a text column takes the text"
 	case from.Kind == Text || from.Kind == Native && to.Kind != Native:
 		c.decideFromText()
 	case from.Kind == List || to.Kind == List:
