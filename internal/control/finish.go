@@ -29,7 +29,7 @@ func (h *helm) complete() []*target {
 }
 
 // each takes targets through a recorded step, some side by side. What is wrong with one target fails its streams, and the others go on;
-// the error that comes back is that of the whole run. Targets that got through are handed to done, many at a time.
+// the error that comes back is that of the whole run. Targets that got through are handed to done, many at a time, once that is recorded.
 func (h *helm) each(ctx context.Context, step string, targets []*target, do func(ctx context.Context, t *target) error, done func(list []*target) error) error {
 	for n := 0; n < len(targets); n += readyAhead {
 		some := targets[n:min(n+readyAhead, len(targets))]
@@ -61,7 +61,12 @@ func (h *helm) each(ctx context.Context, step string, targets []*target, do func
 		}
 		err := group.Wait()
 		if ctx.Err() == nil { // what was done is recorded also where another was halted
-			err = errors.Join(err, h.patiently(ctx, func() error { return h.doneSteps(ctx, step, through...) }), h.patiently(ctx, func() error { return done(through) }))
+			err = errors.Join(err, h.patiently(ctx, func() error {
+				if err := h.doneSteps(ctx, step, through...); err != nil {
+					return err
+				}
+				return done(through)
+			}))
 		}
 		h.showSome()
 		if err != nil {

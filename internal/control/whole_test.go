@@ -2,6 +2,7 @@ package control_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
@@ -464,5 +465,43 @@ func TestCopiedStreamNeedsNoSource(t *testing.T) {
 	}
 	if diff := connectortest.Diff(r.target.Rows("t01"), want); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestPublishedAndNotRecorded: the control database refuses to hear that targets are published. The resume publishes them again, which does
+// nothing, and ends.
+func TestPublishedAndNotRecorded(t *testing.T) {
+	t.Parallel()
+	for name, trigger := range map[string]string{
+		"steps":   "CREATE TRIGGER refuse BEFORE UPDATE ON step WHEN NEW.name LIKE 'publish %' AND NEW.done > 0 BEGIN SELECT RAISE(ABORT, 'refused'); END",
+		"streams": "CREATE TRIGGER refuse BEFORE UPDATE ON stream WHEN NEW.state = 'done' BEGIN SELECT RAISE(ABORT, 'refused'); END",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, _ := newWhole(t, 5, 20)
+			db, err := sql.Open("sqlite", r.path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer db.Close()
+			if _, err := db.Exec(trigger); err != nil {
+				t.Fatal(err)
+			}
+			run, err := r.run(r.document("full", `{source: "*"}`, "{}"), nil)
+			if err == nil || run.State != store.Failed {
+				t.Fatalf("run is %s: %v", run.State, err)
+			}
+			if _, err := db.Exec("DROP TRIGGER refuse"); err != nil {
+				t.Fatal(err)
+			}
+			if run, err = r.resume(run.Key); err != nil || run.State != store.Succeeded {
+				t.Fatalf("resumed run is %s: %v", run.State, err)
+			}
+			for i := range 5 {
+				if rows := r.target.Rows(fmt.Sprintf("t%02d", i+1)); len(rows) != 20 {
+					t.Errorf("t%02d holds %d rows", i+1, len(rows))
+				}
+			}
+		})
 	}
 }
