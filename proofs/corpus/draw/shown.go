@@ -197,8 +197,11 @@ func searchShape(stored string, c *Column, line string) (s shape, value string, 
 	case c.kind.form == document:
 		return s, line, nil
 	case line[0] == '"':
-		if stored == "binary" {
+		switch {
+		case stored == "binary":
 			s.form = octets
+		case c.kind.form == bits && c.size <= 64:
+			s.form = number // too large for numbers of this server, so digits in a text
 		}
 		err = json.Unmarshal([]byte(line), &value)
 		return s, value, err
