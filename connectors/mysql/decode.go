@@ -22,9 +22,10 @@ type decodeColumn struct {
 	vector *record.Vector
 	index  int // in the batch; -1: a hidden key column
 	field  *record.Field
-	width  int  // bytes of a number
-	signed bool // of the number as the server sends it
-	key    int  // 1-based place in the key; 0: not part of it
+	width  int    // bytes of a number
+	end    uint64 // of a decimal in 64 bits: the first number that has a digit too many
+	signed bool   // of the number as the server sends it
+	key    int    // 1-based place in the key; 0: not part of it
 
 	foreign bool // text that foreignText selects: notText may be in front
 }
@@ -119,6 +120,7 @@ func bind(f *record.Field, def columnDef) (decodeColumn, bool) {
 		}
 	case record.Decimal:
 		c.decode, ok = decimalDecoder(f.Type.Form()), def.Type == wireDecimal || def.Type == 0
+		c.end = pow10(f.Type.Precision)
 	case record.Bit:
 		c.decode, ok = decodeBit, text
 	case record.Date:
@@ -314,18 +316,19 @@ func decodeText(d *decoder, c *decodeColumn, p []byte, at int) int {
 
 // ascii is the quick answer for short text, where utf8.Valid costs more than the copy.
 func ascii(b []byte) bool {
-	for len(b) >= 8 {
-		if binary.LittleEndian.Uint64(b)&0x8080808080808080 != 0 {
-			return false
+	n := len(b)
+	if n < 8 {
+		var all byte
+		for _, x := range b {
+			all |= x
 		}
-		b = b[8:]
+		return all < utf8.RuneSelf
 	}
-	for _, x := range b {
-		if x >= utf8.RuneSelf {
-			return false
-		}
+	all := binary.LittleEndian.Uint64(b[n-8:]) // with what is left by the words in front of it
+	for ; len(b) > 8; b = b[8:] {
+		all |= binary.LittleEndian.Uint64(b)
 	}
-	return true
+	return all&0x8080808080808080 == 0
 }
 
 func decodeUUID(d *decoder, c *decodeColumn, p []byte, at int) int {
@@ -424,7 +427,7 @@ func decodeDecimal64(d *decoder, c *decodeColumn, p []byte, at int) int {
 			count++
 		}
 	}
-	if count <= 0 || max(len(digits)-point-1, 0) != c.field.Type.Scale || n >= pow10(c.field.Type.Precision) {
+	if count <= 0 || max(len(digits)-point-1, 0) != c.field.Type.Scale || n >= c.end {
 		return d.unusualDecimal(c, b, next)
 	}
 	if negative {

@@ -6,9 +6,11 @@ import (
 	"encoding/hex"
 	"errors"
 	"net"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/towpath/towpath/connector"
 	"github.com/towpath/towpath/record"
@@ -252,6 +254,83 @@ func FuzzAnswers(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Every day that four bytes can name is the day of the calendar, or none.
+func TestDays(t *testing.T) {
+	t.Parallel()
+	for year := range 10_100 {
+		for month := range 15 {
+			for _, day := range []int{0, 1, 15, 28, 29, 30, 31, 32, 255} {
+				b := append(binary.LittleEndian.AppendUint16(nil, uint16(year)), byte(month), byte(day))
+				days, ok := daysOf(b)
+				c := dateOf(b)
+				if fault := c.fault(); ok != (fault == "") {
+					t.Fatalf("%d-%d-%d: %t, but its fault is %q", year, month, day, ok, fault)
+				}
+				if want := record.DaysFromCivil(year, month, day); ok && days != want {
+					t.Fatalf("%d-%d-%d: day %d, want %d", year, month, day, days, want)
+				}
+			}
+		}
+	}
+}
+
+func TestASCII(t *testing.T) {
+	t.Parallel()
+	for n := range 40 {
+		b := bytes.Repeat([]byte("a"), n)
+		if !ascii(b) {
+			t.Errorf("%d letters are taken for more", n)
+		}
+		for i := range b {
+			b[i] = 0x80
+			if ascii(b) {
+				t.Errorf("byte %d of %d is not looked at", i, n)
+			}
+			b[i] = 'a'
+		}
+	}
+}
+
+// Less than a batch is waited for only so long, and whoever stops the read is heard at once.
+func TestRowsInBatches(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	ours, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ours.Close()
+	theirs, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer theirs.Close()
+	w := newWire(ours, time.Minute)
+	if w.batch(); runtime.GOOS == "linux" && !w.batched {
+		t.Fatal("rows do not come in batches")
+	}
+	if _, err := theirs.Write([]byte("\x03\x00\x00\x00abc")); err != nil {
+		t.Fatal(err)
+	}
+	if p, err := w.packet(); err != nil || string(p) != "abc" {
+		t.Fatalf("got %q, %v", p, err)
+	}
+	w.batch()
+	stopped := make(chan error, 1)
+	go func() {
+		_, err := w.packet()
+		stopped <- err
+	}()
+	w.stop()
+	if err := <-stopped; !errors.Is(err, errStopped) {
+		t.Errorf("a read that was stopped ends with %v", err)
+	}
 }
 
 func TestWire(t *testing.T) {

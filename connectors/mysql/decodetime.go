@@ -15,19 +15,7 @@ type clock struct {
 	micro                int
 }
 
-// dateAt reads a length byte and 0, 4, 7 or 11 bytes: what is left out is zero.
-func dateAt(p []byte, at int) (c clock, next int) {
-	if at >= len(p) {
-		return c, -1
-	}
-	n := int(p[at])
-	at++
-	if len(p)-at < n || (n != 0 && n != 4 && n != 7 && n != 11) {
-		return c, -1
-	}
-	return dateOf(p[at : at+n]), at + n
-}
-
+// dateOf reads what dateBytes returned: what is left out is zero.
 func dateOf(b []byte) (c clock) {
 	if len(b) >= 4 {
 		c.year, c.month, c.day = int(binary.LittleEndian.Uint16(b)), int(b[2]), int(b[3])
@@ -70,11 +58,69 @@ func (c *clock) appendDatetime(b []byte, precision int) []byte {
 	return b
 }
 
+// beforeMonth are the days of a year before each month, of other years and of leap years; the last entry is the whole year.
+var beforeMonth = [2][13]uint16{{0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365}, {0, 31, 60, 91, 121, 152, 182, 213, 244, 274, 305, 335, 366}}
+
+// daysBefore1970 are those of the years 0 to 1969.
+const daysBefore1970 = 719_528
+
+// daysOf returns the days since 1970 of a date as the protocol has it: year, month and day in four bytes. ok is false when there is no
+// such day. It is what record.DaysFromCivil returns, without what years before 0 take.
+func daysOf(b []byte) (days int64, ok bool) {
+	year, month, day := uint32(binary.LittleEndian.Uint16(b)), uint(b[2])-1, uint(b[3])-1
+	long := 0
+	if leap(int(year)) {
+		long = 1
+	}
+	if month > 11 || day >= uint(beforeMonth[long][month+1]-beforeMonth[long][month]) {
+		return 0, false
+	}
+	whole := year*365 + (year+3)/4 - (year+99)/100 + (year+399)/400
+	return int64(whole) + int64(beforeMonth[long][month]) + int64(day) - daysBefore1970, true
+}
+
+// microsOf returns the microseconds since 1970 of a datetime as the protocol has it: four bytes of date, and seven with seconds, or eleven
+// with microseconds too, where these are not zero.
+func microsOf(b []byte) (micros int64, ok bool) {
+	if len(b) < 4 {
+		return 0, false
+	}
+	days, ok := daysOf(b)
+	if len(b) < 7 {
+		return days * (86400 * 1_000_000), ok
+	}
+	hour, minute, second, micro := int64(b[4]), int64(b[5]), int64(b[6]), int64(0)
+	if len(b) == 11 {
+		micro = int64(binary.LittleEndian.Uint32(b[7:]))
+	}
+	ok = ok && hour < 24 && minute < 60 && second < 60 && micro < 1_000_000
+	return (days*86400+hour*3600+minute*60+second)*1_000_000 + micro, ok
+}
+
+// dateBytes returns the bytes of a date at p[at:], 0, 4, 7 or 11, and where the next cell begins; -1: p is malformed.
+func dateBytes(p []byte, at int) (b []byte, next int) {
+	if at >= len(p) {
+		return nil, -1
+	}
+	n := int(p[at])
+	if at++; len(p)-at < n || n != 0 && n != 4 && n != 7 && n != 11 {
+		return nil, -1
+	}
+	return p[at : at+n], at + n
+}
+
 func decodeDate(d *decoder, c *decodeColumn, p []byte, at int) int {
-	t, next := dateAt(p, at)
+	b, next := dateBytes(p, at)
 	if next < 0 {
 		return -1
 	}
+	if len(b) == 4 {
+		if days, ok := daysOf(b); ok {
+			c.vector.AppendInt64(days)
+			return next
+		}
+	}
+	t := dateOf(b)
 	if code := t.fault(); code != "" {
 		d.scratch = t.appendDate(d.scratch[:0])
 		d.mark(c, code, d.scratch)
@@ -86,17 +132,18 @@ func decodeDate(d *decoder, c *decodeColumn, p []byte, at int) int {
 
 // decodeDatetime appends microseconds since 1970: the wall clock of a DATETIME, UTC of a TIMESTAMP, as the session is UTC.
 func decodeDatetime(d *decoder, c *decodeColumn, p []byte, at int) int {
-	t, next := dateAt(p, at)
+	b, next := dateBytes(p, at)
 	if next < 0 {
 		return -1
 	}
-	if code := t.fault(); code != "" {
+	micros, ok := microsOf(b)
+	if !ok {
+		t := dateOf(b)
 		d.scratch = t.appendDatetime(d.scratch[:0], c.field.Type.Precision)
-		d.mark(c, code, d.scratch)
+		d.mark(c, t.fault(), d.scratch)
 		return next
 	}
-	seconds := record.DaysFromCivil(t.year, t.month, t.day)*86400 + int64(t.hour*3600+t.minute*60+t.second)
-	c.vector.AppendInt64(seconds*1_000_000 + int64(t.micro))
+	c.vector.AppendInt64(micros)
 	return next
 }
 

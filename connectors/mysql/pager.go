@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -21,6 +22,8 @@ const (
 	firstRows = 20_000
 	leastRows = 1_000
 	mostRows  = 4_000_000
+	// A statement with more rows than these is one whose rows are worth waiting for.
+	manyRows = 10_000
 	// A statement that is this many times too old, because the receiver is slow, is given up: it holds undo at the server.
 	overdue = 6
 	// A batch that fills slowly is handed on after this time.
@@ -232,16 +235,20 @@ func (p *pager) page(began time.Time) (whole bool, err error) {
 		packet, err := p.session.answer()
 		if err != nil {
 			_, refused := errors.AsType[*serverError](err)
-			p.amid = !refused // the server's error is the end of its answer
+			if p.amid = !refused; refused { // the server's error is the end of its answer
+				p.session.single()
+			}
 			return false, err
 		}
 		if isEOF(packet) {
+			p.session.single()
 			p.amid = false
 			if err := p.warned(packet); err != nil {
 				return false, err
 			}
 			return true, p.session.closeStatement(st)
 		}
+		p.pace()
 		if err := p.row(packet); err != nil {
 			p.session.broken = p.session.broken || errors.Is(err, errMalformed)
 			return false, err
@@ -249,6 +256,20 @@ func (p *pager) page(began time.Time) (whole bool, err error) {
 		if p.batch == nil && p.rng.Part == sqltable.Keyed && p.table != nil && time.Since(began) > last {
 			return false, nil
 		}
+	}
+}
+
+// pace reads the rows of a long answer in batches, but for those near its end, where the last batch would be waited for in vain.
+func (p *pager) pace() {
+	last := math.MaxInt
+	if p.rng.Part == sqltable.Keyed && p.table != nil {
+		last = p.limit - p.limit/4
+	}
+	switch {
+	case p.rows == last:
+		p.session.single()
+	case p.rows == manyRows && last > manyRows:
+		p.session.batch()
 	}
 }
 

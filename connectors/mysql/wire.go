@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"sync/atomic"
 	"time"
+
+	"github.com/towpath/towpath/connectors/internal/socket"
 )
 
 // The protocol: https://dev.mysql.com/doc/dev/mysql-server/latest/PAGE_PROTOCOL.html and
@@ -46,6 +49,7 @@ type wire struct {
 	out     []byte
 	timeout time.Duration // of one read or write on the network; 0: none
 	stopped atomic.Bool
+	batched bool // the system waits for more than a packet before it wakes us
 	broken  bool // an answer was left unread or the network failed
 	within  bool // a transaction is open
 }
@@ -72,15 +76,7 @@ func (w *wire) fill(n int) error {
 		w.room(n)
 	}
 	for w.w-w.r < n {
-		if w.timeout > 0 {
-			_ = w.conn.SetReadDeadline(time.Now().Add(w.timeout))
-		}
-		// Asked after the deadline is set: stop either sees its own deadline last or is seen here.
-		if w.stopped.Load() {
-			w.broken = true
-			return errStopped
-		}
-		got, err := w.conn.Read(w.buf[w.w:])
+		got, err := w.read()
 		w.w += got
 		if err != nil && w.w-w.r < n {
 			w.broken = true
@@ -94,6 +90,48 @@ func (w *wire) fill(n int) error {
 		}
 	}
 	return nil
+}
+
+// batchWait is how long rows are waited for that come in batches. One that is not full by then is the last, or the server is slow.
+const batchWait = 20 * time.Millisecond
+
+// read reads what there is from the network.
+func (w *wire) read() (int, error) {
+	if w.batched {
+		_ = w.conn.SetReadDeadline(time.Now().Add(batchWait))
+		if w.stopped.Load() {
+			return 0, errStopped
+		}
+		got, err := w.conn.Read(w.buf[w.w:])
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			return got, err
+		}
+		w.single()
+	}
+	if w.timeout > 0 {
+		_ = w.conn.SetReadDeadline(time.Now().Add(w.timeout))
+	}
+	// Asked after the deadline is set: stop either sees its own deadline last or is seen here.
+	if w.stopped.Load() {
+		return 0, errStopped
+	}
+	return w.conn.Read(w.buf[w.w:])
+}
+
+// batch lets the system wake us for some ten thousand bytes at a time instead of for each packet of the server's, which costs a busy
+// machine more than what is in them. It lasts until single is called, or until what comes is too little.
+func (w *wire) batch() {
+	if !w.batched {
+		w.batched = socket.WakeFor(w.conn, readSize/4)
+	}
+}
+
+// single ends what batch began.
+func (w *wire) single() {
+	if w.batched {
+		w.batched = false
+		socket.WakeFor(w.conn, 1)
+	}
 }
 
 // room moves what is unread to the front of a buffer that holds n bytes.

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"time"
 
@@ -23,7 +24,7 @@ const (
 	// database can be cleaned up.
 	overdue = 6
 	// A statement with more rows than these is one whose rows are worth waiting for.
-	manyRows = 1_000
+	manyRows = 10_000
 	// A batch that fills slowly is handed on after this time.
 	lingering = time.Second
 )
@@ -211,9 +212,7 @@ func (p *pager) page(began time.Time) (whole bool, err error) {
 			p.amid = false
 			return true, nil
 		}
-		if p.rows == manyRows {
-			p.session.batch()
-		}
+		p.pace()
 		if err := p.row(body); err != nil {
 			return false, err
 		}
@@ -230,6 +229,20 @@ func (p *pager) ended(err error) error {
 		p.amid = false
 	}
 	return err
+}
+
+// pace reads the rows of a long answer in batches, but for those near its end, where the last batch would be waited for in vain.
+func (p *pager) pace() {
+	last := math.MaxInt
+	if p.rng.Part == sqltable.Keyed && p.table != nil {
+		last = p.limit - p.limit/4
+	}
+	switch {
+	case p.rows == last:
+		p.session.single()
+	case p.rows == manyRows && last > manyRows:
+		p.session.batch()
+	}
 }
 
 // row takes one row, and hands the batch on when it is full.

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/towpath/towpath/connectors/internal/socket"
 )
 
 // Messages of protocol 3.0: https://www.postgresql.org/docs/current/protocol-message-formats.html
@@ -140,7 +142,7 @@ func (w *wire) read() (int, error) {
 // than what is in them. It lasts until single is called, or until what comes is too little.
 func (w *wire) batch() {
 	if !w.batched {
-		w.batched = wakeFor(w.conn, readSize/4)
+		w.batched = socket.WakeFor(w.conn, readSize/4)
 	}
 }
 
@@ -148,7 +150,7 @@ func (w *wire) batch() {
 func (w *wire) single() {
 	if w.batched {
 		w.batched, w.extended = false, time.Time{}
-		wakeFor(w.conn, 1)
+		socket.WakeFor(w.conn, 1)
 	}
 }
 

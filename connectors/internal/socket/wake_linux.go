@@ -1,13 +1,14 @@
-package postgres
+package socket
 
 import (
 	"net"
 	"syscall"
 )
 
-// wakeFor asks the system to wake the reader of a connection when so many bytes are there; false: it will not.
+// WakeFor asks the system to wake the reader of a connection when so many bytes are there, instead of for each packet; false: it will not.
+// Whoever reads then needs a deadline: less may be all that comes.
 // https://man7.org/linux/man-pages/man7/socket.7.html (SO_RCVLOWAT)
-func wakeFor(conn net.Conn, bytes int) bool {
+func WakeFor(conn net.Conn, bytes int) bool {
 	tcp, ok := conn.(*net.TCPConn)
 	if !ok {
 		return false // TLS reads records, whose lengths it knows
