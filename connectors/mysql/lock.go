@@ -12,7 +12,7 @@ import (
 	"github.com/towpath/towpath/connector"
 )
 
-// The session that writes a shard holds a lock of the server by a name that the shard has for all processes. Where checkpoints are at
+// The session that takes or writes a shard holds a lock of the server by a name that the shard has for all processes. Where checkpoints are at
 // the target, the lock only tells whom to end at a take-over; where they are not, it is what keeps an older owner from writing.
 // https://mariadb.com/kb/en/get_lock/
 
@@ -69,6 +69,25 @@ const noSuchThread = 1094
 func (s *session) lock(name string) (bool, error) {
 	rows, err := s.query("SELECT COALESCE(GET_LOCK(?, 0), 0)", textParam(name))
 	return err == nil && len(rows) == 1 && rows[0][0].text == "1", err
+}
+
+// alone runs f, whose transaction holds rows that others wait for, under a lock. Should the process stand still in it, whoever comes next
+// ends the session that has the lock, and the transaction with it. A cluster may know no locks by name; then the rows are waited for.
+func (s *session) alone(ctx context.Context, name string, f func() error) error {
+	got, err := s.lock(name)
+	if err == nil && !got {
+		if err = s.endHolder(ctx, name); err == nil {
+			_, err = s.lock(name) // should another one be quicker, the rows decide
+		}
+	}
+	switch {
+	case isRefusal(err):
+		return f()
+	case err != nil:
+		return err
+	}
+	defer func() { s.broken = s.broken || s.exec(unlock(name)) != nil }()
+	return f()
 }
 
 // unlock is the statement that lets a lock go which the session may hold.

@@ -50,32 +50,28 @@ func (s *shardWriter) take(ctx context.Context, shard connector.Shard, last conn
 		if err := c.lockWait(s.w.options.LockSeconds); err != nil {
 			return err
 		}
-		if older, err := s.older(ctx, c); err != nil {
-			return err
-		} else if older {
-			// A cluster may know no locks by name; then the row's is waited for.
-			if err := c.endHolder(ctx, s.lockName); err != nil && !isRefusal(err) {
+		raise := func() error {
+			return c.transaction(func() (err error) {
+				cp, err = s.w.memory.Raise(ctx, conn{c}, shard, s.epoch, last)
 				return err
-			}
+			})
 		}
-		if err := c.exec("BEGIN"); err != nil {
+		late, err := s.late(ctx, c)
+		switch {
+		case err != nil:
 			return err
+		case late:
+			return raise() // which says whose it is
 		}
-		if cp, err = s.w.memory.Raise(ctx, conn{c}, shard, s.epoch, last); err == nil {
-			return c.exec("COMMIT")
-		}
-		if !c.broken {
-			_ = c.exec("ROLLBACK") // the error at hand says more
-		}
-		return err
+		return c.alone(ctx, s.lockName, raise)
 	})
 	return cp, err
 }
 
-// older tells whether the shard belongs to an older epoch: the session of a newer one is not to be ended.
-func (s *shardWriter) older(ctx context.Context, c *session) (bool, error) {
+// late tells whether the shard belongs to a newer epoch, whose session is not to be ended.
+func (s *shardWriter) late(ctx context.Context, c *session) (bool, error) {
 	m := &s.w.memory
-	rows, err := conn{c}.Query(ctx, "SELECT 1 FROM "+m.Table+" WHERE run_id = ? AND dataset = ? AND shard_id = ? AND epoch < ?", m.Run, m.Dataset, s.id, s.epoch)
+	rows, err := conn{c}.Query(ctx, "SELECT 1 FROM "+m.Table+" WHERE run_id = ? AND dataset = ? AND shard_id = ? AND epoch >= ?", m.Run, m.Dataset, s.id, s.epoch)
 	return len(rows) == 1, err
 }
 

@@ -88,7 +88,8 @@ func (w *writer) publish(ctx context.Context, s *session) error {
 			w.at(crashpoint.Cleared)
 		}
 		if w.target.Remembers() {
-			if err := s.transaction(func() error { return w.memory.Collapse(ctx, conn{s}) }); err != nil {
+			collapse := func() error { return s.transaction(func() error { return w.memory.Collapse(ctx, conn{s}) }) }
+			if err := s.alone(ctx, lockName(w.sink.Run, w.name.String(), ""), collapse); err != nil {
 				return err
 			}
 			w.at(crashpoint.Marked)

@@ -1,0 +1,137 @@
+package mysql
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/towpath/towpath/connector"
+)
+
+// freezer stands between client and server. Armed, it lets nothing pass from a COMMIT on and leaves the connection as it is: so a process
+// looks to the server that stands still.
+type freezer struct {
+	port   int
+	armed  atomic.Bool
+	frozen chan struct{}
+}
+
+func newFreezer(t *testing.T, address string) *freezer {
+	f := &freezer{frozen: make(chan struct{})}
+	thaw := make(chan struct{})
+	f.port = listen(t, func(near net.Conn) {
+		far, err := net.Dial("tcp", address)
+		if err != nil {
+			return
+		}
+		defer far.Close()
+		answers := make(chan struct{})
+		go func() {
+			defer close(answers)
+			buf := make([]byte, 64<<10)
+			for {
+				n, err := far.Read(buf)
+				if err != nil { // its session was ended
+					near.Close()
+					return
+				}
+				if _, err := near.Write(buf[:n]); err != nil {
+					return
+				}
+			}
+		}()
+		buf := make([]byte, 64<<10)
+		for {
+			n, err := near.Read(buf)
+			if err != nil {
+				break
+			}
+			if bytes.HasSuffix(buf[:n], []byte("\x03COMMIT")) && f.armed.CompareAndSwap(true, false) {
+				close(f.frozen)
+				<-thaw
+				break
+			}
+			if _, err := far.Write(buf[:n]); err != nil {
+				break
+			}
+		}
+		far.Close()
+		<-answers
+	})
+	t.Cleanup(func() { close(thaw) }) // before listen waits
+	return f
+}
+
+// TestFrozenAmidTake: who stands still within Take, or within the end of a publication, keeps its successor waiting no longer than it takes to
+// end its session.
+//
+// Invariant 3: one owner.
+func TestFrozenAmidTake(t *testing.T) {
+	t.Parallel()
+	for _, first := range []bool{true, false} {
+		t.Run(fmt.Sprint("first ", first), func(t *testing.T) {
+			t.Parallel()
+			j := newJudge(t)
+			f := newFreezer(t, j.srv.Addr())
+			sink := connector.Sink{Dataset: "x", Mode: connector.Append, Options: []byte(`{"lock_seconds": 3}`)}
+			x := j.start(j.client(map[string]any{"port": f.port}), sink, schemaOfText(t, "id int32", "v text"))
+			last := connector.Checkpoint{}
+			if !first {
+				s := x.take("s", 1)
+				x.commit(s, 1, []string{"1", "a"})
+				s.Close()
+				last = connector.Checkpoint{Shard: "s", Seq: 1}
+			}
+			f.armed.Store(true)
+			ended := make(chan error, 1)
+			go func() {
+				_, _, err := x.w.Take(t.Context(), connector.Shard{ID: "s"}, connector.Lease{Epoch: 2}, last)
+				ended <- err
+			}()
+			<-f.frozen
+			y := x.again(j.client(nil))
+			if err := y.prepare(false); err != nil {
+				t.Fatal(err)
+			}
+			s, cp, err := y.w.Take(t.Context(), connector.Shard{ID: "s"}, connector.Lease{Epoch: 3}, last)
+			if err != nil || cp.Seq != last.Seq {
+				t.Fatalf("take behind one that stands still: %+v, %v", cp, err)
+			}
+			y.commit(s, last.Seq+1, []string{"2", "b"})
+			s.Close()
+			if err := <-ended; err == nil {
+				t.Error("the frozen Take came to its end")
+			}
+		})
+	}
+}
+
+// TestFrozenAmidPublish as TestFrozenAmidTake.
+func TestFrozenAmidPublish(t *testing.T) {
+	t.Parallel()
+	j := newJudge(t)
+	f := newFreezer(t, j.srv.Addr())
+	x := j.start(j.client(map[string]any{"port": f.port}), connector.Sink{Dataset: "x", Mode: connector.Append}, schemaOfText(t, "id int32", "v text"))
+	s := x.take("s", 1)
+	x.commit(s, 1, []string{"1", "a"})
+	s.Close()
+	f.armed.Store(true)
+	ended := make(chan error, 1)
+	go func() { ended <- x.w.Finish(t.Context(), connector.Publish) }()
+	<-f.frozen
+	y := x.again(j.client(nil))
+	if err := y.prepare(false); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	y.finish(connector.Seal, connector.Publish)
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("it took %s behind one that stands still", took)
+	}
+	if err := <-ended; err == nil {
+		t.Error("the frozen one came to its end")
+	}
+}
