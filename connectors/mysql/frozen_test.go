@@ -11,15 +11,15 @@ import (
 	"github.com/towpath/towpath/connector"
 )
 
-// freezer stands between client and server. Armed, it lets nothing pass from a COMMIT on and leaves the connection as it is: so a process
-// looks to the server that stands still.
+// freezer stands between client and server. Armed, it lets nothing pass from a statement on and leaves the connection as it is: so a process
+// looks to the server that stands still, and the server to the process.
 type freezer struct {
 	port   int
 	armed  atomic.Bool
 	frozen chan struct{}
 }
 
-func newFreezer(t *testing.T, address string) *freezer {
+func newFreezer(t *testing.T, address, statement string) *freezer {
 	f := &freezer{frozen: make(chan struct{})}
 	thaw := make(chan struct{})
 	f.port = listen(t, func(near net.Conn) {
@@ -49,7 +49,7 @@ func newFreezer(t *testing.T, address string) *freezer {
 			if err != nil {
 				break
 			}
-			if bytes.HasSuffix(buf[:n], []byte("\x03COMMIT")) && f.armed.CompareAndSwap(true, false) {
+			if bytes.HasSuffix(buf[:n], []byte("\x03"+statement)) && f.armed.CompareAndSwap(true, false) {
 				close(f.frozen)
 				<-thaw
 				break
@@ -75,7 +75,7 @@ func TestFrozenAmidTake(t *testing.T) {
 		t.Run(fmt.Sprint("first ", first), func(t *testing.T) {
 			t.Parallel()
 			j := newJudge(t)
-			f := newFreezer(t, j.srv.Addr())
+			f := newFreezer(t, j.srv.Addr(), "COMMIT")
 			sink := connector.Sink{Dataset: "x", Mode: connector.Append, Options: []byte(`{"lock_seconds": 3}`)}
 			x := j.start(j.client(map[string]any{"port": f.port}), sink, schemaOfText(t, "id int32", "v text"))
 			last := connector.Checkpoint{}
@@ -113,7 +113,7 @@ func TestFrozenAmidTake(t *testing.T) {
 func TestFrozenAmidPublish(t *testing.T) {
 	t.Parallel()
 	j := newJudge(t)
-	f := newFreezer(t, j.srv.Addr())
+	f := newFreezer(t, j.srv.Addr(), "COMMIT")
 	x := j.start(j.client(map[string]any{"port": f.port}), connector.Sink{Dataset: "x", Mode: connector.Append}, schemaOfText(t, "id int32", "v text"))
 	s := x.take("s", 1)
 	x.commit(s, 1, []string{"1", "a"})
@@ -134,4 +134,27 @@ func TestFrozenAmidPublish(t *testing.T) {
 	if err := <-ended; err == nil {
 		t.Error("the frozen one came to its end")
 	}
+}
+
+// TestServerThatStandsStill does not keep a writer that is given up, and its session is ended all the same.
+func TestServerThatStandsStill(t *testing.T) {
+	t.Parallel()
+	j := newJudge(t)
+	f := newFreezer(t, j.srv.Addr(), "ROLLBACK")
+	x := j.start(j.client(map[string]any{"port": f.port}), connector.Sink{Dataset: "x", Mode: connector.Append}, schemaOfText(t, "id int32", "v text"))
+	s := x.take("s", 1)
+	group, _ := x.group([]string{"1", "a"})
+	if _, err := s.Write(t.Context(), group); err != nil {
+		t.Fatal(err)
+	}
+	f.armed.Store(true)
+	began := time.Now()
+	s.Close()
+	if took := time.Since(began); took > 1500*time.Millisecond {
+		t.Errorf("it took %s to give a writer up", took)
+	}
+	<-f.frozen
+	eventually(t, "its transaction is over", func() bool {
+		return j.rows("SELECT COUNT(*) FROM information_schema.PROCESSLIST p JOIN information_schema.INNODB_TRX t ON trx_mysql_thread_id = p.ID WHERE DB = '%s'", j.db)[0][0] == "0"
+	})
 }

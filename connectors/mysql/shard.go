@@ -214,8 +214,12 @@ func (s *shardWriter) write(ctx context.Context, c *session, group []*record.Bat
 	return out, err
 }
 
-// commitTime is how long a statement may take whose caller may have gone.
-const commitTime = time.Minute
+// commitTime is how long a commit may take whose caller has gone; lastTime, how long what ends a session's use may take before the session
+// is ended instead.
+const (
+	commitTime = time.Minute
+	lastTime   = 500 * time.Millisecond
+)
 
 // Commit stores the checkpoint in the transaction of the rows, where the target keeps them, and commits.
 //
@@ -310,7 +314,7 @@ func isRefusal(err error) bool {
 // last runs one of the last statements of a session's use, which does not end with its caller's context. Without an answer the
 // session is of no use.
 func (s *shardWriter) last(c *session, text string) {
-	ctx, cancel := context.WithTimeout(context.Background(), commitTime)
+	ctx, cancel := context.WithTimeout(context.Background(), lastTime)
 	defer cancel()
 	defer c.until(ctx)()
 	if err := c.exec(text); err != nil {
