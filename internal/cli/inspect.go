@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"net/url"
 	"os"
 	"runtime/debug"
@@ -21,7 +22,7 @@ import (
 
 type dirtyCmd struct {
 	Key    string `arg:"" name:"run" help:"The run's key."`
-	Stream string `help:"Those of this stream alone: its source, alias:source, or target." placeholder:"NAME"`
+	Stream string `help:"Only those of streams of this source, alias:source, or target." placeholder:"NAME"`
 	Export string `help:"Write all of them to this file as JSON lines; - is standard output." placeholder:"FILE"`
 	Most   int    `help:"How many to list." default:"20" placeholder:"N"`
 }
@@ -51,7 +52,7 @@ func (c *dirtyCmd) Run(s *session) error {
 	}
 	if c.Export != "" {
 		n, err := s.exportTo(c.Export, func(write func(dirtyJSON) error) error {
-			for row, err := range svc.Dirty(ctx, c.Key, only, 0) {
+			for row, err := range c.rows(ctx, svc, only, 0) {
 				if err != nil {
 					return err
 				}
@@ -72,7 +73,7 @@ func (c *dirtyCmd) Run(s *session) error {
 	if len(names) == 1 { // there is nothing to tell apart
 		first = 1
 	}
-	for row, err := range svc.Dirty(ctx, c.Key, only, c.Most) {
+	for row, err := range c.rows(ctx, svc, only, c.Most) {
 		if err != nil {
 			return err
 		}
@@ -92,14 +93,18 @@ func (c *dirtyCmd) Run(s *session) error {
 	})
 }
 
-// streams returns how the streams of the run are called, by ID, and the ID of the one that was asked for, "" for all.
-func (c *dirtyCmd) streams(ctx context.Context, svc *control.Service) (names map[string]string, only string, err error) {
+// streams returns how the streams of the run are called, by ID, and the IDs of those that were asked for: "" for all.
+func (c *dirtyCmd) streams(ctx context.Context, svc *control.Service) (names map[string]string, only []string, err error) {
+	only = []string{""}
 	if c.Stream != "" {
-		st, err := svc.FindStream(ctx, c.Key, c.Stream)
+		found, err := svc.FindStreams(ctx, c.Key, c.Stream)
 		if err != nil {
-			return nil, "", err
+			return nil, nil, err
 		}
-		only = st.ID
+		only = nil
+		for _, st := range found {
+			only = append(only, st.ID)
+		}
 	}
 	_, progress, _, err := svc.Status(ctx, c.Key)
 	names = make(map[string]string, len(progress.Streams))
@@ -107,6 +112,23 @@ func (c *dirtyCmd) streams(ctx context.Context, svc *control.Service) (names map
 		names[p.ID] = streamName(p)
 	}
 	return names, only, err
+}
+
+// rows yields up to most dirty rows of streams, 0 for all.
+func (c *dirtyCmd) rows(ctx context.Context, svc *control.Service, streams []string, most int) iter.Seq2[store.DirtyAt, error] {
+	return func(yield func(store.DirtyAt, error) bool) {
+		left := most
+		for _, id := range streams {
+			for row, err := range svc.Dirty(ctx, c.Key, id, max(left, 0)) {
+				if !yield(row, err) {
+					return
+				}
+				if left--; left == 0 {
+					return
+				}
+			}
+		}
+	}
 }
 
 func dirtyData(names map[string]string, d store.DirtyAt) dirtyJSON {

@@ -18,7 +18,7 @@ import (
 type planCmd struct {
 	File   string            `arg:"" help:"The job file; - is standard input." predictor:"file"`
 	Set    map[string]string `help:"Give a parameter of the job a value." placeholder:"NAME=VALUE" mapsep:"none"`
-	Stream string            `help:"Show this stream alone: its source, alias:source, or target." placeholder:"NAME"`
+	Stream string            `help:"Show only streams of this source, alias:source, or target." placeholder:"NAME"`
 }
 
 // Run shows the plan of a job.
@@ -30,7 +30,7 @@ func (c *planCmd) Run(s *session) error {
 	return s.plan(j, c.Stream)
 }
 
-// plan shows the plan of a job, also one that refuses, as far as it was made; of one stream, or with "" of all.
+// plan shows the plan of a job, also one that refuses, as far as it was made; of streams that are called so, or with "" of all.
 func (s *session) plan(j *job.Job, only string) error {
 	ctx, svc, done, err := s.begin()
 	if err != nil {
@@ -43,7 +43,7 @@ func (s *session) plan(j *job.Job, only string) error {
 		return err
 	}
 	if only != "" && plan != nil {
-		if plan.Streams, err = pickStream(plan, only); err != nil {
+		if plan.Streams, err = pickStreams(plan, only); err != nil {
 			return err
 		}
 	}
@@ -58,15 +58,23 @@ func (s *session) plan(j *job.Job, only string) error {
 	return s.answer(plan, func() { s.showPlan(plan) })
 }
 
-// pickStream returns the stream of a plan that people call so.
-func pickStream(plan *engine.Plan, name string) ([]*engine.StreamPlan, error) {
+// pickStreams returns the streams of a plan that people call so.
+func pickStreams(plan *engine.Plan, name string) (found []*engine.StreamPlan, err error) {
 	var names []string
-	for _, st := range plan.Streams {
-		called := []string{planName(st), st.Source.Dataset, st.Sink.Dataset}
-		if slices.Contains(called, name) {
-			return []*engine.StreamPlan{st}, nil
+	for _, called := range []func(st *engine.StreamPlan) string{
+		planName,
+		func(st *engine.StreamPlan) string { return st.Source.Dataset },
+		func(st *engine.StreamPlan) string { return st.Sink.Dataset },
+	} {
+		for _, st := range plan.Streams {
+			if called(st) == name {
+				found = append(found, st)
+			}
+			names = append(names, called(st))
 		}
-		names = append(names, called...)
+		if found != nil {
+			return found, nil
+		}
 	}
 	e := connector.Errorf(connector.Config, "TOW-149", "the plan has no stream %q", name)
 	if near := option.Nearest(name, names); near != "" {

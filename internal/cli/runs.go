@@ -126,7 +126,7 @@ func doneText(states map[store.StreamState]int) string {
 
 type statusCmd struct {
 	Key    string `arg:"" name:"run" help:"The run's key."`
-	Stream string `help:"Show this stream alone: its source, alias:source, or target." placeholder:"NAME"`
+	Stream string `help:"Show only streams of this source, alias:source, or target." placeholder:"NAME"`
 	All    bool   `help:"List all streams, however many there are."`
 }
 
@@ -143,11 +143,13 @@ func (c *statusCmd) Run(s *session) error {
 	}
 	streams := progress.Streams
 	if c.Stream != "" {
-		one, err := svc.FindStream(ctx, c.Key, c.Stream)
+		found, err := svc.FindStreams(ctx, c.Key, c.Stream)
 		if err != nil {
 			return err
 		}
-		streams = slices.DeleteFunc(slices.Clone(streams), func(p control.StreamProgress) bool { return p.ID != one.ID })
+		streams = slices.DeleteFunc(slices.Clone(streams), func(p control.StreamProgress) bool {
+			return !slices.ContainsFunc(found, func(st store.Stream) bool { return st.ID == p.ID })
+		})
 	}
 	history, err := svc.History(ctx, c.Key)
 	if err != nil {

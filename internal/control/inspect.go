@@ -28,14 +28,15 @@ func (s *Service) History(ctx context.Context, key string) ([]store.Event, error
 	return s.Store.Events(ctx, key, 0, 1000)
 }
 
-// FindStream returns the stream of a run that people call so: by its source, as alias:source, by its target or by its ID.
-func (s *Service) FindStream(ctx context.Context, key, name string) (store.Stream, error) {
+// FindStreams returns the streams of a run that people call so, by their source, as alias:source, by their target or by their ID: several
+// where one dataset goes to several targets, or a target takes several.
+func (s *Service) FindStreams(ctx context.Context, key, name string) ([]store.Stream, error) {
 	if _, err := s.Store.Run(ctx, key); err != nil {
-		return store.Stream{}, err
+		return nil, err
 	}
 	streams, err := s.Store.Streams(ctx, key)
 	if err != nil {
-		return store.Stream{}, err
+		return nil, err
 	}
 	var names []string
 	for _, same := range []func(st store.Stream) string{
@@ -44,18 +45,22 @@ func (s *Service) FindStream(ctx context.Context, key, name string) (store.Strea
 		func(st store.Stream) string { return st.Dataset },
 		func(st store.Stream) string { return st.ID },
 	} {
+		var found []store.Stream
 		for _, st := range streams {
 			if same(st) == name {
-				return st, nil
+				found = append(found, st)
 			}
 			names = append(names, same(st))
+		}
+		if found != nil {
+			return found, nil
 		}
 	}
 	e := connector.Errorf(connector.Config, "TOW-149", "run %s has no stream %q", key, name)
 	if near := option.Nearest(name, names); near != "" {
-		return store.Stream{}, e.WithHint("Did you mean %q?", near)
+		return nil, e.WithHint("Did you mean %q?", near)
 	}
-	return store.Stream{}, e.WithHint("towpath status %s lists them.", key)
+	return nil, e.WithHint("towpath status %s lists them.", key)
 }
 
 // Dirty yields up to most dirty rows of a run, 0 for all; those of one stream, by its ID, or with "" of all.
