@@ -65,48 +65,56 @@ func (c *Client) snapshotOf(token []byte) *snapshot {
 }
 
 func (s *snapshot) open(ctx context.Context, names []tableName, parallel int) error {
-	lock, err := s.client.take(ctx, reads)
-	if err != nil {
-		return err
-	}
-	defer s.client.give(lock)
-	defer lock.until(ctx)()
-	if err := lock.transactional(names); err != nil {
-		return err
-	}
-	var all []*session
-	for range parallel {
-		x, err := s.client.take(ctx, reads)
-		if err != nil {
+	return s.client.withSession(ctx, reads, func(lock *session) error {
+		if err := lock.transactional(names); err != nil {
 			return err
 		}
-		s.free <- x
-		all = append(all, x)
-		release := x.until(ctx)
-		err = x.exec("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-		release()
-		if err != nil {
+		var all []*session
+		for range parallel {
+			x, err := s.client.take(ctx, reads)
+			if err != nil {
+				return err
+			}
+			s.free <- x
+			all = append(all, x)
+			if err := x.atOnce(ctx, "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ"); err != nil {
+				return err
+			}
+		}
+		// What this session holds is let go with it, so it is not used again.
+		lock.broken = true
+		began := time.Now()
+		if err := lock.stopWrites(names, snapshotLockSeconds); err != nil {
+			return err
+		}
+		for _, x := range all {
+			if err := x.atOnce(ctx, "START TRANSACTION WITH CONSISTENT SNAPSHOT"); err != nil {
+				return err
+			}
+		}
+		if err := lock.exec("UNLOCK TABLES"); err != nil {
 			return classify(err, "open a snapshot")
 		}
-	}
-	// What this session holds is let go with it, so it is not used again.
-	lock.broken = true
-	began := time.Now()
-	if err := lock.stopWrites(names, snapshotLockSeconds); err != nil {
-		return err
-	}
-	for _, x := range all {
-		release := x.until(ctx)
-		err := x.exec("START TRANSACTION WITH CONSISTENT SNAPSHOT")
-		release()
-		if err != nil {
-			return classify(err, "open a snapshot")
+		s.locked = time.Since(began)
+		return all[0].keep(ctx, names)
+	})
+}
+
+// atOnce runs a statement of the making of a snapshot.
+func (s *session) atOnce(ctx context.Context, text string) error {
+	defer s.until(ctx)()
+	return classify(s.exec(text), "open a snapshot")
+}
+
+// keep has the session's transaction hold the tables as they are: while it lasts, none of them goes, changes, or gives its name to
+// another, whose rows would be read instead.
+func (s *session) keep(ctx context.Context, names []tableName) error {
+	defer s.until(ctx)()
+	for _, n := range names {
+		if _, err := s.query("SELECT 1 FROM " + n.quoted() + " LIMIT 0"); err != nil {
+			return classify(err, "open a snapshot of "+n.String())
 		}
 	}
-	if err := lock.exec("UNLOCK TABLES"); err != nil {
-		return classify(err, "open a snapshot")
-	}
-	s.locked = time.Since(began)
 	return nil
 }
 

@@ -183,3 +183,65 @@ func TestSnapshotRefuses(t *testing.T) {
 	}
 	j.exec("UNLOCK TABLES")
 }
+
+// TestSnapshotThatIsGivenUp while it waits for its lock leaves no wish for it at the server, which would keep others from writing.
+func TestSnapshotThatIsGivenUp(t *testing.T) {
+	t.Parallel()
+	j, other := newJudge(t), newJudge(t)
+	j.fill("a", 10)
+	c := j.client(nil)
+	other.execf("LOCK TABLES %s.a WRITE", j.db)
+	defer other.exec("UNLOCK TABLES")
+	waiting := func() int {
+		return len(j.rows("SELECT ID FROM information_schema.PROCESSLIST WHERE DB = '%s' AND INFO LIKE 'FLUSH TABLES%%'", j.db))
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		_, err := Connector().Snapshot(ctx, c, []string{"a"}, 1)
+		ended <- err
+	}()
+	eventually(t, "the lock is waited for", func() bool { return waiting() == 1 })
+	began := time.Now()
+	cancel()
+	if err := <-ended; err != context.Canceled || time.Since(began) > time.Second {
+		t.Errorf("got %v after %s, want the context's error within a second", err, time.Since(began))
+	}
+	eventually(t, "the wish for the lock is gone", func() bool { return waiting() == 0 })
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("others could not write for %s", took)
+	}
+}
+
+// TestTablesOfASnapshotStayAsTheyAre: what takes a table away, or puts another in its place, waits until the snapshot is over.
+func TestTablesOfASnapshotStayAsTheyAre(t *testing.T) {
+	t.Parallel()
+	j := newJudge(t)
+	for _, table := range []string{"a", "b", "c", "other"} {
+		j.fill(table, 10)
+	}
+	j.exec("UPDATE other SET id = id + 100")
+	c := j.client(nil)
+	token, _ := j.instant(c, 2, "a", "b", "c").Token()
+	j.exec("SET lock_wait_timeout = 1")
+	for _, text := range []string{"RENAME TABLE a TO old, other TO a", "TRUNCATE TABLE b", "ALTER TABLE c ADD COLUMN more INT"} {
+		if _, err := j.conn.Execute(text); err == nil {
+			t.Errorf("not waited for: %s", text)
+		}
+	}
+	for _, table := range []string{"a", "b", "c"} {
+		count := 0
+		err := readAt(t.Context(), j.reader(c, connector.Source{Dataset: table}), connector.Shard{}, token, func(rows []row) bool {
+			count += len(rows)
+			for _, r := range rows {
+				if len(r[0]) > 2 {
+					t.Errorf("table %s has row %s of another one", table, r[0])
+				}
+			}
+			return true
+		})
+		if err != nil || count != 10 {
+			t.Errorf("table %s: %d rows, %v", table, count, err)
+		}
+	}
+}
