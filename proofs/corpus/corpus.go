@@ -162,7 +162,7 @@ func (r *Runner) way(ctx context.Context, w Way, of []*cells.Cell, pick func(*ce
 			}
 		}
 		began := time.Now()
-		for _, group := range together(through, lane) {
+		for _, group := range together(through) {
 			got, err := l.run(ctx, lane, group)
 			report.Add(got)
 			if err != nil {
@@ -192,7 +192,7 @@ const (
 )
 
 // together groups cells that can be streams of one job.
-func together(list []*cells.Cell, lane Lane) [][]*cells.Cell {
+func together(list []*cells.Cell) [][]*cells.Cell {
 	var groups [][]*cells.Cell
 	at := map[string]int{}
 	for _, c := range list {

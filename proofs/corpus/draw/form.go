@@ -46,7 +46,6 @@ type shape struct {
 	hex  bool   // bytes that are shown in hex; else in base64, or as PostgreSQL's \x
 	set  bool   // labels joined by commas; else as JSON, or an array of PostgreSQL
 	wkb  bool   // a geometry of four bytes of SRID and WKB, in hex; else SRID;hex
-	blob *shape // what bytes of SQLite stand for
 }
 
 // null stands for NULL among normal forms; no other has a zero byte.

@@ -81,6 +81,28 @@ func (o *Outcome) judge(from, to side, plan *engine.StreamPlan, dirty []rig.Dirt
 	}
 }
 
+// kept compares a value of a row that was kept. What no vector holds stands there as a mark with its raw form, which is not compared.
+func (o *Outcome) kept(c *Column, here cell, d rig.DirtyRow, member json.RawMessage) {
+	var value string
+	if json.Unmarshal(member, &value) != nil {
+		return // a mark
+	}
+	s := shape{form: text, elem: c.kind.elem}
+	switch c.kind.form {
+	case octets:
+		s = shape{form: octets, hex: true}
+	case geometry:
+		s = shape{form: geometry, wkb: true}
+	}
+	want, err := normal(c.kind.form, here.shape, here.value)
+	if err != nil {
+		return // it is none of its type: the mark is elsewhere
+	}
+	if got, err := normal(c.kind.form, s, value); err != nil || got != want {
+		o.fault("%s is kept with another value of column %s: in the source it is %.300q (%v)", d, c.Name, here.value, err)
+	}
+}
+
 // row compares the values of a row that is at the target.
 func (o *Outcome) row(id string, here, there []cell, from, to side, plan *engine.StreamPlan) {
 	exact := true
@@ -218,6 +240,8 @@ func (o *Outcome) dirty(here []cell, d rig.DirtyRow, from, to side, plan *engine
 		}
 		if isNull := string(members[c.Name]) == "null"; isNull != here[i].null {
 			o.fault("%s has column %s as NULL: %t, in the source it is: %t", d, c.Name, isNull, here[i].null)
+		} else if !isNull {
+			o.kept(c, here[i], d, members[c.Name])
 		}
 		if (d.Column == "" || d.Column == c.Name) && !here[i].null {
 			reasons = append(reasons, reasonsOf(o.To, c, here[i], to.stored[i])...)
