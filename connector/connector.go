@@ -39,8 +39,8 @@ type Connector struct {
 	Schemes []string // of its URLs, beside its name
 	// URL turns scheme://user@host/shop.orders into connection options and a dataset.
 	URL func(u *url.URL) (options map[string]any, dataset string, err error)
-	// Fold turns a dataset's name into a form in which all names of one dataset are alike; nil: each has one name.
-	Fold func(dataset string) string
+	// Fold turns a dataset's name into a form in which all names that the client has for one dataset are alike; nil: each has one name.
+	Fold func(c Client, dataset string) string
 	// Clean finds what runs left behind (staging datasets, checkpoints, settings) and, with remove, removes what belongs to
 	// the named runs; names in the answer are shown to people.
 	Clean func(ctx context.Context, c Client, runs []string, remove bool) ([]Leftover, error)

@@ -19,6 +19,8 @@ import (
 type Client struct {
 	dialer *dialer
 	slots  chan struct{} // one for each session that may be in use
+	// caseless: names of databases and tables are one whatever their case. https://dev.mysql.com/doc/refman/8.4/en/identifier-case-sensitivity.html
+	caseless bool
 
 	mu     sync.Mutex
 	idle   []*session // of both uses; with those in use never more than there are slots
@@ -38,11 +40,14 @@ func open(ctx context.Context, o Connection) (*Client, error) {
 		return nil, err
 	}
 	c := &Client{dialer: d, slots: make(chan struct{}, o.Connections), snapshots: map[string]*snapshot{}}
-	s, err := c.take(ctx, reads)
+	err = c.with(ctx, func(s *session) error {
+		v, err := s.variables("lower_case_table_names")
+		c.caseless = v["lower_case_table_names"] == "1" || v["lower_case_table_names"] == "2"
+		return classify(err, "open "+s.address)
+	})
 	if err != nil {
 		return nil, err
 	}
-	c.give(s)
 	return c, nil
 }
 

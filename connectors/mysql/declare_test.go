@@ -185,10 +185,27 @@ func TestPlanSaysItsSteps(t *testing.T) {
 	if x.target.Way != connector.WayC || x.target.Inner != connector.WayA || x.target.Owned != j.db+".shop__tw_r7" {
 		t.Errorf("way %s over %s, owned %s", x.target.Way, x.target.Inner, x.target.Owned)
 	}
-	for dataset, want := range map[string]string{"shop.orders": "shop.orders", "`shop`.`orders`": "shop.orders", "`a.b`.c": "`a.b`.c", "orders": "orders"} {
-		if got := Connector().Fold(dataset); got != want {
-			t.Errorf("%s folds to %s, want %s", dataset, got, want)
+}
+
+// TestNamesOfOneTable: whatever they are, a job sees that they are one table.
+func TestNamesOfOneTable(t *testing.T) {
+	t.Parallel()
+	j := newJudge(t)
+	c := j.shared()
+	for _, caseless := range []bool{false, true} {
+		c.caseless = caseless
+		for dataset, want := range map[string]string{"shop.orders": "shop.orders", "`shop`.`orders`": "shop.orders", "`a.b`.c": "`a.b`.c", "orders": j.db + ".orders", "`orders`": j.db + ".orders",
+			"Shop.`Orders`": "Shop.Orders", "a.b.c": "a.b.c"} {
+			if caseless {
+				want = strings.ToLower(want)
+			}
+			if got := Connector().Fold(c, dataset); got != want {
+				t.Errorf("caseless %t: %s folds to %s, want %s", caseless, dataset, got, want)
+			}
 		}
+	}
+	if other := j.client(map[string]any{"database": ""}); Connector().Fold(other, "orders") != "orders" {
+		t.Error("a table of no database has one")
 	}
 }
 

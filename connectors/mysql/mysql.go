@@ -7,7 +7,6 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
-	"strings"
 
 	"github.com/towpath/towpath/connector"
 )
@@ -62,23 +61,11 @@ func Connector() connector.Connector {
 			return c.(*Client).count(ctx, dataset, where)
 		},
 		URL:  fromURL,
-		Fold: fold,
+		Fold: func(c connector.Client, dataset string) string { return c.(*Client).fold(dataset) },
 		Clean: func(ctx context.Context, c connector.Client, runs []string, remove bool) ([]connector.Leftover, error) {
 			return c.(*Client).clean(ctx, runs, remove)
 		},
 	}
-}
-
-// fold writes a dataset's name in one way, whether its parts stand in backticks or not.
-func fold(dataset string) string {
-	parts, _, ok := splitName(dataset)
-	if !ok {
-		return dataset
-	}
-	for i := range parts {
-		parts[i] = datasetPart(parts[i])
-	}
-	return strings.Join(parts, ".")
 }
 
 // named puts the alias of the connection before the address in an error: "open source shop (db1:3306): access denied".

@@ -48,6 +48,19 @@ func parseName(dataset, database string) (tableName, error) {
 	return tableName{parts[0], parts[1]}, nil
 }
 
+// fold writes a dataset's name in one way: with its database, whether its parts stand in backticks or not, and without case where the
+// server keeps names so.
+func (c *Client) fold(dataset string) string {
+	name := dataset
+	if n, err := parseName(dataset, c.dialer.options.Database); err == nil {
+		name = n.String()
+	}
+	if c.caseless {
+		return strings.ToLower(name)
+	}
+	return name
+}
+
 // splitName cuts a dataset or pattern at its dots; literal[i] tells that part i stood in backticks.
 func splitName(s string) (parts []string, literal []bool, ok bool) {
 	for {

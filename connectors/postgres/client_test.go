@@ -462,3 +462,16 @@ func recoveryConflict(t *testing.T, j *judge, replica servers.Server) {
 		t.Error("the replica ended no read")
 	}
 }
+
+// TestNamesOfOneTable: whatever they are, a job sees that they are one table.
+func TestNamesOfOneTable(t *testing.T) {
+	t.Parallel()
+	j := newJudge(t)
+	c := j.client(nil)
+	for dataset, want := range map[string]string{"orders": j.schema + ".orders", `"orders"`: j.schema + ".orders", `shop."orders"`: "shop.orders", "shop.Orders": "shop.Orders",
+		`"a.b".c`: `"a.b".c`, "a.b.c": "a.b.c"} {
+		if got := Connector().Fold(c, dataset); got != want {
+			t.Errorf("%s folds to %s, want %s", dataset, got, want)
+		}
+	}
+}

@@ -49,6 +49,15 @@ func parseName(dataset, schema string) (tableName, error) {
 	return tableName{parts[0], parts[1]}, nil
 }
 
+// fold writes a dataset's name in one way: with its schema, whether its parts stand in quotation marks or not.
+func (c *Client) fold(dataset string) string {
+	n, err := parseName(dataset, c.dialer.options.Schema)
+	if err != nil {
+		return dataset
+	}
+	return n.String()
+}
+
 // splitName cuts a dataset or pattern at its dots; literal[i] tells that part i stood in quotation marks.
 func splitName(s string) (parts []string, literal []bool, ok bool) {
 	for {

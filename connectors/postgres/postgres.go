@@ -59,6 +59,7 @@ func Connector() connector.Connector {
 		Clean: func(ctx context.Context, c connector.Client, runs []string, remove bool) ([]connector.Leftover, error) {
 			return c.(*Client).clean(ctx, runs, remove)
 		},
+		Fold:    func(c connector.Client, dataset string) string { return c.(*Client).fold(dataset) },
 		Schemes: []string{"postgresql"},
 		URL:     fromURL,
 	}

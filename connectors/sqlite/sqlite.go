@@ -26,7 +26,9 @@ func Connector() connector.Connector {
 		Connection: connection,
 		Reading:    reading,
 		Writing:    writing,
-		Fold:       strings.ToLower, // names of tables are compared without case (ASCII)
+		Fold: func(_ connector.Client, dataset string) string {
+			return strings.ToLower(dataset) // names of tables are compared without case (ASCII)
+		},
 		Open: func(ctx context.Context, c connector.Connection) (connector.Client, error) {
 			o, err := connector.DecodeOptions[Connection](connection, c.Options, "connection")
 			if err != nil {

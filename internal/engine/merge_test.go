@@ -178,7 +178,7 @@ func TestKeysThatAreComparedOtherwise(t *testing.T) {
 func TestNamesOfOneTarget(t *testing.T) {
 	t.Parallel()
 	p, all := stores(t)
-	p.Target.Fold = strings.ToLower
+	p.Target.Fold = func(_ connector.Client, dataset string) string { return strings.ToLower(dataset) }
 	all["from"].Make("Orders", columns(t, "id int64"))
 	all["from"].Make("orders", columns(t, "id int64"))
 	_, _, err := plan(p, parse(t, batch+"  - {source: Orders, write: append}\n  - {source: orders, write: append}"))

@@ -30,7 +30,7 @@ func (e End) Canonical(dataset string) string {
 	if e.Fold == nil {
 		return dataset
 	}
-	return e.Fold(dataset)
+	return e.Fold(e.Client, dataset)
 }
 
 // Planner makes plans.
