@@ -32,7 +32,7 @@ func (o *Outcome) fault(format string, args ...any) {
 }
 
 // judge compares both sides of a draw that was copied.
-func (o *Outcome) judge(from, to side, plan *engine.StreamPlan, dirty []rig.DirtyRow, total connector.Counts) {
+func (o *Outcome) judge(from, to side, plan func() *engine.StreamPlan, dirty []rig.DirtyRow, total connector.Counts) {
 	o.Codes, o.Same = map[string]int{}, make([]int, len(o.Columns))
 	if from.trouble != "" || to.trouble != "" {
 		o.fault("a side cannot be shown: %s %s", from.trouble, to.trouble)
@@ -64,7 +64,7 @@ func (o *Outcome) judge(from, to side, plan *engine.StreamPlan, dirty []rig.Dirt
 			o.fault("%s is at the target as well", d)
 		case isDirty:
 			o.Dirty++
-			o.dirty(here, d, from, to, plan)
+			o.dirty(here, d, to)
 		case there == nil:
 			o.fault("row %s is lost: neither at the target nor kept", id)
 		default:
@@ -104,7 +104,7 @@ func (o *Outcome) kept(c *Column, here cell, d rig.DirtyRow, member json.RawMess
 }
 
 // row compares the values of a row that is at the target.
-func (o *Outcome) row(id string, here, there []cell, from, to side, plan *engine.StreamPlan) {
+func (o *Outcome) row(id string, here, there []cell, from, to side, plan func() *engine.StreamPlan) {
 	exact := true
 	for i := range o.Columns {
 		c := &o.Columns[i]
@@ -114,7 +114,7 @@ func (o *Outcome) row(id string, here, there []cell, from, to side, plan *engine
 			if !here[i].null {
 				o.Same[i]++
 			}
-		case softened(c, here[i], there[i], plan):
+		case softened(c, here[i], there[i], plan()):
 			o.Losses++
 			exact = false
 		default:
@@ -225,7 +225,7 @@ func plainNumbers(v any) any {
 }
 
 // dirty looks at a row that was kept: whole, and for a reason that one of its values gives.
-func (o *Outcome) dirty(here []cell, d rig.DirtyRow, from, to side, plan *engine.StreamPlan) {
+func (o *Outcome) dirty(here []cell, d rig.DirtyRow, to side) {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(d.Row, &members); err != nil || len(members) != len(o.Columns)+1 {
 		o.fault("%s is not whole", d)

@@ -127,14 +127,24 @@ func (l *line) copy(ctx context.Context, draws []*Draw) ([]*Outcome, error) {
 		return nil, err
 	}
 	s := l.rig.Service(all.Connectors(), rig.Passwords{Source: l.from.Password, Target: l.to.Password})
-	plan, err := s.Plan(ctx, j)
-	if err != nil {
-		return l.refused(ctx, draws, err)
-	}
 	run, runErr := s.Run(ctx, j, nil, nil)
+	if run.PlanFormat == 0 {
+		return l.refused(ctx, draws, runErr)
+	}
 	e, err := rig.Look(ctx, s, run, runErr)
 	if err != nil {
 		return nil, err
+	}
+	var plan *engine.Plan // asked for where sides differ
+	var planErr error
+	planOf := func(n int) *engine.StreamPlan {
+		if plan == nil && planErr == nil {
+			plan, planErr = s.Plan(ctx, j)
+		}
+		if planErr != nil {
+			return nil
+		}
+		return plan.Streams[n]
 	}
 	if l.tamper != nil {
 		if err := l.tamper(ctx, l.to); err != nil {
@@ -155,11 +165,11 @@ func (l *line) copy(ctx context.Context, draws []*Draw) ([]*Outcome, error) {
 		if e.Run.State != store.Succeeded && e.State[stream] != store.StreamDone {
 			o.fault("%s, its stream is %s %s", e.Said(), e.State[stream], e.Told[stream])
 		} else {
-			o.judge(here[i], there[i], plan.Streams[i], e.Dirty[stream], e.Total[stream])
+			o.judge(here[i], there[i], func() *engine.StreamPlan { return planOf(i) }, e.Dirty[stream], e.Total[stream])
 		}
 		outcomes = append(outcomes, o)
 	}
-	return outcomes, nil
+	return outcomes, planErr
 }
 
 // refused finds out which draws a plan refuses and copies the others. Nothing may be at the target of those.
