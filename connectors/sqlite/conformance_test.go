@@ -253,8 +253,8 @@ func suite(t *testing.T, journal string) connectortest.Suite {
 			f.exec(tb, fmt.Sprintf("CREATE TABLE %q (%s)", name, strings.Join(columns, ", ")))
 		},
 		Types: types,
-		Modes:       []connector.Mode{connector.Upsert, connector.Insert, connector.Append, connector.Replace},
-		Fence:       connectortest.Refuses,
+		Modes: []connector.Mode{connector.Upsert, connector.Insert, connector.Append, connector.Replace},
+		Fence: connectortest.Refuses,
 	}
 }
 
