@@ -57,7 +57,7 @@ func (c *copier) newItem() *item {
 	}
 }
 
-// queued is the most items between reader and writer; their bytes are bounded by the pool.
+// queued is the most items between reader and writer; their rows and bytes are bounded by ahead.
 const queued = 16
 
 // errHalted ends the reading of a shard whose run pauses.
@@ -103,7 +103,8 @@ func (p *Pipe) copy(ctx, halt context.Context, w Work) (connector.Checkpoint, er
 	if at.Done {
 		return at, w.Ledger.Checkpoint(ctx, at, nil)
 	}
-	c := &copier{Pipe: p, Work: w, writer: sw, at: at, known: w.Last.Seq, limit: p.groupLimit(w.Pool.Budget()), spare: make(chan *item, 2*queued)}
+	limit := p.groupLimit(w.Pool.Budget())
+	c := &copier{Pipe: p, Work: w, writer: sw, at: at, known: w.Last.Seq, limit: limit, ahead: newAhead(limit), spare: make(chan *item, 2*queued)}
 	c.age = time.NewTimer(groupAge)
 	defer c.age.Stop()
 	return c.run(ctx, halt)
@@ -118,6 +119,7 @@ type copier struct {
 	known  int64                // Seq of the newest that the ledger has
 	heard  time.Time            // when the ledger last heard of it
 	limit  *groupLimit
+	ahead  *ahead
 	spare  chan *item // to be used again
 
 	// of the group in the making; memory is kept from one to the next
@@ -169,6 +171,9 @@ func (c *copier) read(ctx context.Context, items chan<- *item) error {
 		}
 		it := c.convert(hasher, chunk)
 		err := c.Gate.Pass(ctx, it.rows, it.bytes)
+		if err == nil && !c.ahead.enter(ctx, it) {
+			err = errHalted
+		}
 		if err == nil {
 			select {
 			case items <- it:
@@ -279,6 +284,7 @@ func (c *copier) gather(ctx, halt context.Context, items <-chan *item) (group []
 				c.release(it)
 				return group, true
 			}
+			c.ahead.leave(it)
 			group = append(group, it)
 			rows += it.rows
 			bytes += it.bytes
