@@ -75,8 +75,8 @@ func (c *Cast) Passes(src *Vector) bool {
 		return unescaped(src)
 	case loopInt64:
 		return c.factor == 1 && allWithin(src.Int64, c.lo, c.hi)
-	case loopFinite:
-		return allFinite(src.Float64)
+	case loopFloat:
+		return c.To.floatsHeld(src.Float64)
 	case loopLimited:
 		return c.limited(src)
 	case loopMoment:

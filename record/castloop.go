@@ -28,7 +28,7 @@ const (
 	loopBytes
 	loopBytesUUID
 	loopUUIDBytes
-	loopFinite
+	loopFloat
 	loopFloat32
 	loopIntFloat
 	loopUintFloat
@@ -94,8 +94,8 @@ func (c *Cast) dispatch(o *castOutput, src *Vector) {
 		castBytesUUID(c, o, src)
 	case loopUUIDBytes:
 		castUUIDBytes(c, o, src)
-	case loopFinite:
-		castFinite(c, o, src)
+	case loopFloat:
+		castFloat(c, o, src)
 	case loopFloat32:
 		castFloat32(c, o, src)
 	case loopIntFloat:

@@ -3,6 +3,7 @@ package record
 import (
 	"math"
 	"strconv"
+	"strings"
 )
 
 // decideInexact covers floats, and decimals that are kept as text.
@@ -42,18 +43,23 @@ func (c *Cast) decideInexact() {
 
 // decideFloat covers floats among each other.
 func (c *Cast) decideFloat() {
-	const notFinite = "NaN and infinities are marked NONFINITE"
-	finite := c.From.within(&c.To)
+	var loss []string
+	if c.To.Bits < c.From.Bits {
+		loss = append(loss, "values that no float32 is are marked SCALE or RANGE")
+	}
+	if c.To.Finite && !c.From.Finite {
+		loss = append(loss, "NaN and infinities are marked NONFINITE")
+	}
+	if c.To.NoMinusZero && !c.From.NoMinusZero {
+		loss = append(loss, "−0 becomes 0")
+	}
 	switch {
-	case c.To.Bits < c.From.Bits:
-		c.set(Checked, "values that no float32 is are marked SCALE or RANGE", loopFloat32)
-		if !finite {
-			c.Loss += "; " + notFinite
-		}
-	case finite:
+	case len(loss) == 0:
 		c.set(Widening, "", loopCopy)
+	case c.To.Bits < c.From.Bits:
+		c.set(Checked, strings.Join(loss, "; "), loopFloat32)
 	default:
-		c.set(Checked, notFinite, loopFinite)
+		c.set(Checked, strings.Join(loss, "; "), loopFloat)
 	}
 }
 
@@ -69,28 +75,50 @@ func mantissa(t *Type) int {
 	return 53
 }
 
-// allFinite reports whether no value is NaN or infinite: x-x is zero for the others.
-func allFinite(values []float64) bool {
-	sum := 0.0
-	for _, x := range values {
-		sum += x - x
+// floatsHeld reports whether the store of t holds all values as they are: x-x is zero for those that are finite.
+func (t *Type) floatsHeld(values []float64) bool {
+	if t.Finite {
+		sum := 0.0
+		for _, x := range values {
+			sum += x - x
+		}
+		if sum != 0 {
+			return false
+		}
 	}
-	return sum == 0
+	if t.NoMinusZero {
+		const minusZero = 1 << 63
+		for _, x := range values {
+			if math.Float64bits(x) == minusZero {
+				return false
+			}
+		}
+	}
+	return true
 }
 
-func castFinite(c *Cast, o *castOutput, src *Vector) {
-	if allFinite(src.Float64) {
+// storedFloat is what the store of t makes of a float that it holds.
+func (t *Type) storedFloat(x float64) float64 {
+	if x == 0 && t.NoMinusZero {
+		return 0
+	}
+	return x
+}
+
+func castFloat(c *Cast, o *castOutput, src *Vector) {
+	if c.To.floatsHeld(src.Float64) {
 		castCopy(c, o, src)
 		return
 	}
+	finite := c.To.Finite
 	for i, x := range src.Float64 {
 		switch {
 		case src.Null(i):
 			o.dst.AppendNull()
-		case x-x != 0:
+		case finite && x-x != 0:
 			o.mark(c, src, i, NonFinite)
 		default:
-			o.dst.AppendFloat64(x)
+			o.dst.AppendFloat64(c.To.storedFloat(x))
 		}
 	}
 }
@@ -105,7 +133,7 @@ func castFloat32(c *Cast, o *castOutput, src *Vector) {
 		case finite && x-x != 0:
 			o.mark(c, src, i, NonFinite)
 		case narrow == x || math.IsNaN(x):
-			o.dst.AppendFloat64(x)
+			o.dst.AppendFloat64(c.To.storedFloat(x))
 		case math.IsInf(narrow, 0):
 			o.mark(c, src, i, Range)
 		default:

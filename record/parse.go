@@ -102,7 +102,7 @@ func appendNumeric(v *Vector, t *Type, text []byte) Code {
 		if code != "" {
 			return code
 		}
-		v.AppendFloat64(x)
+		v.AppendFloat64(t.storedFloat(x))
 	case Decimal:
 		return appendParsedDecimal(v, t, text)
 	default:

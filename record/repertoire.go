@@ -103,7 +103,7 @@ func (r repertoire) holds(x []byte) bool {
 func (t *Type) within(u *Type) bool {
 	switch t.Kind {
 	case Float:
-		return t.Finite || !u.Finite
+		return (t.Finite || !u.Finite) && (t.NoMinusZero || !u.NoMinusZero)
 	case JSON:
 		return t.NoNUL || !u.NoNUL
 	case Enum, Set:

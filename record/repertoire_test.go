@@ -17,7 +17,7 @@ import (
 // storedType parses a type's name, and behind it what the store lacks: "text(4) nonul latin1", "float64 finite".
 func storedType(t testing.TB, name string) record.Type {
 	t.Helper()
-	var nonul, finite bool
+	var nonul, finite, noMinus bool
 	charset := ""
 	for words := true; words; {
 		at := strings.LastIndexByte(name, ' ')
@@ -26,6 +26,8 @@ func storedType(t testing.TB, name string) record.Type {
 			nonul = true
 		case "finite":
 			finite = true
+		case "nominus":
+			noMinus = true
 		case "ascii", "latin1", "bmp":
 			charset = name[at+1:]
 		default:
@@ -36,7 +38,7 @@ func storedType(t testing.TB, name string) record.Type {
 	}
 	typ := typed(t, name)
 	for inner := &typ; inner != nil; inner = inner.Elem {
-		inner.NoNUL, inner.Finite, inner.Charset = nonul, finite, charset
+		inner.NoNUL, inner.Finite, inner.NoMinusZero, inner.Charset = nonul, finite, noMinus, charset
 	}
 	return typ
 }
@@ -140,6 +142,11 @@ func TestStores(t *testing.T) {
 		{"float64 finite", "float64 finite", record.Same, "1", "1", ""}, {"float64 finite", "float64", record.Same, "1", "1", ""}, {"float32", "float64 finite", record.Checked, "Infinity", "", record.NonFinite},
 		{"float32 finite", "float64 finite", record.Widening, "0.5", "0.5", ""}, {"float64", "float32 finite", record.Checked, "NaN", "", record.NonFinite}, {"float64", "float32 finite", record.Checked, "1e+300", "", record.Range},
 		{"text", "float64 finite", record.Checked, "nan", "", record.NonFinite}, {"int32", "float64 finite", record.Widening, "5", "5", ""}, {"decimal(10,2)", "float64 finite", record.Checked, "0.50", "0.5", ""},
+		{"float64", "float64 nominus", record.Checked, "-0", "0", ""}, {"float64", "float64 nominus", record.Checked, "NaN", "NaN", ""}, {"float64", "float64 finite nominus", record.Checked, "-0", "0", ""},
+		{"float64", "float64 finite nominus", record.Checked, "Infinity", "", record.NonFinite}, {"float64 finite", "float64 finite nominus", record.Checked, "-0", "0", ""},
+		{"float64 finite", "float64 finite nominus", record.Checked, "-5e-324", "-5e-324", ""}, {"float32", "float64 nominus", record.Checked, "-0", "0", ""},
+		{"float64", "float32 nominus", record.Checked, "-0", "0", ""}, {"float64 nominus", "float64 nominus", record.Same, "0", "0", ""}, {"float64 nominus", "float64", record.Same, "0", "0", ""},
+		{"float32 finite nominus", "float64 finite nominus", record.Widening, "0.5", "0.5", ""}, {"text", "float64 nominus", record.Checked, "-0.0", "0", ""}, {"int32", "float64 nominus", record.Widening, "0", "0", ""},
 		{"float64 finite", "json", record.Widening, "0.5", "0.5", ""}, {"year", "float64", record.Widening, "2026", "2026", ""}, {"year", "float32", record.Widening, "0", "0", ""},
 	} {
 		from, to := storedType(t, tt.from), storedType(t, tt.to)

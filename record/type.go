@@ -63,6 +63,8 @@ type Type struct {
 	// half a surrogate pair.
 	NoNUL  bool `json:"no_nul,omitempty"`
 	Finite bool `json:"finite,omitempty"` // Float of a store without NaN and infinities
+	// NoMinusZero is of a Float of a store in which −0 becomes 0. Casts and parsers make it so before the value is hashed.
+	NoMinusZero bool `json:"no_minus_zero,omitempty"`
 	// Charset is of a Text, Enum, Set or Native of a store that holds a part of Unicode: "ascii"; "latin1", which is Windows-1252
 	// with U+0081, U+008D, U+008F, U+0090 and U+009D in its holes; "bmp", all up to U+FFFF. Any other name holds ASCII alone.
 	Charset string `json:"charset,omitempty"`

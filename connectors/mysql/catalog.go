@@ -115,6 +115,9 @@ func (s *session) describeColumns(t *table) error {
 		c := column{text: tt}
 		c.Field = record.Field{Name: r[0].text, Type: logical(tt), Nullable: r[5].text == "YES", Native: r[2].text, Comment: r[7].text,
 			Charset: r[8].text, Collation: r[9].text, Generated: generated(r[10].text), Numbered: strings.Contains(strings.ToLower(r[10].text), "auto_increment")}
+		if t.view {
+			c.Type.NoMinusZero = false // an expression has it
+		}
 		if !r[6].null {
 			c.Default = parseDefault(r[6].text, r[10].text, &c.Field.Type, s.release)
 		}

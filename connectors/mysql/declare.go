@@ -119,9 +119,6 @@ func (m *maker) column(f *record.Field, keyed bool) definition {
 		d.text = m.choose(f.Type, &d)
 		d.text.release = m.release
 	}
-	if f.Type.Kind == record.Float && m.release.Maria && f.Native != d.text.String() {
-		d.lose("−0 becomes 0")
-	}
 	if len(d.text.charset) == 0 {
 		return d
 	}
@@ -222,7 +219,7 @@ func longest(name string) int64 {
 // alike tells whether two types are one but for what their stores lack.
 func alike(a, b record.Type) bool {
 	for _, t := range []*record.Type{&a, &b} {
-		t.Limits, t.Finite, t.Charset, t.NoNUL = nil, false, "", false
+		t.Limits, t.Finite, t.NoMinusZero, t.Charset, t.NoNUL = nil, false, false, "", false
 	}
 	return reflect.DeepEqual(a, b)
 }

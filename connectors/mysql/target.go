@@ -346,8 +346,6 @@ func (p *planner) notes() error {
 		f := &t.Stored.Fields[i]
 		if w := &p.want.Fields[i]; f.Type.Kind == record.Text && f.Type.Fixed && !(w.Type.Kind == record.Text && w.Type.Fixed) {
 			t.Losses = append(t.Losses, connector.Loss{Column: f.Name, What: "blanks at the end are not kept"})
-		} else if f.Type.Kind == record.Float && p.release.Maria && w.Native != f.Native {
-			t.Losses = append(t.Losses, connector.Loss{Column: f.Name, What: "−0 becomes 0"})
 		}
 	}
 	return nil

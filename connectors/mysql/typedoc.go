@@ -47,6 +47,9 @@ func typeDocs() []connector.TypeDoc {
 	for _, t := range typedoc.Logical() {
 		d := m.column(&record.Field{Name: "c", Type: t, Nullable: true}, false)
 		m.settle(&d, &record.Field{Name: "c", Type: t, Nullable: true})
+		if t.Kind == record.Float {
+			d.lose("%s", record.NewCast(t, logical(d.text), record.CastOptions{}).Loss)
+		}
 		out = append(out, connector.TypeDoc{From: t.String(), To: d.text.String(), Note: strings.Join(d.losses, "; "), Made: true})
 	}
 	return out

@@ -47,7 +47,9 @@ func integer(bits int) func(typeText) record.Type {
 }
 
 func float(bits int) func(typeText) record.Type {
-	return func(typeText) record.Type { return record.Type{Kind: record.Float, Bits: bits, Finite: true} }
+	return func(t typeText) record.Type {
+		return record.Type{Kind: record.Float, Bits: bits, Finite: true, NoMinusZero: t.release.Maria}
+	}
 }
 
 func plain(kind record.Kind) func(typeText) record.Type {
