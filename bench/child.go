@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime/debug"
+	"runtime/pprof"
 	"strings"
 	"syscall"
 
@@ -27,9 +30,10 @@ type task struct {
 	Source  string `json:"source,omitempty"` // URL or path
 	Dataset string `json:"dataset,omitempty"`
 	Target  string `json:"target,omitempty"`
-	Index   string `json:"index,omitempty"`
+	Index   string `json:"index,omitempty"` // or table, or a name for each
 	State   string `json:"state,omitempty"` // folder of the control database
 	Procs   int    `json:"procs,omitempty"`
+	Profile string `json:"profile,omitempty"` // file for a CPU profile
 }
 
 // tasks are what a child can be asked for.
@@ -42,6 +46,9 @@ func tasks() map[string]func(context.Context, task) (Sample, error) {
 		"generated":   generatedCopy,
 		"to-null":     copyToNull,
 		"to-search":   copyToSearch,
+		"copy":        copyTask,
+		"boxed":       boxedTask,
+		"write":       writeTask,
 	}
 }
 
@@ -52,7 +59,7 @@ func childMain(ctx context.Context, args []string, out, log io.Writer) int {
 		return 2
 	}
 	debug.SetGCPercent(app.GCPercent) // as the program does
-	s, err := tasks()[t.Kind](ctx, t)
+	s, err := profiled(ctx, t)
 	if err == nil {
 		err = json.NewEncoder(out).Encode(s)
 	}
@@ -63,11 +70,33 @@ func childMain(ctx context.Context, args []string, out, log io.Writer) int {
 	return 0
 }
 
+// profiled runs a task, and writes a CPU profile of it where one is wanted.
+func profiled(ctx context.Context, t task) (Sample, error) {
+	if t.Profile == "" {
+		return tasks()[t.Kind](ctx, t)
+	}
+	f, err := os.Create(t.Profile)
+	if err != nil {
+		return Sample{}, err
+	}
+	defer f.Close()
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return Sample{}, err
+	}
+	s, err := tasks()[t.Kind](ctx, t)
+	pprof.StopCPUProfile()
+	return s, errors.Join(err, f.Close())
+}
+
 // child runs a task in a process of its own. What it took in memory is what the kernel counted.
 func (b *bench) child(ctx context.Context, t task) (Sample, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return Sample{}, err
+	}
+	if b.profiles != "" {
+		b.profiled++
+		t.Profile = filepath.Join(b.profiles, fmt.Sprintf("%s-%d.pprof", t.Kind, b.profiled))
 	}
 	raw, err := json.Marshal(t)
 	if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -63,24 +64,26 @@ func (g *generator) Schema(context.Context) (*record.Schema, bool, error) { retu
 // Close implements connector.Reader.
 func (g *generator) Close() error { return nil }
 
-// Split implements connector.Reader: the rows in equal parts; a shard's range is its first id and the one behind its last.
+// Split implements connector.Reader.
 func (g *generator) Split(_ context.Context, of connector.Shard, _ connector.Position, hint connector.Hint) ([]connector.Shard, error) {
+	return splitRows(g.rows, 64, of, cmp.Or(hint.Shards, g.shards)), nil
+}
+
+// splitRows cuts rows of so many bytes into n equal parts; a shard's range is its first id and the one behind its last.
+func splitRows(rows, rowBytes int64, of connector.Shard, shards int) []connector.Shard {
 	if of.Range != nil {
-		return []connector.Shard{of}, nil
+		return []connector.Shard{of}
 	}
-	n := int64(g.shards)
-	if hint.Shards > 0 {
-		n = int64(hint.Shards)
-	}
+	n := int64(shards)
 	out := make([]connector.Shard, n)
 	for i := range n {
-		first, end := g.rows/n*i, g.rows/n*(i+1)
+		first, end := rows/n*i, rows/n*(i+1)
 		if i == n-1 {
-			end = g.rows
+			end = rows
 		}
-		out[i] = connector.Shard{Range: fmt.Appendf(nil, "%d %d", first, end), Replay: connector.Exact, Rows: end - first, Bytes: 64 * (end - first)}
+		out[i] = connector.Shard{Range: fmt.Appendf(nil, "%d %d", first, end), Replay: connector.Exact, Rows: end - first, Bytes: rowBytes * (end - first)}
 	}
-	return out, nil
+	return out
 }
 
 // Read implements connector.Reader.
@@ -97,10 +100,9 @@ func (g *generator) Read(ctx context.Context, q connector.Query) iter.Seq2[conne
 			if b, err = q.Batches.Get(ctx, q.Schema); err != nil {
 				break
 			}
-			g.fill(b, at, int(min(end-at, record.MaxRows)))
+			fill(b, g.model, at, int(min(end-at, record.MaxRows)))
 			at += int64(b.Len)
-			after := connector.NewPosition(positionKind, connector.Part{Tag: connector.TagInt, Int: at})
-			if !yield(connector.Chunk{Batch: b, After: after}, nil) {
+			if !yield(connector.Chunk{Batch: b, After: afterRow(at)}, nil) {
 				return
 			}
 		}
@@ -125,26 +127,40 @@ func rangeOf(q connector.Query) (at, end int64, err error) {
 	return at, end, nil
 }
 
-// fill copies the first n rows of the model, with the ids from first on.
-func (g *generator) fill(b *record.Batch, first int64, n int) {
-	for i, from := range g.model.Cols {
+// afterRow is the position in front of the row with an id.
+func afterRow(id int64) connector.Position {
+	return connector.NewPosition(positionKind, connector.Part{Tag: connector.TagInt, Int: id})
+}
+
+// fill copies the model's rows, most of them at most, with the ids from first on in the first column.
+func fill(b, model *record.Batch, first int64, most int) {
+	for i, from := range model.Cols {
 		to := b.Cols[i]
-		to.Len = n
+		to.Len, to.Nulls = from.Len, from.Nulls
+		if from.Nulls > 0 {
+			copy(to.Valid, from.Valid)
+		}
 		switch from.Form {
 		case record.FormInt64:
-			to.Int64 = append(to.Int64[:0], from.Int64[:n]...)
+			to.Int64 = append(to.Int64[:0], from.Int64...)
 		case record.FormFloat64:
-			to.Float64 = append(to.Float64[:0], from.Float64[:n]...)
+			to.Float64 = append(to.Float64[:0], from.Float64...)
+		case record.FormInt128:
+			to.Int128 = append(to.Int128[:0], from.Int128...)
 		case record.FormBytes:
-			to.Offsets = append(to.Offsets[:0], from.Offsets[:n+1]...)
-			to.Data = append(to.Data[:0], from.Data[:from.Offsets[n]]...)
+			to.Offsets = append(to.Offsets[:0], from.Offsets...)
+			to.Data = append(to.Data[:0], from.Data...)
 		}
+	}
+	b.Len, b.Size = model.Len, model.Size
+	if most < model.Len {
+		b.Truncate(most)
+		b.Size = model.Size * most / model.Len
 	}
 	ids := b.Cols[0].Int64
 	for i := range ids {
 		ids[i] = first + int64(i)
 	}
-	b.Len, b.Size = n, g.model.Size*n/g.model.Len
 }
 
 // anyConnection describes connections of the connectors that are made for the benchmark: none has options.

@@ -30,6 +30,13 @@ func measures() []measure {
 		{"pause", "from the wish to the end of reading and to the state paused, while the target takes half a second a group", measurePause},
 		{"memory", "peak memory of a copy of 10,000,000 rows", measureMemory},
 		{"mysql-read", "a MySQL table read to nothing by 1 and 2 ranges, against the mariadb client", measureRead},
+		{"postgres-read", "a PostgreSQL table read to nothing by 1 and 2 ranges, against psql's binary \\copy", measureReadPostgres},
+		{"mysql-write", "rows into a MySQL table by 1 and 2 connections, against the mariadb client's LOAD DATA of a ready file", measureWriteMySQL},
+		{"postgres-write", "rows into a PostgreSQL table by 1 and 2 connections, against psql's binary \\copy of a ready file", measureWritePostgres},
+		{"mysql-postgres", "a MySQL table into PostgreSQL, against the two clients in a pipe, pgloader and a plain program in Go", measureMySQLPostgres},
+		{"postgres-mysql", "a PostgreSQL table into MySQL, against the two clients in a pipe", measurePostgresMySQL},
+		{"mysql-mysql", "a MySQL table into another, against mariadb-dump and the client in a pipe", measureMySQLMySQL},
+		{"tables", "10,000 MySQL tables of 100 rows into PostgreSQL in one run", measureTables},
 		{"checkpoint", "share of CPU for row hashes, accounting and checkpoints of a MySQL table copied to nothing", measureCheckpoint},
 		{"mysql-search", "a MySQL table into Elasticsearch, against curl posting the same documents", measureSearch},
 	}
@@ -41,6 +48,9 @@ type bench struct {
 	rows   int64 // 0: each measure's own
 	folder string
 	log    io.Writer
+
+	profiles string // folder for CPU profiles of our processes; "": none are made
+	profiled int    // how many were
 }
 
 func main() {
@@ -61,6 +71,7 @@ func run(ctx context.Context, args []string, out, log io.Writer) int {
 	b := &bench{log: log}
 	flags.IntVar(&b.runs, "runs", 3, "runs of each side; the median counts")
 	flags.Int64Var(&b.rows, "rows", 0, "rows to copy or read; 0: as each measure has it")
+	flags.StringVar(&b.profiles, "profiles", "", "folder to write a CPU profile of each of our processes to")
 	if flags.Parse(args) != nil || flags.NArg() > 0 || b.runs < 1 {
 		return 2
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/url"
 	"os/exec"
@@ -15,7 +14,6 @@ import (
 
 	"github.com/towpath/towpath/bench/data"
 	"github.com/towpath/towpath/connector"
-	"github.com/towpath/towpath/connectors/mysql"
 	"github.com/towpath/towpath/record"
 )
 
@@ -41,6 +39,16 @@ func (b *bench) server(ctx context.Context, name string) (map[string]string, err
 	return vars, nil
 }
 
+// mysql finds the MySQL test server.
+func (b *bench) mysql(ctx context.Context) (data.Server, error) {
+	vars, err := b.server(ctx, "mariadb")
+	if err != nil {
+		return data.Server{}, err
+	}
+	address, err := url.Parse(vars["TOWPATH_TEST_MYSQL"])
+	return data.Server{Client: cmp.Or(vars["TOWPATH_TEST_MYSQL_CLIENT"], "mariadb"), URL: address}, err
+}
+
 // source is a generated table on a MySQL or MariaDB server.
 type source struct {
 	data.Server
@@ -49,15 +57,11 @@ type source struct {
 }
 
 func (b *bench) source(ctx context.Context, rows int64) (*source, error) {
-	vars, err := b.server(ctx, "mariadb")
+	server, err := b.mysql(ctx)
 	if err != nil {
 		return nil, err
 	}
-	address, err := url.Parse(vars["TOWPATH_TEST_MYSQL"])
-	if err != nil {
-		return nil, err
-	}
-	s := &source{Server: data.Server{Client: cmp.Or(vars["TOWPATH_TEST_MYSQL_CLIENT"], "mariadb"), URL: address}, rows: rows}
+	s := &source{Server: server, rows: rows}
 	fmt.Fprintf(b.log, "  filling %s with %d rows, where they are not there yet\n", database, rows)
 	s.dataset, err = data.Narrow().Fill(ctx, s.Server, database, 1, rows)
 	return s, err
@@ -109,31 +113,6 @@ func measureCheckpoint(ctx context.Context, b *bench) ([]Figure, error) {
 	reader := median(samples[1], func(s Sample) float64 { return over(s.CPU, float64(s.Rows)/1e6) })
 	f.Value, f.Unit = 100*over(f.CPU-reader, f.CPU), "% of CPU"
 	return []Figure{f}, nil
-}
-
-// optionsOf turns a URL into the options of the connector of its scheme.
-func optionsOf(c connector.Connector, address string) (map[string]any, error) {
-	u, err := url.Parse(address)
-	if err != nil {
-		return nil, err
-	}
-	options, _, err := c.URL(u)
-	return options, err
-}
-
-// openServer opens a MySQL server by URL.
-func openServer(ctx context.Context, address string) (connector.Connector, connector.Client, error) {
-	c := mysql.Connector()
-	options, err := optionsOf(c, address)
-	if err != nil {
-		return c, nil, err
-	}
-	raw, err := json.Marshal(options)
-	if err != nil {
-		return c, nil, err
-	}
-	client, err := c.Open(ctx, connector.Connection{Name: "bench", Options: raw})
-	return c, client, err
 }
 
 // readTask reads a dataset to nothing through its connector's reader alone, by ranges side by side.
@@ -196,11 +175,10 @@ func copyToNull(ctx context.Context, t task) (Sample, error) {
 		return Sample{}, err
 	}
 	defer done()
-	source, err := optionsOf(mysql.Connector(), t.Source)
+	source, err := endOf(t.Source)
 	if err != nil {
 		return Sample{}, err
 	}
-	source["connector"] = "mysql"
 	j, err := jobText(source, map[string]any{"connector": "null"}, map[string]any{"source": t.Dataset, "target": "rows", "write": "upsert"},
 		map[string]any{"shards": t.Ranges, "parallel": t.Ranges})
 	if err != nil {

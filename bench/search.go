@@ -13,8 +13,6 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
-
-	"github.com/towpath/towpath/connectors/mysql"
 )
 
 // searchIndex is the index that the benchmark makes and removes.
@@ -67,11 +65,10 @@ func copyToSearch(ctx context.Context, t task) (Sample, error) {
 		return Sample{}, err
 	}
 	defer done()
-	source, err := optionsOf(mysql.Connector(), t.Source)
+	source, err := endOf(t.Source)
 	if err != nil {
 		return Sample{}, err
 	}
-	source["connector"] = "mysql"
 	j, err := jobText(source, map[string]any{"connector": "elasticsearch", "urls": []string{t.Target}},
 		map[string]any{"source": t.Dataset, "target": t.Index, "write": "upsert"}, map[string]any{"parallel": t.Ranges, "shards": t.Ranges})
 	if err != nil {

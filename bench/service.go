@@ -54,7 +54,7 @@ func runJob(ctx context.Context, s *control.Service, j *job.Job) (int64, error) 
 	if err != nil {
 		return 0, err
 	}
-	counts := progress.Streams[0].Counts
+	counts := progress.Total.Counts
 	if run.State != store.Succeeded || counts.Written != counts.Read {
 		return 0, fmt.Errorf("run %s is %s: %s: %d rows read, %d written", run.Key, run.State, run.Reason, counts.Read, counts.Written)
 	}

@@ -40,14 +40,19 @@ func (s Server) Run(ctx context.Context, statements string) (string, error) {
 }
 
 func (s Server) feed(ctx context.Context, in io.Reader, args ...string) (string, error) {
-	c := exec.CommandContext(ctx, s.Client, s.Args(args...)...)
-	c.Env = append(c.Environ(), s.Env())
+	return feed(ctx, s.Client, s.Args(args...), s.Env(), in)
+}
+
+// feed runs a client with something to read and returns what it printed.
+func feed(ctx context.Context, client string, args []string, env string, in io.Reader) (string, error) {
+	c := exec.CommandContext(ctx, client, args...)
+	c.Env = append(c.Environ(), env)
 	c.Stdin = in
 	var stderr bytes.Buffer
 	c.Stderr = &stderr
 	out, err := c.Output()
 	if err != nil {
-		return "", fmt.Errorf("run %s: %w: %s", s.Client, err, strings.TrimSpace(stderr.String()))
+		return "", fmt.Errorf("run %s: %w: %s", client, err, strings.TrimSpace(stderr.String()))
 	}
 	return strings.TrimRight(string(out), "\n"), nil
 }
@@ -55,9 +60,8 @@ func (s Server) feed(ctx context.Context, in io.Reader, args ...string) (string,
 // Fill makes sure that the table stands in the database under its name and row count, and returns that name, database.table.
 // A table that an earlier call has made stays as it is; one that was cut off in the middle is made again.
 func (t *Table) Fill(ctx context.Context, s Server, database string, seed uint64, rows int64) (string, error) {
-	name := fmt.Sprintf("%s_%d_%d", t.Name, rows, seed)
+	name, comment := t.names(seed, rows)
 	full := database + "." + name
-	comment := fmt.Sprintf("generated, version 2: %d rows of seed %d", rows, seed)
 	found, err := s.Run(ctx, fmt.Sprintf("SELECT table_comment FROM information_schema.tables WHERE table_schema = '%s' AND table_name = '%s'", database, name))
 	if err != nil || found == comment {
 		return full, err
@@ -77,18 +81,31 @@ func (t *Table) Fill(ctx context.Context, s Server, database string, seed uint64
 	return full, err
 }
 
+// names returns the table's name and the comment by which a complete one is known.
+func (t *Table) names(seed uint64, rows int64) (name, comment string) {
+	return fmt.Sprintf("%s_%d_%d", t.Name, rows, seed), fmt.Sprintf("generated, version 2: %d rows of seed %d", rows, seed)
+}
+
 func (t *Table) load(ctx context.Context, s Server, name string, seed uint64, first, last int64) error {
+	return t.generate(seed, first, last, func(in io.Reader) error {
+		_, err := s.feed(ctx, in, "--local-infile=1", "-e", "SET SESSION time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES'; "+t.Load(name, "/dev/stdin"))
+		return err
+	})
+}
+
+// generate lets take read the rows with the ids from first to last while they are made.
+func (t *Table) generate(seed uint64, first, last int64, take func(in io.Reader) error) error {
 	read, write := io.Pipe()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		write.CloseWithError(t.Write(write, seed, first, last))
 	}()
-	_, err := s.feed(ctx, read, "--local-infile=1", "-e", "SET SESSION time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES'; "+t.Load(name, "/dev/stdin"))
+	err := take(read)
 	read.Close()
 	<-done
 	if err != nil {
-		return fmt.Errorf("load rows %d to %d of %s: %w", first, last, name, err)
+		return fmt.Errorf("load rows %d to %d of %s: %w", first, last, t.Name, err)
 	}
 	return nil
 }
