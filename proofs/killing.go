@@ -158,5 +158,9 @@ func tables(ctx context.Context, w *work, name string) (kill.Scene, error) {
 	if err != nil {
 		return nil, err
 	}
-	return kill.NewTables(ctx, name, kill.TablesConfig{MySQL: mysql, Postgres: postgres, Dir: filepath.Join(w.dir, "sources"), Prefix: w.prefix(), Rows: fileRows})
+	dir := filepath.Join(w.dir, "sources")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	return kill.NewTables(ctx, name, kill.TablesConfig{MySQL: mysql, Postgres: postgres, Dir: dir, Prefix: w.prefix(), Rows: fileRows})
 }
