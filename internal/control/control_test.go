@@ -83,13 +83,13 @@ func (r *rig) job(settings string) *job.Job {
 }
 
 func (r *rig) run(j *job.Job, obs control.Observer) (store.Run, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	return r.Run(ctx, j, obs, nil)
 }
 
 func (r *rig) resume(key string) (store.Run, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	return r.Resume(ctx, key, control.ResumeOptions{}, nil)
 }
