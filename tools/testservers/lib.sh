@@ -47,6 +47,7 @@ running() {
 
 # spawn COMMAND...: starts a server in a session of its own and remembers the process and when it began.
 spawn() {
+  [ ! -e "$LOGS/server.log" ] || mv "$LOGS/server.log" "$LOGS/server.log.before" # it may say why the server ended
   setsid "$@" >"$LOGS/server.log" 2>&1 </dev/null &
   PID=$!
   SINCE=$(started "$PID")

@@ -47,7 +47,8 @@ func testTwoStores(t *testing.T, f *fixture) {
 	}
 }
 
-// testMany saves the largest plan and works on it; the times are bounds against a missing index, not measures.
+// testMany saves the largest plan and works on it. The times are bounds against a missing index, not measures, and the fastest of several
+// counts: a busy machine slows most of them, not all.
 func testMany(t *testing.T, f *fixture) {
 	const shards = manyShards
 	l := f.newRun(t, "k1", "p")
@@ -70,22 +71,29 @@ func testMany(t *testing.T, f *fixture) {
 	f.ready(t, l, "a")
 	f.ready(t, l, "b")
 	const leases = 200
-	begin = time.Now()
+	fastest := time.Hour
 	for i := range leases {
+		begin := time.Now()
 		if got, want := f.take(t, "w"), int64(shards/2-i/2); got.Shard.Rows != want {
 			t.Fatalf("lease %d got %d rows, want %d", i, got.Shard.Rows, want)
 		}
+		fastest = min(fastest, time.Since(begin))
 	}
-	each := time.Since(begin) / leases
-	t.Logf("leased in %s each", each)
-	if each > 100*time.Millisecond {
-		t.Errorf("a lease among %d shards takes %s", shards, each)
+	t.Logf("leased in %s at best", fastest)
+	if fastest > 50*time.Millisecond {
+		t.Errorf("a lease among %d shards takes %s at best", shards, fastest)
 	}
-	begin = time.Now()
-	p, err := f.Progress(f.ctx, "k1")
-	must(t, err)
-	if took := time.Since(begin); p[0].Shards != shards/2 || p[1].Active != leases/2 || took > time.Second {
-		t.Errorf("progress after %s: %+v", took, p)
+	var p []store.Progress
+	fastest = time.Hour
+	for range 5 {
+		begin := time.Now()
+		var err error
+		p, err = f.Progress(f.ctx, "k1")
+		must(t, err)
+		fastest = min(fastest, time.Since(begin))
+	}
+	if p[0].Shards != shards/2 || p[1].Active != leases/2 || fastest > time.Second {
+		t.Errorf("progress after %s: %+v", fastest, p)
 	}
 	if ids := f.idsOf(t, "k1", "b"); len(ids) != shards/2 {
 		t.Errorf("%d shards of stream b, want %d", len(ids), shards/2)
@@ -95,7 +103,7 @@ func testMany(t *testing.T, f *fixture) {
 		done = append(done, doneAt(sh.ID))
 	}
 	begin = time.Now()
-	_, err = f.ReadyStream(f.ctx, "k1", l.Epoch, "a", store.Remembered{Checkpoints: done[:shards/10]})
+	_, err := f.ReadyStream(f.ctx, "k1", l.Epoch, "a", store.Remembered{Checkpoints: done[:shards/10]})
 	must(t, err)
 	t.Logf("%d checkpoints taken over in %s", shards/10, time.Since(begin))
 	if p, err = f.Progress(f.ctx, "k1"); err != nil || p[0].Done != shards/10 {
