@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/connectors/internal/sqlname"
 	"github.com/towpath/towpath/connectors/internal/sqltable"
 	"github.com/towpath/towpath/connectors/internal/sqltarget"
 	"github.com/towpath/towpath/record"
@@ -271,12 +272,13 @@ func (t *table) key(ix *index) sqltable.Key {
 
 // datasets lists tables and views that match the pattern.
 func (s *session) datasets(ctx context.Context, database, text string) ([]tableName, error) {
-	parts, literal, ok := splitName(text)
+	parts, ok := mark.Split(text)
 	if ok && len(parts) == 1 {
+		of := sqlname.Part{Text: database, Quoted: true}
 		if database == "" {
-			database = "*"
+			of = sqlname.Part{Text: "*"}
 		}
-		parts, literal = []string{database, parts[0]}, []bool{database != "*", literal[0]}
+		parts = []sqlname.Part{of, parts[0]}
 	}
 	if !ok || len(parts) != 2 {
 		return nil, connector.Errorf(connector.Config, "TOW-415", "%q is no pattern: write database.table", text)
@@ -286,10 +288,9 @@ func (s *session) datasets(ctx context.Context, database, text string) ([]tableN
 	if err != nil {
 		return nil, classify(err, "list tables")
 	}
-	db, name := pattern{parts[0], literal[0]}, pattern{parts[1], literal[1]}
 	var out []tableName
 	for _, r := range rows {
-		if db.match(r[0].text) && name.match(r[1].text) && !sqltarget.Own(r[1].text) {
+		if parts[0].Match(r[0].text) && parts[1].Match(r[1].text) && !sqltarget.Own(r[1].text) {
 			out = append(out, tableName{r[0].text, r[1].text})
 		}
 	}

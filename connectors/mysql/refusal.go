@@ -116,8 +116,8 @@ func (n *inserter) columnIn(message string) string {
 			name, _, _ = strings.Cut(rest[1:], "'")
 		case strings.HasPrefix(rest, "`"):
 			end := strings.IndexAny(rest, " )")
-			if parts, _, ok := splitName(rest[:max(end, 0)]); ok {
-				name = parts[len(parts)-1]
+			if parts, ok := mark.Split(rest[:max(end, 0)]); ok {
+				name = parts[len(parts)-1].Text
 			}
 		}
 		if c := n.column(name); c != "" {

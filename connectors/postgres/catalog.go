@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/connectors/internal/sqlname"
 	"github.com/towpath/towpath/connectors/internal/sqltable"
 	"github.com/towpath/towpath/connectors/internal/sqltarget"
 	"github.com/towpath/towpath/record"
@@ -153,9 +154,9 @@ func (s *session) describeSize(t *table) error {
 
 // datasets lists tables and views that match the pattern.
 func (s *session) datasets(schema, text string) ([]tableName, error) {
-	parts, literal, ok := splitName(text)
+	parts, ok := mark.Split(text)
 	if ok && len(parts) == 1 {
-		parts, literal = []string{schema, parts[0]}, []bool{true, literal[0]}
+		parts = []sqlname.Part{{Text: schema, Quoted: true}, parts[0]}
 	}
 	if !ok || len(parts) != 2 {
 		return nil, connector.Errorf(connector.Config, "TOW-715", "%q is no pattern: write schema.table", text)
@@ -167,10 +168,9 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND c.relp
 	if err != nil {
 		return nil, classify(err, "list tables")
 	}
-	inSchema, name := pattern{parts[0], literal[0]}, pattern{parts[1], literal[1]}
 	var out []tableName
 	for _, r := range rows {
-		if inSchema.match(r[0].text) && name.match(r[1].text) && !sqltarget.Own(r[1].text) {
+		if parts[0].Match(r[0].text) && parts[1].Match(r[1].text) && !sqltarget.Own(r[1].text) {
 			out = append(out, tableName{r[0].text, r[1].text})
 		}
 	}
