@@ -12,26 +12,21 @@ import (
 	"time"
 
 	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/connectors/internal/pool"
 )
 
 // Client is a connection to one server: a pool of sessions, those that read and those that write apart. It is safe for
 // concurrent use.
 type Client struct {
 	dialer *dialer
-	slots  chan struct{} // one for each session that may be in use
+	pool   *pool.Pool[*session]
 	// caseless: names of databases and tables are one whatever their case. https://dev.mysql.com/doc/refman/8.4/en/identifier-case-sensitivity.html
 	caseless bool
 
-	mu     sync.Mutex
-	idle   []*session // of both uses; with those in use never more than there are slots
-	closed bool
-	known  map[string]string // the server's collations, each with its charset; nil: not asked for yet
-
+	mu        sync.Mutex
+	known     map[string]string    // the server's collations, each with its charset; nil: not asked for yet
 	snapshots map[string]*snapshot // by token
 }
-
-// idleCheck is how long an unused session counts as alive without asking.
-const idleCheck = 5 * time.Second
 
 // open makes the client and logs in once, so that a wrong connection is known at once.
 func open(ctx context.Context, o Connection) (*Client, error) {
@@ -39,7 +34,7 @@ func open(ctx context.Context, o Connection) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{dialer: d, slots: make(chan struct{}, o.Connections), snapshots: map[string]*snapshot{}}
+	c := &Client{dialer: d, pool: pool.New[*session](o.Connections), snapshots: map[string]*snapshot{}}
 	err = c.with(ctx, func(s *session) error {
 		v, err := s.variables("lower_case_table_names")
 		c.caseless = v["lower_case_table_names"] == "1" || v["lower_case_table_names"] == "2"
@@ -53,85 +48,27 @@ func open(ctx context.Context, o Connection) (*Client, error) {
 
 // take returns a session; it waits while as many as may be are in use.
 func (c *Client) take(ctx context.Context, u use) (*session, error) {
-	select {
-	case c.slots <- struct{}{}:
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
-	for {
-		s, err := c.unused(u)
-		if err != nil {
-			<-c.slots
-			return nil, err
-		}
-		if s == nil {
-			break
-		}
-		if time.Since(s.used) < idleCheck || s.alive(ctx) {
-			return s, nil
-		}
-		s.close()
-	}
-	s, err := c.dialer.open(ctx, u)
-	if err != nil {
-		<-c.slots
-		return nil, err
-	}
-	return s, nil
-}
-
-// unused takes a session that is not in use out of the pool; nil: there is none for the use. Then the oldest one for the other
-// use is closed, as the one that is opened instead counts too.
-func (c *Client) unused(u use) (*session, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
+	s, err := c.pool.Take(ctx, func(s *session) bool { return s.use == u }, func(ctx context.Context) (*session, error) { return c.dialer.open(ctx, u) })
+	if err == pool.ErrClosed {
 		return nil, connector.Errorf(connector.Config, "TOW-428", "use a connection that is closed")
 	}
-	for i := len(c.idle) - 1; i >= 0; i-- {
-		if s := c.idle[i]; s.use == u {
-			c.idle = slices.Delete(c.idle, i, i+1)
-			return s, nil
-		}
-	}
-	if len(c.idle) > 0 && len(c.idle)+len(c.slots) > cap(c.slots) {
-		c.idle[0].close()
-		c.idle = slices.Delete(c.idle, 0, 1)
-	}
-	return nil, nil
-}
-
-func (s *session) alive(ctx context.Context) bool {
-	defer s.until(ctx)()
-	return s.ping() == nil && !s.stopped.Load()
+	return s, err
 }
 
 // give takes a session back; one with an answer left unread, a transaction left open, or stopped, is closed.
-func (c *Client) give(s *session) {
-	s.used = time.Now()
-	c.mu.Lock()
-	keep := !s.broken && !s.within && !s.stopped.Load() && !c.closed
-	if keep {
-		c.idle = append(c.idle, s)
-	}
-	c.mu.Unlock()
-	if !keep {
-		s.close()
-	}
-	<-c.slots
-}
+func (c *Client) give(s *session) { c.pool.Give(s, !s.broken && !s.within && !s.stopped.Load()) }
 
 // abandon ends a session in the middle of a result or a statement. The server would notice a closed connection only when it next sends a
 // row, so it is also told to stop, for as long as nobody has to wait for it.
 func (c *Client) abandon(s *session) {
-	s.close()
+	s.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
 	defer cancel()
-	k := c.idleAt(s)
-	if k == nil {
+	k, found := c.pool.Swap(func(k *session) bool { return sameServer(k, s) })
+	if !found {
 		var err error
 		if k, err = c.dialer.openAt(ctx, s.address, reads); err != nil {
-			<-c.slots
+			c.pool.Leave()
 			return
 		}
 	}
@@ -142,19 +79,6 @@ func (c *Client) abandon(s *session) {
 	}
 	release()
 	c.give(k)
-}
-
-// idleAt takes an unused session with the server of s out of the pool; nil: there is none. The caller holds a slot for it.
-func (c *Client) idleAt(s *session) *session {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	i := slices.IndexFunc(c.idle, func(k *session) bool { return sameServer(k, s) })
-	if i < 0 {
-		return nil
-	}
-	k := c.idle[i]
-	c.idle = slices.Delete(c.idle, i, i+1)
-	return k
 }
 
 // sameServer tells whether both sessions are with one server: numbers of connections mean nothing elsewhere, and one name can
@@ -285,15 +209,11 @@ func (c *Client) count(ctx context.Context, dataset, where string) (n int64, err
 // Close closes the sessions that are not in use and those of snapshots; those in use close when they are given back.
 func (c *Client) Close() error {
 	c.mu.Lock()
-	idle := c.idle
-	c.idle, c.closed = nil, true
 	snapshots := slices.Collect(maps.Values(c.snapshots))
 	c.mu.Unlock()
+	c.pool.Close()
 	for _, s := range snapshots {
 		_ = s.Close() // it has nothing to say
-	}
-	for _, s := range idle {
-		s.close()
 	}
 	return nil
 }

@@ -270,6 +270,7 @@ func TestPoolGivesUpWithItsContext(t *testing.T) {
 	t.Parallel()
 	j := newJudge(t)
 	c := j.client(map[string]any{"connections": 2})
+	c.pool.Trust = 0
 	first, err := c.take(t.Context(), reads)
 	if err != nil {
 		t.Fatal(err)
@@ -289,7 +290,6 @@ func TestPoolGivesUpWithItsContext(t *testing.T) {
 		return len(j.rows("SELECT ID FROM information_schema.PROCESSLIST WHERE ID = %d", second.id)) == 0
 	})
 	c.give(second)
-	second.used = time.Now().Add(-time.Hour)
 	third, err := c.take(t.Context(), reads)
 	if err != nil || third.id == second.id {
 		t.Errorf("got session %v, %v", third, err)

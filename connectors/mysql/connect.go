@@ -122,7 +122,7 @@ func (d *dialer) openAt(ctx context.Context, address string, u use) (*session, e
 	s := &session{wire: newWire(c.Conn.Conn, time.Duration(d.options.ReadSeconds)*time.Second), id: c.GetConnectionID(), address: address,
 		use: u, release: parseRelease(version), bulk: guard.bulk}
 	if err := s.settle(ctx); err != nil {
-		s.close()
+		s.Close()
 		return nil, d.loginError(ctx, address, err)
 	}
 	return s, nil

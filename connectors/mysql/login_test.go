@@ -126,7 +126,7 @@ func (d *dialer) tryOnce(t *testing.T) error {
 	defer cancel()
 	s, err := d.open(ctx, reads)
 	if err == nil {
-		s.close()
+		s.Close()
 	}
 	return err
 }

@@ -24,14 +24,13 @@ type session struct {
 	address string // host:port of the server, as the options name it
 	use     use
 	release release
-	bulk    bool   // it takes parameters of many rows for one execution
-	results string // character_set_results as set
-	mode    string // sql_mode as set
-	packet  int    // most bytes of a command, of sessions that write
-	manual  bool   // autocommit is off
-	patient int    // innodb_lock_wait_timeout, in seconds
-	logged  bool   // statements are logged as they are (binlog_format STATEMENT), which needs another isolation
-	used    time.Time
+	bulk    bool         // it takes parameters of many rows for one execution
+	results string       // character_set_results as set
+	mode    string       // sql_mode as set
+	packet  int          // most bytes of a command, of sessions that write
+	manual  bool         // autocommit is off
+	patient int          // innodb_lock_wait_timeout, in seconds
+	logged  bool         // statements are logged as they are (binlog_format STATEMENT), which needs another isolation
 	ready   []*statement // prepared to be executed again and again, the one used last at the end
 }
 
@@ -310,7 +309,14 @@ func (s *session) ping() error {
 	return s.ok()
 }
 
-func (s *session) close() {
+// Alive implements pool.Session.
+func (s *session) Alive(ctx context.Context) bool {
+	defer s.until(ctx)()
+	return s.ping() == nil && !s.stopped.Load()
+}
+
+// Close implements pool.Session.
+func (s *session) Close() {
 	s.broken = true
 	_ = s.conn.Close()
 }

@@ -34,8 +34,8 @@ const (
 // snapshot opens the sessions of an instant for the datasets.
 func (c *Client) snapshot(ctx context.Context, datasets []string, parallel int) (*snapshot, error) {
 	parallel = max(parallel, 1)
-	if most := cap(c.slots) - sessionsBeside; parallel > most {
-		return nil, connector.Errorf(connector.Config, "TOW-452", "open a snapshot for %d shards at a time: the connection may have %d sessions", parallel, cap(c.slots)).
+	if most := c.pool.Size() - sessionsBeside; parallel > most {
+		return nil, connector.Errorf(connector.Config, "TOW-452", "open a snapshot for %d shards at a time: the connection may have %d sessions", parallel, c.pool.Size()).
 			WithHint("Set connections to %d or more, or parallel to %d or less.", parallel+sessionsBeside, max(most, 1)).At("connections")
 	}
 	names := make([]tableName, len(datasets))

@@ -254,7 +254,7 @@ func (p *planner) chooseWay() error {
 			WithHint("Write with upsert, or grant the account CREATE on %s.* for the table %s (InnoDB).", quote(p.w.name.database), sqltarget.Checkpoints)
 	}
 	t.Way, t.Inner = connector.WayB, ""
-	t.Limits.Shards = max(cap(p.w.client.slots)-1, 1) // each has a session, and one is for the others
+	t.Limits.Shards = max(p.w.client.pool.Size()-1, 1) // each has a session, and one is for the others
 	t.Reason = why + ", so rows are written by their key and the checkpoint is saved after them"
 	t.Notes = append(t.Notes, "a process that was cut off is kept from writing by ending its session, which holds the lock of its shard: "+
 		"that covers one server, and not the others of a cluster, a server that takes over, or a proxy that gives sessions away",

@@ -6,26 +6,18 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"slices"
-	"sync"
 	"time"
 
 	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/connectors/internal/pool"
 )
 
 // Client is a connection to one database: a pool of sessions, those that read and those that write apart. It is safe for
 // concurrent use.
 type Client struct {
 	dialer *dialer
-	slots  chan struct{} // one for each session that may be in use
-
-	mu     sync.Mutex
-	idle   []*session // of both uses; with those in use never more than there are slots
-	closed bool
+	pool   *pool.Pool[*session]
 }
-
-// idleCheck is how long an unused session counts as alive without asking.
-const idleCheck = 5 * time.Second
 
 // open makes the client and logs in once, so that a wrong connection is known at once.
 func open(ctx context.Context, o Connection) (*Client, error) {
@@ -33,7 +25,7 @@ func open(ctx context.Context, o Connection) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{dialer: d, slots: make(chan struct{}, o.Connections)}
+	c := &Client{dialer: d, pool: pool.New[*session](o.Connections)}
 	s, err := c.take(ctx, reads)
 	if err != nil {
 		return nil, err
@@ -47,89 +39,33 @@ func (c *Client) take(ctx context.Context, u use) (*session, error) { return c.t
 
 // takeAt is take for a session with the server at the address; "": whichever answers and plays the role.
 func (c *Client) takeAt(ctx context.Context, u use, address string) (*session, error) {
-	select {
-	case c.slots <- struct{}{}:
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
-	for {
-		s, err := c.unused(u, address)
-		if err != nil {
-			<-c.slots
-			return nil, err
+	fits := func(s *session) bool { return s.use == u && (address == "" || s.address == address) }
+	s, err := c.pool.Take(ctx, fits, func(ctx context.Context) (*session, error) {
+		if address == "" {
+			return c.dialer.open(ctx, u)
 		}
-		if s == nil {
-			break
-		}
-		if time.Since(s.used) < idleCheck || s.alive(ctx) {
-			return s, nil
-		}
-		s.close()
-	}
-	var s *session
-	var err error
-	if address == "" {
-		s, err = c.dialer.open(ctx, u)
-	} else {
-		s, err = c.dialer.openAt(ctx, address, u)
-	}
-	if err != nil {
-		<-c.slots
-		return nil, err
-	}
-	return s, nil
-}
-
-// unused takes a session that is not in use out of the pool; nil: there is none that fits. Then the oldest one is closed when the
-// one that is opened instead would be too many.
-func (c *Client) unused(u use, address string) (*session, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
+		return c.dialer.openAt(ctx, address, u)
+	})
+	if err == pool.ErrClosed {
 		return nil, connector.Errorf(connector.Config, "TOW-728", "use a connection that is closed")
 	}
-	for i := len(c.idle) - 1; i >= 0; i-- {
-		if s := c.idle[i]; s.use == u && (address == "" || s.address == address) {
-			c.idle = slices.Delete(c.idle, i, i+1)
-			return s, nil
-		}
-	}
-	if len(c.idle) > 0 && len(c.idle)+len(c.slots) > cap(c.slots) {
-		c.idle[0].close()
-		c.idle = slices.Delete(c.idle, 0, 1)
-	}
-	return nil, nil
-}
-
-func (s *session) alive(ctx context.Context) bool {
-	defer s.until(ctx)()
-	return s.ping() == nil && !s.stopped.Load()
+	return s, err
 }
 
 // give takes a session back. One with an answer left unread, a transaction left open, or stopped, is closed, and so is one in which
 // text of the job ran.
 func (c *Client) give(s *session) {
-	s.used = time.Now()
-	c.mu.Lock()
-	keep := !s.broken && s.state == stateIdle && !s.stopped.Load() && !s.foreign && !c.closed
-	if keep {
-		c.idle = append(c.idle, s)
-	}
-	c.mu.Unlock()
-	if !keep {
-		s.close()
-	}
-	<-c.slots
+	c.pool.Give(s, !s.broken && s.state == stateIdle && !s.stopped.Load() && !s.foreign)
 }
 
 // abandon ends a session in the middle of a result or a statement. The server would notice a closed connection only when it next
 // sends a row, so it is also told to stop, for as long as nobody has to wait for it.
 func (c *Client) abandon(s *session) {
-	s.close()
+	s.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
 	defer cancel()
 	_ = s.login.CancelRequest(ctx) // goes to the very server of the session; it has no answer
-	<-c.slots
+	c.pool.Leave()
 }
 
 // with runs f on a session that reads and ends with ctx.
@@ -230,12 +166,6 @@ func (c *Client) count(ctx context.Context, dataset, where string) (n int64, err
 
 // Close closes the sessions that are not in use; those in use close when they are given back.
 func (c *Client) Close() error {
-	c.mu.Lock()
-	idle := c.idle
-	c.idle, c.closed = nil, true
-	c.mu.Unlock()
-	for _, s := range idle {
-		s.close()
-	}
+	c.pool.Close()
 	return nil
 }

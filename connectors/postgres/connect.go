@@ -191,7 +191,7 @@ func (d *dialer) open(ctx context.Context, u use) (*session, error) {
 		if err == nil {
 			role := d.role(u)
 			if role != "any" && s.standby != (role == "replica") {
-				s.close()
+				s.Close()
 				note(connector.Errorf(connector.Retry, "TOW-707", "open %s: the server is no %s", address, role).
 					WithHint("Name a server that is one in hosts, or wait until the switch of servers under way is through."))
 				continue
@@ -242,7 +242,7 @@ func (d *dialer) openAt(ctx context.Context, address string, u use) (*session, e
 	_ = given.Conn.SetDeadline(time.Time{})
 	s := &session{wire: newWire(given.Conn, lead.r, time.Duration(d.options.ReadSeconds)*time.Second), login: login, address: address, use: u, cache: &d.cache}
 	if err := s.settle(ctx); err != nil {
-		s.close()
+		s.Close()
 		return nil, d.loginError(ctx, address, err)
 	}
 	return s, nil

@@ -192,7 +192,7 @@ func channelBinding(t *testing.T, j *judge, a *authority) {
 	if err != nil {
 		t.Fatalf("with channel binding: %v", err)
 	}
-	s.close()
+	s.Close()
 }
 
 // cancelOverTLS: a statement is ended over a connection that is encrypted as well.

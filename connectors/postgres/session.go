@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -25,8 +24,7 @@ type session struct {
 	version  int    // server_version_num: 150020
 	standby  bool   // follows a primary and reads only
 	encoding string // of the database
-	used     time.Time
-	foreign  bool // text of the job ran in it, which may have changed its settings
+	foreign  bool   // text of the job ran in it, which may have changed its settings
 	// temporary are the temporary tables that it has, the oldest first.
 	temporary []string
 
@@ -172,7 +170,14 @@ func (s *session) ping() error {
 	return err
 }
 
-func (s *session) close() {
+// Alive implements pool.Session.
+func (s *session) Alive(ctx context.Context) bool {
+	defer s.until(ctx)()
+	return s.ping() == nil && !s.stopped.Load()
+}
+
+// Close implements pool.Session.
+func (s *session) Close() {
 	s.broken = true
 	_ = s.conn.Close()
 }
