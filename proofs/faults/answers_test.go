@@ -25,7 +25,7 @@ func place(id string) uint32 {
 // Answers that mix good rows with those that the server will never take, has in a newer version, or is too busy for.
 func TestMixedAnswers(t *testing.T) {
 	t.Parallel()
-	from := origin{servers.Need(t, "mariadb"), t}
+	from := base{servers.Need(t, "mariadb"), t}
 	to := search{servers.Need(t, "elasticsearch8").URL, t}
 	table := from.table(20000)
 	from.drop(table)
@@ -62,8 +62,8 @@ func TestMixedAnswers(t *testing.T) {
 			delete(want, id)
 		}
 	}
-	index := to.index()
-	w := newRig(t).begin(jobText{source: from, table: table, target: to, targetAt: between.url, index: index, settings: "group_rows: 2000, shards: 4"}.String())
+	index := to.vacant()
+	w := newRig(t).begin(jobText{source: from, table: table, target: to, targetAt: between.url, into: index, settings: "group_rows: 2000, shards: 4"}.String())
 	w.rest(store.Succeeded)
 	w.undisturbed()
 	w.balance(20000, int64(len(dirty)))
@@ -96,13 +96,13 @@ func TestMixedAnswers(t *testing.T) {
 // Somebody else writes newer versions of some rows while the run goes on, and some rows are of a form that the index refuses.
 func TestRefusedByTheServerItself(t *testing.T) {
 	t.Parallel()
-	from := origin{servers.Need(t, "mariadb"), t}
+	from := base{servers.Need(t, "mariadb"), t}
 	to := search{servers.Need(t, "elasticsearch8").URL, t}
 	table := from.table(10000)
 	from.drop(table)
 	from.sql("UPDATE " + table + " SET note = IF(id % 100 = 50, 'no number', id)")
 	want := from.rows(table)
-	index := to.index()
+	index := to.vacant()
 	to.must("PUT", "/"+index, `{"mappings": {"dynamic": "strict", "properties": {"id": {"type": "long"}, "name": {"type": "keyword"},
 		"amount": {"type": "double"}, "at": {"type": "date_nanos"}, "note": {"type": "long"}, "n": {"type": "long"}}}}`)
 	theirs := 0
@@ -117,7 +117,7 @@ func TestRefusedByTheServerItself(t *testing.T) {
 			theirs++
 		}
 	}
-	w := newRig(t).begin(jobText{mode: "batch", write: "upsert", source: from, table: table, target: to, index: index,
+	w := newRig(t).begin(jobText{mode: "batch", write: "upsert", source: from, table: table, target: to, into: index,
 		streamOptions: "target_options: {columns: {note: {type: long}}}", settings: "group_rows: 2000, shards: 4"}.String())
 	w.rest(store.Succeeded)
 	w.balance(10000, int64(theirs))
@@ -137,13 +137,13 @@ func TestRefusedByTheServerItself(t *testing.T) {
 // A disk that passes its flood stage pauses the run; it goes on when there is room.
 func TestFloodStage(t *testing.T) {
 	t.Parallel()
-	from := origin{servers.Need(t, "mariadb"), t}
+	from := base{servers.Need(t, "mariadb"), t}
 	to := search{servers.Need(t, "elasticsearch8").URL, t}
 	table := from.table(20000)
 	from.drop(table)
-	index := to.index()
+	index := to.vacant()
 	r := newRig(t)
-	w := r.begin(jobText{source: from, table: table, target: to, index: index, settings: slow}.String())
+	w := r.begin(jobText{source: from, table: table, target: to, into: index, settings: slow}.String())
 	w.reach(4000)
 	block := "/" + index + "__tw_" + w.key + "/_settings"
 	to.must("PUT", block, `{"index.blocks.read_only_allow_delete": true}`)

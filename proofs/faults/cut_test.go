@@ -9,10 +9,9 @@ import (
 	"github.com/towpath/towpath/internal/control"
 	"github.com/towpath/towpath/internal/store"
 	"github.com/towpath/towpath/job"
-	"github.com/towpath/towpath/tools/testservers/servers"
 )
 
-// bulk is in every request that writes rows.
+// bulk is in every request that writes rows of documents.
 const bulk = "/_bulk?"
 
 // line is a job between two proxies.
@@ -23,16 +22,21 @@ type line struct {
 	want      map[int64]string
 }
 
-func newLine(t *testing.T, rows int) *line {
+// newLine copies rows between shared servers: documents into an index that is swapped in, rows into a table that has no key.
+func newLine(t *testing.T, source, target string, rows int) *line {
 	t.Helper()
-	from := origin{servers.Need(t, "mariadb"), t}
-	to := search{servers.Need(t, "elasticsearch8").URL, t}
-	l := &line{rig: newRig(t), near: newProxy(t, from.Addr()), far: newProxy(t, to.base[len("http://"):])}
+	from, to := need(t, source).(base), need(t, target)
+	l := &line{rig: newRig(t), near: newProxy(t, from.address()), far: newProxy(t, to.address())}
 	l.near.pace = 100 << 10
-	table := from.table(rows)
-	from.drop(table)
-	l.want = from.rows(table)
-	l.jobText = jobText{source: from, table: table, target: to, index: to.index(), sourceAt: l.near.addr, targetAt: l.far.addr, settings: slow}
+	name := from.table(rows)
+	from.drop(name)
+	l.want = from.rows(name)
+	l.jobText = jobText{source: from, table: name, target: to, sourceAt: l.near.addr, targetAt: l.far.addr, settings: slow}
+	if table, sql := to.(base); sql {
+		l.mode, l.write, l.into = "batch", "append", table.empty("")
+	} else {
+		l.into = to.vacant()
+	}
 	return l
 }
 
@@ -42,67 +46,108 @@ func (l *line) complete(w *running) {
 	w.rest(store.Succeeded)
 	w.undisturbed()
 	w.balance(int64(len(l.want)), 0)
-	same(l.t, l.want, l.target.rows(l.index))
+	same(l.t, l.want, l.target.rows(l.into))
 }
 
 func TestSourceCut(t *testing.T) {
 	t.Parallel()
-	l := newLine(t, 20000)
-	w := l.begin(l.String())
-	w.reach(3000)
-	l.near.cut()
-	l.near.set(func() { l.near.cutAfter, l.near.cuts = 30<<10, 6 }) // in the middle of rows
-	waitFor(t, "cut in the middle of rows", func() bool { return l.near.broke("cut") == 6 })
-	l.near.cut()
-	l.near.set(func() { l.near.cutAfter, l.near.cuts = 20, 3 }) // in the middle of the handshake
-	l.near.cut()
-	l.complete(w)
-	if n := l.near.broke("cut"); n != 9 {
-		t.Errorf("%d connections were cut behind a number of bytes, want 9", n)
+	for _, c := range []struct{ source, target string }{{"mariadb", "elasticsearch8"}, {"postgres", "mariadb"}} {
+		t.Run(c.source, func(t *testing.T) {
+			t.Parallel()
+			l := newLine(t, c.source, c.target, 20000)
+			w := l.begin(l.String())
+			w.reach(3000)
+			l.near.cut()
+			l.near.set(func() { l.near.cutAfter, l.near.cuts = 30<<10, 6 }) // in the middle of rows
+			waitFor(t, "cut in the middle of rows", func() bool { return l.near.broke("cut") == 6 })
+			l.near.cut()
+			l.near.set(func() { l.near.cutAfter, l.near.cuts = 20, 3 }) // in the middle of the handshake
+			l.near.cut()
+			l.complete(w)
+			if n := l.near.broke("cut"); n != 9 {
+				t.Errorf("%d connections were cut behind a number of bytes, want 9", n)
+			}
+		})
 	}
 }
 
 func TestTargetCut(t *testing.T) {
 	t.Parallel()
-	l := newLine(t, 20000)
-	w := l.begin(l.String())
-	w.reach(3000)
-	l.far.cut()
-	l.far.set(func() { l.far.cutAfter, l.far.cuts = 600, 6 }) // in the middle of answers
-	w.reach(12000)
-	l.far.cut()
-	l.complete(w)
-	if n := l.far.broke("cut"); n != 6 {
-		t.Errorf("%d connections were cut behind a number of bytes, want 6", n)
+	for _, c := range []struct{ source, target string }{{"mariadb", "elasticsearch8"}, {"postgres", "mariadb"}, {"mariadb", "postgres"}} {
+		t.Run(c.target, func(t *testing.T) {
+			t.Parallel()
+			l := newLine(t, c.source, c.target, 20000)
+			w := l.begin(l.String())
+			w.reach(3000)
+			l.far.cut()
+			l.far.set(func() { l.far.cutAfter, l.far.cuts = 600, 6 }) // in the middle of answers
+			w.reach(8000)
+			l.far.set(func() { l.far.cutSent, l.far.sentCuts = 30<<10, 6 }) // in the middle of a group
+			l.far.cut()
+			waitFor(t, "cut in the middle of a group", func() bool { return l.far.broke("cut sent") == 6 })
+			l.far.cut()
+			l.complete(w)
+			if n := l.far.broke("cut"); n != 6 {
+				t.Errorf("%d connections were cut behind a number of bytes, want 6", n)
+			}
+		})
 	}
 }
 
-// A bulk request is applied and its answer is lost: the same rows go to the same ids again.
+// What a target is asked to make durable, and what is in its answer once it has.
+var durable = map[string]struct{ request, answer string }{
+	"elasticsearch8": {bulk, ""},
+	"mariadb":        {"\x03COMMIT", ""},
+	"postgres":       {"COMMIT\x00", "COMMIT\x00"},
+}
+
+// Rows are durable and the answer is lost, or the request for it never came to the server. By key the same rows are written again; where the
+// target holds the checkpoint, it is asked which of the two happened.
 func TestAnswerCut(t *testing.T) {
 	t.Parallel()
-	l := newLine(t, 20000)
-	l.far.set(func() { l.far.dropping, l.far.drops = []byte(bulk), 5 })
-	w := l.begin(l.String())
-	w.reach(8000)
-	l.far.set(func() { l.far.drops = 5 })
-	l.complete(w)
-	if n := l.far.broke("drop"); n != 10 {
-		t.Errorf("%d answers were dropped, want 10", n)
+	for _, c := range []struct{ source, target string }{{"mariadb", "elasticsearch8"}, {"postgres", "mariadb"}, {"mariadb", "postgres"}} {
+		t.Run(c.target, func(t *testing.T) {
+			t.Parallel()
+			l := newLine(t, c.source, c.target, 20000)
+			d := durable[c.target]
+			w := l.begin(l.String())
+			w.reach(1000)
+			l.far.set(func() { l.far.dropping, l.far.answered, l.far.drops = []byte(d.request), []byte(d.answer), 5 })
+			w.reach(6000)
+			l.far.set(func() { l.far.losing = 5 })
+			w.reach(12000)
+			l.far.set(func() { l.far.drops = 5 })
+			l.complete(w)
+			if answers, requests := l.far.broke("drop"), l.far.broke("lose"); answers != 10 || requests != 5 {
+				t.Errorf("%d answers and %d requests were lost, want 10 and 5", answers, requests)
+			}
+		})
 	}
 }
 
 // The same when a run ends: what seals, counts and publishes is done again, with the same result.
 func TestLastAnswersCut(t *testing.T) {
 	t.Parallel()
-	for _, request := range []string{"/_settings", "/_refresh", "/_count", "/_aliases"} {
-		t.Run(request, func(t *testing.T) {
-			l := newLine(t, 6000)
+	for _, c := range []struct {
+		source, target, request string
+		answers                 int // to drop; a target that does it once answers once
+	}{
+		{"mariadb", "elasticsearch8", "/_settings", 2},
+		{"mariadb", "elasticsearch8", "/_refresh", 2},
+		{"mariadb", "elasticsearch8", "/_count", 2},
+		{"mariadb", "elasticsearch8", "/_aliases", 2},
+		{"postgres", "mariadb", "RENAME TABLE ", 1},
+		{"mariadb", "postgres", " RENAME TO ", 2},
+	} {
+		t.Run(c.target+" "+strings.Trim(c.request, "/_ "), func(t *testing.T) {
+			l := newLine(t, c.source, c.target, 6000)
+			l.mode, l.write = "full", "replace"
 			w := l.begin(l.String())
 			w.reach(1000)
-			l.far.set(func() { l.far.dropping, l.far.drops = []byte(request), 2 })
+			l.far.set(func() { l.far.dropping, l.far.drops = []byte(c.request), c.answers })
 			l.complete(w)
-			if n := l.far.broke("drop"); n != 2 {
-				t.Errorf("%d answers were dropped, want 2", n)
+			if n := l.far.broke("drop"); n != c.answers {
+				t.Errorf("%d answers were dropped, want %d", n, c.answers)
 			}
 		})
 	}
@@ -110,7 +155,7 @@ func TestLastAnswersCut(t *testing.T) {
 
 func TestSourceStalls(t *testing.T) {
 	t.Parallel()
-	l := newLine(t, 20000)
+	l := newLine(t, "mariadb", "elasticsearch8", 20000)
 	l.sourceOptions = "read_seconds: 1, connect_seconds: 1"
 	w := l.begin(l.String())
 	w.reach(3000)
@@ -126,7 +171,7 @@ func TestSourceStalls(t *testing.T) {
 
 func TestTargetStalls(t *testing.T) {
 	t.Parallel()
-	l := newLine(t, 20000)
+	l := newLine(t, "mariadb", "elasticsearch8", 20000)
 	l.targetOptions = "answer_seconds: 1"
 	w := l.begin(l.String())
 	w.reach(3000)
@@ -148,7 +193,7 @@ func TestStalledRunsEnd(t *testing.T) {
 		for _, how := range []string{"cancelled", "paused"} {
 			t.Run(side+" stalls, run is "+how, func(t *testing.T) {
 				t.Parallel()
-				l := newLine(t, 10000)
+				l := newLine(t, "mariadb", "elasticsearch8", 10000)
 				stalling := l.near
 				if side == "target" {
 					stalling = l.far
@@ -172,7 +217,7 @@ func TestStalledRunsEnd(t *testing.T) {
 				stalling.set(func() { stalling.stalled = false })
 				w = l.resume(w.key).rest(store.Succeeded)
 				w.balance(10000, 0)
-				same(t, l.want, l.target.rows(l.index))
+				same(t, l.want, l.target.rows(l.into))
 			})
 		}
 	}
@@ -181,7 +226,7 @@ func TestStalledRunsEnd(t *testing.T) {
 // What a person reads when a server does not answer as it should from the first byte on.
 func TestHandshakeCut(t *testing.T) {
 	t.Parallel()
-	l := newLine(t, 10)
+	l := newLine(t, "mariadb", "elasticsearch8", 10)
 	l.sourceOptions = "connect_seconds: 1"
 	l.targetOptions = "answer_seconds: 1"
 	cases := map[string]struct {

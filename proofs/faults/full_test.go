@@ -29,7 +29,7 @@ func TestControlDatabaseFull(t *testing.T) {
 	})
 	t.Run("checkpoints here", func(t *testing.T) {
 		t.Parallel()
-		from := origin{servers.Need(t, "mariadb"), t}
+		from := base{servers.Need(t, "mariadb"), t}
 		to := search{servers.Need(t, "elasticsearch8").URL, t}
 		table := from.table(6000)
 		from.drop(table)
@@ -40,8 +40,8 @@ func TestControlDatabaseFull(t *testing.T) {
 				delete(want, id)
 			}
 		}
-		index := to.index()
-		fillDisk(t, jobText{source: from, table: table, target: to, index: index, streamOptions: "target_options: {columns: {note: {type: long}}}",
+		index := to.vacant()
+		fillDisk(t, jobText{source: from, table: table, target: to, into: index, streamOptions: "target_options: {columns: {note: {type: long}}}",
 			settings: "group_rows: 100, shards: 2"}.String(), 6000, 3000)
 		same(t, want, to.rows(index))
 	})

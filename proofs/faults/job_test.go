@@ -1,47 +1,36 @@
 package faults
 
 import (
+	"cmp"
 	"fmt"
-	"strings"
 )
 
-// jobText is a job from a MariaDB table into an index. Options are further connection options, as in "read_seconds: 2".
+// jobText is a job of one table. Options are further ones, as in "read_seconds: 2".
 type jobText struct {
 	mode, write        string
-	source             origin
+	source             side
 	table              string
 	sourceAt, targetAt string // address to use instead, as a proxy's
-	sourceOptions      string
-	target             search
-	index              string
+	sourceOptions      string // of the connection
+	target             side
+	into               string
 	targetOptions      string // of the connection
 	streamOptions      string // of the stream
 	settings           string
 }
 
 func (j jobText) String() string {
-	host, port := j.source.Host(), j.source.Port()
-	if j.sourceAt != "" {
-		host, port, _ = strings.Cut(j.sourceAt, ":")
-	}
-	url := j.target.base
-	if j.targetAt != "" {
-		url = "http://" + j.targetAt
-	}
-	stream := "source: " + j.source.Database() + "." + j.table + ", target: " + j.index
+	stream := "source: " + j.source.dataset(j.table) + ", target: " + j.target.dataset(j.into)
 	if j.write != "" {
 		stream += ", write: " + j.write
 	}
-	if j.mode == "" {
-		j.mode = "full"
-	}
 	return fmt.Sprintf(`name: faults
 mode: %s
-source: {connector: mysql, host: %s, port: %s, user: %s, password: towpath%s}
-target: {connector: elasticsearch, urls: [%q]%s}
+source: %s
+target: %s
 streams: [{%s%s}]
 settings: {%s}
-`, j.mode, host, port, j.source.User(), more(j.sourceOptions), url, more(j.targetOptions), stream, more(j.streamOptions), j.settings)
+`, cmp.Or(j.mode, "full"), j.source.connection(j.sourceAt, j.sourceOptions), j.target.connection(j.targetAt, j.targetOptions), stream, more(j.streamOptions), j.settings)
 }
 
 func more(text string) string {

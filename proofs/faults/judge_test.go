@@ -1,75 +1,16 @@
 package faults
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
 	"net/http"
-	"os"
-	"os/exec"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
-
-	"github.com/towpath/towpath/tools/testservers/servers"
 )
-
-// origin is a MariaDB server, reached by its own client.
-type origin struct {
-	servers.Server
-	t *testing.T
-}
-
-// sql runs statements and returns what the client prints.
-func (o origin) sql(text string) string {
-	o.t.Helper()
-	c := exec.CommandContext(context.Background(), o.Client, "--no-defaults", "--protocol=tcp", "--host="+o.Host(), "--port="+o.Port(), "--user="+o.User(),
-		"--default-character-set=utf8mb4", "--skip-column-names", "--batch", "--raw", o.Database())
-	c.Env = append(os.Environ(), "MYSQL_PWD="+o.Password())
-	c.Stdin = strings.NewReader(text)
-	var stderr bytes.Buffer
-	c.Stderr = &stderr
-	out, err := c.Output()
-	if err != nil {
-		o.t.Fatalf("%s: %v: %s", text, err, stderr.String())
-	}
-	return string(out)
-}
-
-// table makes a table of n rows under a name of its own.
-func (o origin) table(n int) string {
-	o.t.Helper()
-	name := newName()
-	o.sql("CREATE TABLE " + name + ` (id BIGINT PRIMARY KEY, name VARCHAR(60) NOT NULL, amount DECIMAL(12,2), at DATETIME(6), note TEXT, n INT UNSIGNED);
-		INSERT INTO ` + name + ` SELECT seq, CONCAT('person ', seq, ' Zoë "q"'), seq * 1.37, '2026-01-01' + INTERVAL seq * 1234567 MICROSECOND,
-		IF(seq % 7 = 0, NULL, REPEAT(CHAR(97 + seq % 26), seq % 90)), seq * 7919 FROM seq_1_to_` + strconv.Itoa(n))
-	return name
-}
-
-// drop removes a table of a shared server at the end of the test.
-func (o origin) drop(table string) {
-	o.t.Cleanup(func() { o.sql("DROP TABLE IF EXISTS " + table) })
-}
-
-// rows are the rows of a table by their key, in a form that both judges share.
-func (o origin) rows(table string) map[int64]string {
-	o.t.Helper()
-	out := o.sql("SELECT id, CONCAT_WS('|', name, amount, DATE_FORMAT(at, '%Y-%m-%dT%H:%i:%s.%f'), IFNULL(note, 'NULL'), n) FROM " + table)
-	rows := map[int64]string{}
-	for line := range strings.Lines(out) {
-		key, rest, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
-		id, err := strconv.ParseInt(key, 10, 64)
-		if err != nil {
-			o.t.Fatal(err)
-		}
-		rows[id] = rest
-	}
-	return rows
-}
 
 // search is an Elasticsearch server, reached by HTTP.
 type search struct {
@@ -108,8 +49,18 @@ func (s search) must(method, path, body string) []byte {
 	return b
 }
 
-// index is a name of the test's own; what comes to stand there goes with the test.
-func (s search) index() string {
+func (s search) address() string { return strings.TrimPrefix(s.base, "http://") }
+
+func (s search) dataset(name string) string { return name }
+
+func (s search) connection(at, options string) string {
+	if at == "" {
+		at = s.address()
+	}
+	return fmt.Sprintf("{connector: elasticsearch, urls: [%q]%s}", "http://"+at, more(options))
+}
+
+func (s search) vacant() string {
 	name := strings.ReplaceAll(newName(), "_", "-")
 	s.t.Cleanup(func() {
 		var found map[string]json.RawMessage
@@ -132,7 +83,6 @@ type document struct {
 	N      json.Number
 }
 
-// rows are the documents of an index by their id field; two of the same are an error.
 func (s search) rows(index string) map[int64]string {
 	s.t.Helper()
 	s.must("POST", "/"+index+"/_refresh", "")

@@ -18,7 +18,7 @@ const slow = "group_rows: 500, shards: 4, rate: {rows: 8000}"
 func TestSourceKilled(t *testing.T) {
 	t.Parallel()
 	server := servers.Private(t, "mariadb")
-	from := origin{server.Server, t}
+	from := base{server.Server, t}
 	to := search{servers.Need(t, "elasticsearch8").URL, t}
 	table := from.table(20000)
 	want := from.rows(table)
@@ -26,9 +26,9 @@ func TestSourceKilled(t *testing.T) {
 	between.pace = 100 << 10
 
 	t.Run("goes on", func(t *testing.T) {
-		from, to := origin{server.Server, t}, search{to.base, t}
-		index := to.index()
-		w := newRig(t).begin(jobText{source: from, sourceAt: between.addr, table: table, target: to, index: index, settings: slow}.String())
+		from, to := base{server.Server, t}, search{to.base, t}
+		index := to.vacant()
+		w := newRig(t).begin(jobText{source: from, sourceAt: between.addr, table: table, target: to, into: index, settings: slow}.String())
 		w.reach(4000)
 		server.Kill(t)
 		server.Start(t)
@@ -38,10 +38,10 @@ func TestSourceKilled(t *testing.T) {
 		same(t, want, to.rows(index))
 	})
 	t.Run("away for too long", func(t *testing.T) {
-		from, to := origin{server.Server, t}, search{to.base, t}
-		index := to.index()
+		from, to := base{server.Server, t}, search{to.base, t}
+		index := to.vacant()
 		r := newRig(t)
-		w := r.begin(jobText{source: from, sourceAt: between.addr, table: table, target: to, index: index, settings: slow + ", outage: 2s"}.String())
+		w := r.begin(jobText{source: from, sourceAt: between.addr, table: table, target: to, into: index, settings: slow + ", outage: 2s"}.String())
 		w.reach(4000)
 		server.Kill(t)
 		w.rest(store.Paused)
@@ -60,13 +60,13 @@ func TestSourceKilled(t *testing.T) {
 func TestTargetKilledAndRestored(t *testing.T) {
 	t.Parallel()
 	server := servers.Private(t, "elasticsearch8")
-	from, to := origin{servers.Need(t, "mariadb"), t}, search{server.URL, t}
+	from, to := base{servers.Need(t, "mariadb"), t}, search{server.URL, t}
 	table := from.table(20000)
 	from.drop(table)
 	want := from.rows(table)
 	begin := func(index, settings string) *running {
 		t.Helper()
-		w := newRig(t).begin(jobText{source: from, table: table, target: to, index: index, settings: settings}.String())
+		w := newRig(t).begin(jobText{source: from, table: table, target: to, into: index, settings: settings}.String())
 		w.reach(4000)
 		return w
 	}

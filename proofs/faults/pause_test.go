@@ -13,7 +13,7 @@ import (
 func TestPauseLeavesNothingOpen(t *testing.T) {
 	t.Parallel()
 	server := servers.Private(t, "mariadb")
-	from := origin{server.Server, t}
+	from := base{server.Server, t}
 	to := search{servers.Need(t, "elasticsearch8").URL, t}
 	const rows = 30000
 	table := from.table(rows)
@@ -29,9 +29,9 @@ func TestPauseLeavesNothingOpen(t *testing.T) {
 	sent := func() int64 {
 		return number("SELECT IFNULL(SUM(ROWS_SENT), 0) FROM information_schema.USER_STATISTICS WHERE USER = 'mover'")
 	}
-	near, far := newProxy(t, from.Addr()), newProxy(t, to.base[len("http://"):])
+	near, far := newProxy(t, from.Addr()), newProxy(t, to.address())
 	near.pace = 100 << 10
-	job := jobText{source: from, table: table, target: to, index: to.index(), sourceAt: near.addr, targetAt: far.addr, settings: slow}
+	job := jobText{source: from, table: table, target: to, into: to.vacant(), sourceAt: near.addr, targetAt: far.addr, settings: slow}
 	text := strings.Replace(job.String(), "user: "+from.User(), "user: mover", 1)
 	r := newRig(t)
 	w := r.begin(text)
@@ -61,5 +61,5 @@ func TestPauseLeavesNothingOpen(t *testing.T) {
 		t.Errorf("%d rows sent to a resume that lacks %d", again, rows-committed)
 	}
 	w.balance(rows, 0)
-	same(t, from.rows(table), to.rows(job.index))
+	same(t, from.rows(table), to.rows(job.into))
 }

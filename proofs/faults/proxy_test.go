@@ -24,8 +24,12 @@ type proxy struct {
 	stallAt  []byte         // a request that holds these bytes stalls all from there on
 	cutAfter int64          // bytes from the server after which each connection ends; 0: never
 	cuts     int            // how many connections cutAfter ends
+	cutSent  int64          // bytes to the server after which each connection ends; 0: never
+	sentCuts int            // how many connections cutSent ends
 	dropping []byte         // the answer to a request that holds these bytes is dropped
 	drops    int            // how many
+	answered []byte         // what has to be in an answer that is dropped: before it came, the server may not have done what it was asked for
+	losing   int            // how many requests that hold the bytes of dropping are lost instead, and never come to the server
 	accepted int            // connections so far
 	pace     int64          // bytes a second from the server, on each connection; 0: as they come
 	sent     map[string]int // times that something was broken, by what
@@ -35,7 +39,9 @@ type proxy struct {
 type pair struct {
 	near, far net.Conn
 	fromFar   int64
-	drop      bool // the next bytes from the server end the connection
+	toFar     int64
+	drop      bool   // what comes from the server is kept, and ends the connection
+	kept      []byte // of the answer that is dropped
 }
 
 func newProxy(t *testing.T, server string) *proxy {
@@ -118,23 +124,23 @@ func (p *proxy) serve(near net.Conn) {
 	p.accepted++
 	p.mu.Unlock()
 	var both sync.WaitGroup
-	both.Go(func() { p.pump(far, near, func(b []byte) int { return p.request(x, b) }) })
-	both.Go(func() { p.pump(pacer{near, p}, far, func(b []byte) int { return p.answer(x, b) }) })
+	both.Go(func() { p.pump(far, near, func(b []byte) (int, bool) { return p.request(x, b) }) })
+	both.Go(func() { p.pump(pacer{near, p}, far, func(b []byte) (int, bool) { return p.answer(x, b) }) })
 	both.Wait()
 	p.mu.Lock()
 	delete(p.open, x)
 	p.mu.Unlock()
 }
 
-// pump moves bytes until one side ends or pass lets fewer through than came.
-func (p *proxy) pump(to, from net.Conn, pass func(b []byte) int) {
+// pump moves bytes until one side ends or pass says that no more shall come; pass tells how many of them go through.
+func (p *proxy) pump(to, from net.Conn, pass func(b []byte) (through int, more bool)) {
 	defer to.Close()
 	defer from.Close()
 	buf := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(buf)
-		through := pass(buf[:n])
-		if _, werr := to.Write(buf[:through]); werr != nil || err != nil || through < n {
+		through, more := pass(buf[:n])
+		if _, werr := to.Write(buf[:through]); werr != nil || err != nil || !more {
 			return
 		}
 	}
@@ -157,38 +163,52 @@ func (w pacer) Write(b []byte) (int, error) {
 }
 
 // request sees bytes of the application.
-func (p *proxy) request(x *pair, b []byte) int {
+func (p *proxy) request(x *pair, b []byte) (through int, more bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.stallAt) > 0 && bytes.Contains(b, p.stallAt) {
 		p.stalled, p.stallAt = true, nil
 		p.sent["stall"]++
 	}
-	if p.drops > 0 && bytes.Contains(b, p.dropping) {
+	if p.drops+p.losing > 0 && bytes.Contains(b, p.dropping) {
+		if p.losing > 0 {
+			p.losing--
+			p.sent["lose"]++
+			return 0, false
+		}
 		p.drops--
 		x.drop = true
 	}
 	p.wait()
-	return len(b)
+	return p.through(&x.toFar, len(b), p.cutSent, &p.sentCuts, "cut sent")
 }
 
 // answer sees bytes of the server.
-func (p *proxy) answer(x *pair, b []byte) int {
+func (p *proxy) answer(x *pair, b []byte) (through int, more bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if x.drop && len(b) > 0 {
+	if x.drop {
+		x.kept = append(x.kept, b...)
+		if len(b) == 0 || !bytes.Contains(x.kept, p.answered) {
+			return 0, true
+		}
 		p.sent["drop"]++
-		return 0
+		return 0, false
 	}
 	p.wait()
-	before := x.fromFar
-	x.fromFar += int64(len(b))
-	if p.cutAfter > 0 && p.cuts > 0 && before < p.cutAfter && x.fromFar >= p.cutAfter {
-		p.cuts--
-		p.sent["cut"]++
-		return int(p.cutAfter - before - 1)
+	return p.through(&x.fromFar, len(b), p.cutAfter, &p.cuts, "cut")
+}
+
+// through is how many of n further bytes of a connection go through when it ends before so many.
+func (p *proxy) through(moved *int64, n int, cut int64, cuts *int, what string) (through int, more bool) {
+	before := *moved
+	*moved += int64(n)
+	if cut == 0 || *cuts == 0 || before >= cut || *moved < cut {
+		return n, true
 	}
-	return len(b)
+	*cuts--
+	p.sent[what]++
+	return int(cut - before - 1), false
 }
 
 // wait returns when nothing is stalled.
@@ -237,6 +257,18 @@ func TestProxy(t *testing.T) {
 	p.set(func() { p.dropping, p.drops = []byte("ell"), 1 })
 	if got := ask("hello"); got != "" || p.broke("drop") != 1 {
 		t.Errorf("got %q where the answer is dropped", got)
+	}
+	p.set(func() { p.dropping, p.answered, p.drops = []byte("ell"), []byte("!"), 1 })
+	if got := ask("hello!"); got != "" || p.broke("drop") != 2 {
+		t.Errorf("got %q where the answer is dropped once it is whole", got)
+	}
+	p.set(func() { p.losing = 1 })
+	if got := ask("hello"); got != "" || p.broke("lose") != 1 {
+		t.Errorf("got %q where the request is lost", got)
+	}
+	p.set(func() { p.cutSent, p.sentCuts = 3, 1 })
+	if got := ask("hello"); got == "hello" || p.broke("cut sent") != 1 {
+		t.Errorf("got %q through a cut request", got)
 	}
 	if got := ask("hello"); got != "hello" {
 		t.Errorf("got %q afterwards", got)

@@ -44,13 +44,8 @@ func (r *rig) reopen(o store.Options) {
 		Lease:       5 * time.Second,
 		Connections: func(string) (job.Connection, error) { return job.Connection{}, errors.New("no aliases here") },
 		Secrets:     func(_ string, raw json.RawMessage) (json.RawMessage, error) { return raw, nil },
-		Password: func(side string) (string, error) {
-			if side == "source" {
-				return "towpath", nil
-			}
-			return "", nil
-		},
-		Clean: func(text string) string { return text }}
+		Password:    func(string) (string, error) { return "towpath", nil },
+		Clean:       func(text string) string { return text }}
 	opened, err := store.Open(context.Background(), r.path, o)
 	if err != nil {
 		r.t.Fatal(err)
