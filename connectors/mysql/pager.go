@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -14,29 +13,12 @@ import (
 	"github.com/towpath/towpath/record"
 )
 
-// errEnough ends a read whose receiver wants no more.
-var errEnough = errors.New("enough")
-
-// How many rows one statement asks for: few at first, then as many as fit its time.
-const (
-	firstRows = 20_000
-	leastRows = 1_000
-	mostRows  = 4_000_000
-	// A statement with more rows than these is one whose rows are worth waiting for.
-	manyRows = 10_000
-	// A statement that is this many times too old, because the receiver is slow, is given up: it holds undo at the server.
-	overdue = 6
-	// A batch that fills slowly is handed on after this time.
-	lingering = time.Second
-)
-
 // pager reads one shard by statements of bounded length.
 type pager struct {
 	*reader
+	*sqltable.Pages
 	ctx     context.Context
 	query   connector.Query
-	yield   func(connector.Chunk, error) bool
-	rng     sqltable.Range
 	list    string // select list
 	keyAt   []int  // where the key columns are in it
 	session *session
@@ -44,25 +26,20 @@ type pager struct {
 
 	decoder decoder
 	defs    []columnDef
-	batch   *record.Batch
-	began   time.Time // of the batch's first row
-	rows    int       // of the statement
-	unsaid  bool      // rows came since the last position was made
-	amid    bool      // the statement's result is not read to its end
-	limit   int
+	amid    bool // the statement's result is not read to its end
 
 	previous, scratch []byte // keys of the last rows of an own SELECT
 }
 
 func (r *reader) pager(ctx context.Context, q connector.Query) (*pager, error) {
-	p := &pager{reader: r, ctx: ctx, query: q, limit: firstRows}
+	p := &pager{reader: r, ctx: ctx, query: q}
 	for i := range q.Schema.Fields {
 		if r.column(q.Schema.Fields[i].Name) == nil {
 			return nil, changed("%s has no column %q", r.name, q.Schema.Fields[i].Name)
 		}
 	}
 	var err error
-	if p.rng, err = r.sel.Key.ShardRange(q.Shard, q.From); err != nil {
+	if p.Pages, err = r.sel.Key.Pages(q, r.table != nil, time.Duration(r.options.StatementSeconds)*time.Second); err != nil {
 		return nil, err
 	}
 	if r.table != nil {
@@ -73,51 +50,8 @@ func (r *reader) pager(ctx context.Context, q connector.Query) (*pager, error) {
 	return p, nil
 }
 
-// run reads to the end of the shard.
-//
-// A page with fewer rows than asked for proves nothing: proxies and row limits cut results short without an error. Only a
-// page without a row is the end.
-func (p *pager) run() error {
-	if err := p.open(); err != nil {
-		return err
-	}
-	defer func() {
-		p.batch.Release()
-		p.batch = nil
-		p.close()
-	}()
-	for {
-		began := time.Now()
-		whole, err := p.page(began)
-		if err != nil {
-			return p.lost(err)
-		}
-		if p.rng.Part != sqltable.Keyed || (p.rows == 0 && whole) {
-			return p.flush()
-		}
-		if err := p.advance(); err != nil {
-			return err
-		}
-		if !whole {
-			p.close()
-			if err := p.open(); err != nil {
-				return err
-			}
-		}
-		p.limit = nextLimit(p.limit, p.rows, time.Since(began), time.Duration(p.options.StatementSeconds)*time.Second)
-	}
-}
-
-// nextLimit is how many rows the next statement asks for, so that it takes about as long as it may.
-func nextLimit(limit, rows int, took, may time.Duration) int {
-	if took <= 0 || rows == 0 {
-		return limit
-	}
-	fit := float64(rows) * float64(may) / float64(took)
-	return int(min(max(fit, leastRows), float64(4*limit), mostRows))
-}
-
-func (p *pager) open() error {
+// Begin implements sqltable.Sender.
+func (p *pager) Begin() error {
 	s, err := p.take()
 	if err != nil {
 		return err
@@ -128,7 +62,7 @@ func (p *pager) open() error {
 	release()
 	if err != nil {
 		err = p.lost(err)
-		p.close()
+		p.End()
 	}
 	return err
 }
@@ -154,7 +88,7 @@ func (p *pager) until() (release func()) {
 
 // lost says of an error in a snapshot whether it took the snapshot with it: another session would show another instant.
 func (p *pager) lost(err error) error {
-	if p.instant == nil || err == nil || err == errEnough || p.ctx.Err() != nil || connector.ClassOf(err) == connector.Lost {
+	if p.instant == nil || err == nil || err == sqltable.ErrEnough || p.ctx.Err() != nil || connector.ClassOf(err) == connector.Lost {
 		return err
 	}
 	e, refused := errors.AsType[*serverError](err)
@@ -167,8 +101,8 @@ func (p *pager) lost(err error) error {
 // tableAltered is the server's error for a table that was defined anew after the snapshot.
 const tableAltered = 1412
 
-// close gives the session back; in the middle of a result it is ended, or, in a snapshot, its statement.
-func (p *pager) close() {
+// End implements sqltable.Sender. In the middle of a result the session is ended, or, in a snapshot, its statement.
+func (p *pager) End() {
 	if p.session == nil {
 		return
 	}
@@ -183,30 +117,31 @@ func (p *pager) close() {
 	p.session, p.amid = nil, false
 }
 
-// statement is the text of the next statement and its parameters.
-func (p *pager) statement() (string, []connector.Part) {
+// statement is the next statement.
+func (p *pager) statement() sqltable.Statement {
 	if p.table == nil {
-		return p.queryStatement(p.rng)
+		return p.queryStatement(p.Range)
 	}
 	sel := p.sel
 	sel.Columns = p.list
-	limit := p.limit
-	if p.rng.Part != sqltable.Keyed {
-		limit = 0
-	}
-	st := sel.Page(p.rng, limit)
-	return st.SQL, st.Args
+	return p.Statement(sel)
+}
+
+// Page implements sqltable.Sender.
+func (p *pager) Page() (whole bool, err error) {
+	whole, err = p.page()
+	return whole, p.lost(err)
 }
 
 // page runs one statement and reads its rows; whole is false when it was left before its end.
-func (p *pager) page(began time.Time) (whole bool, err error) {
+func (p *pager) page() (whole bool, err error) {
 	defer p.until()()
-	text, args := p.statement()
-	params, err := p.params(args)
+	page := p.statement()
+	params, err := p.params(page)
 	if err != nil {
 		return false, err
 	}
-	st, err := p.session.prepare(text)
+	st, err := p.session.prepare(page.SQL)
 	if err != nil {
 		return false, err
 	}
@@ -229,8 +164,6 @@ func (p *pager) page(began time.Time) (whole bool, err error) {
 		}
 	}
 	p.amid = true
-	last := time.Duration(overdue*p.options.StatementSeconds) * time.Second
-	p.rows = 0
 	for {
 		packet, err := p.session.answer()
 		if err != nil {
@@ -248,61 +181,40 @@ func (p *pager) page(began time.Time) (whole bool, err error) {
 			}
 			return true, p.session.closeStatement(st)
 		}
-		p.pace()
+		switch p.Pace() {
+		case sqltable.Together:
+			p.session.batch()
+		case sqltable.OneByOne:
+			p.session.single()
+		}
 		if err := p.row(packet); err != nil {
 			p.session.broken = p.session.broken || errors.Is(err, errMalformed)
 			return false, err
 		}
-		if p.batch == nil && p.rng.Part == sqltable.Keyed && p.table != nil && time.Since(began) > last {
+		if p.Overdue() {
 			return false, nil
 		}
 	}
 }
 
-// pace reads the rows of a long answer in batches, but for those near its end, where the last batch would be waited for in vain.
-func (p *pager) pace() {
-	last := math.MaxInt
-	if p.rng.Part == sqltable.Keyed && p.table != nil {
-		last = p.limit - p.limit/4
-	}
-	switch {
-	case p.rows == last:
-		p.session.single()
-	case p.rows == manyRows && last > manyRows:
-		p.session.batch()
-	}
-}
-
-// row takes one row, and hands the batch on when it is full.
+// row takes one row.
 func (p *pager) row(packet []byte) error {
-	// A row beyond a batch's size is a batch of its own.
-	if p.batch != nil && p.batch.Len > 0 && (len(packet) > record.MaxBytes || p.rows&255 == 0 && time.Since(p.began) > lingering) {
-		if err := p.flush(); err != nil {
-			return err
-		}
+	fresh, err := p.Room(p.ctx, len(packet))
+	if err != nil {
+		return err
 	}
-	if p.batch == nil {
-		b, err := p.query.Batches.Get(p.ctx, p.query.Schema)
-		if err != nil {
-			return err
-		}
-		p.batch, p.began = b, time.Now()
-		p.decoder.attach(b)
+	if fresh {
+		p.decoder.attach(p.Batch)
 	}
 	if err := p.decoder.row(packet); err != nil {
 		return err
 	}
-	p.rows++
-	p.unsaid = true
 	if p.table == nil && len(p.keyAt) > 0 {
 		if err := p.distinct(); err != nil {
 			return err
 		}
 	}
-	if p.batch.Full() {
-		return p.flush()
-	}
-	return nil
+	return p.Took()
 }
 
 // distinct refuses a key of an own SELECT that two neighbours share: behind the first, the second could not be found again.
@@ -315,7 +227,7 @@ func (p *pager) distinct() error {
 		return nil
 	}
 	return connector.Errorf(connector.Config, "TOW-439", "read %s: two rows have the same key", p.name).At("key").
-		WithHint("A query with %s needs a key that tells its rows apart.", rangeMarker)
+		WithHint("A query with %s needs a key that tells its rows apart.", sqltable.Marker)
 }
 
 // compared is what the server tells values of key column i apart by: text that is padded ends before its trailing blanks.
@@ -328,43 +240,8 @@ func (p *pager) compared(i int, raw []byte) []byte {
 	return append(appendLenenc(nil, uint64(len(text))), text...)
 }
 
-// flush hands the batch on with the position behind its last row.
-func (p *pager) flush() error {
-	if p.batch == nil || p.batch.Len == 0 {
-		return nil
-	}
-	chunk := connector.Chunk{Batch: p.batch}
-	if p.rng.Part == sqltable.Keyed {
-		key, err := p.keyParts(p.keyDefs(), p.decoder.keys)
-		if err != nil {
-			return err
-		}
-		chunk.After = sqltable.NewPosition(key)
-	}
-	p.batch.Settle()
-	p.batch = nil
-	if !p.yield(chunk, nil) {
-		return errEnough
-	}
-	return nil
-}
-
-// advance moves the range behind the last row read.
-func (p *pager) advance() error {
-	if !p.unsaid {
-		return nil
-	}
-	key, err := p.keyParts(p.keyDefs(), p.decoder.keys)
-	if err != nil {
-		return err
-	}
-	if p.rng.Low != nil && string(connector.NewPosition("", p.rng.Low...)) == string(connector.NewPosition("", key...)) {
-		return connector.Errorf(connector.Other, "TOW-438", "read %s: the server returned rows behind a key, and the key again as the last of them", p.name).
-			WithHint("The index is damaged or the key does not tell rows apart: CHECK TABLE.")
-	}
-	p.rng.Low, p.unsaid = key, false
-	return nil
-}
+// Last implements sqltable.Sender.
+func (p *pager) Last() ([]connector.Part, error) { return p.keyParts(p.keyDefs(), p.decoder.keys) }
 
 func (p *pager) keyDefs() []columnDef {
 	defs := make([]columnDef, len(p.keyAt))
@@ -412,7 +289,7 @@ func (p *pager) bind(defs []columnDef) error {
 				return err
 			}
 		}
-		if at := slices.Index(p.keyAt, i); at >= 0 && p.rng.Part == sqltable.Keyed {
+		if at := slices.Index(p.keyAt, i); at >= 0 && p.Keyed() {
 			c.key = at + 1
 			if p.table == nil && p.key[at].Type.Kind == record.Text && !keepsApart(def) {
 				return changed("key column %q of %s is compared by another collation than when the read began", def.Name, p.name)
@@ -421,8 +298,8 @@ func (p *pager) bind(defs []columnDef) error {
 		d.columns = append(d.columns, c)
 	}
 	p.decoder, p.defs = d, defs
-	if p.batch != nil {
-		p.decoder.attach(p.batch)
+	if p.Batch != nil {
+		p.decoder.attach(p.Batch)
 	}
 	return nil
 }

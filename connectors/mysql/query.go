@@ -1,7 +1,6 @@
 package mysql
 
 import (
-	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -46,10 +45,10 @@ func notARead(name string) error {
 // describeQuery asks the server what columns an own SELECT has.
 func (r *reader) describeQuery(s *session) error {
 	r.query = strings.TrimSuffix(strings.TrimSpace(r.source.Query), ";")
-	if strings.Contains(r.query, rangeMarker) && len(r.source.Key) == 0 {
-		return connector.Errorf(connector.Config, "TOW-435", "the query has %s but the job gives no key", rangeMarker).At("key")
+	if strings.Contains(r.query, sqltable.Marker) && len(r.source.Key) == 0 {
+		return connector.Errorf(connector.Config, "TOW-435", "the query has %s but the job gives no key", sqltable.Marker).At("key")
 	}
-	text, _ := r.queryStatement(sqltable.Range{Part: sqltable.Whole})
+	text := r.queryStatement(sqltable.Range{Part: sqltable.Whole}).SQL
 	if r.source.Where != "" || r.source.Columns != nil {
 		var err error
 		if text, err = r.wrap(s, text); err != nil {
@@ -80,7 +79,7 @@ func (r *reader) describeQuery(s *session) error {
 			return connector.Errorf(connector.Config, "TOW-435", "two columns of the query are named %q: give one an alias", r.columns[i].Name)
 		}
 	}
-	if r.schema, err = schemaOf(r.columns, r.source.Key, true); err != nil || !strings.Contains(r.query, rangeMarker) {
+	if r.schema, err = schemaOf(r.columns, r.source.Key, true); err != nil || !strings.Contains(r.query, sqltable.Marker) {
 		return err
 	}
 	return r.queryKey(st)
@@ -127,24 +126,9 @@ func isUTF8(id uint16) bool {
 	return id >= 192 && id <= 247 || id >= 255 && id <= 323 || id >= 576 && id <= 578 || id >= 608 && id <= 610
 }
 
-// rangeMarker stands in an own SELECT where the predicate of a shard goes.
-const rangeMarker = "${range}"
-
 // queryStatement is the own SELECT over a range.
-func (r *reader) queryStatement(rng sqltable.Range) (string, []connector.Part) {
-	text := r.query
-	if len(r.key) == 0 || rng.Part != sqltable.Keyed {
-		return strings.ReplaceAll(text, rangeMarker, "1 = 1"), nil
-	}
-	const lead = "SELECT 1 FROM t"
-	order := " ORDER BY " + r.sel.Key.OrderBy()
-	st := sqltable.Select{Columns: "1", From: "t", Key: r.sel.Key}.Page(rng, 0)
-	predicate := strings.TrimPrefix(strings.TrimSuffix(strings.TrimPrefix(st.SQL, lead), order), " WHERE ")
-	if predicate == "" {
-		predicate = "1 = 1"
-	}
-	args := slices.Repeat(st.Args, strings.Count(text, rangeMarker))
-	return strings.ReplaceAll(text, rangeMarker, "("+predicate+")") + "\n" + order, args
+func (r *reader) queryStatement(rng sqltable.Range) sqltable.Statement {
+	return r.sel.Key.Ranged(r.query, rng, sqltable.Dialect{})
 }
 
 // queryKey makes the key of an own SELECT with a range marker from the job's key.
@@ -189,8 +173,8 @@ func (r *reader) queryKeyAt() []int {
 
 // wrap puts the job's columns and condition around an own SELECT; the marker must stay where it is, so both exclude each other.
 func (r *reader) wrap(s *session, text string) (string, error) {
-	if strings.Contains(r.query, rangeMarker) {
-		return "", connector.Errorf(connector.Config, "TOW-435", "a query with %s takes no where and no columns: write them into the query", rangeMarker)
+	if strings.Contains(r.query, sqltable.Marker) {
+		return "", connector.Errorf(connector.Config, "TOW-435", "a query with %s takes no where and no columns: write them into the query", sqltable.Marker)
 	}
 	list := "*"
 	if r.source.Columns != nil {
@@ -207,9 +191,6 @@ func (r *reader) wrap(s *session, text string) (string, error) {
 		}
 		list = strings.Join(items, ", ")
 	}
-	r.query = fmt.Sprintf("SELECT %s FROM (%s\n) towpath_query", list, text)
-	if r.source.Where != "" {
-		r.query += " WHERE (" + r.source.Where + "\n)"
-	}
+	r.query = sqltable.Around(text, list, r.source.Where)
 	return r.query, nil
 }

@@ -88,19 +88,11 @@ func (r *reader) describeTable(s *session, n tableName) error {
 func (r *reader) check(s *session) error {
 	sel := r.sel
 	sel.Columns, _ = r.selection(r.schema)
-	st, err := s.prepare(sel.Page(r.first(), 1).SQL)
+	st, err := s.prepare(sel.Page(r.sel.Key.Some(), 1).SQL)
 	if err != nil {
 		return classify(err, "read "+r.name)
 	}
 	return s.closeStatement(st)
-}
-
-// first is any range that can be read, to make a statement of.
-func (r *reader) first() sqltable.Range {
-	if len(r.key) == 0 {
-		return sqltable.Range{Part: sqltable.Whole}
-	}
-	return sqltable.Range{}
 }
 
 // pick returns the named columns in the given order; all when names is nil.
@@ -130,18 +122,8 @@ func schemaOf(columns []column, key []string, asked bool) (*record.Schema, error
 	for _, c := range columns {
 		s.Fields = append(s.Fields, c.Field)
 	}
-	places := make([]int, len(key))
-	for i, name := range key {
-		places[i] = slices.IndexFunc(s.Fields, func(f record.Field) bool { return strings.EqualFold(f.Name, name) })
-		if places[i] < 0 {
-			if asked {
-				return nil, connector.Errorf(connector.Config, "TOW-434", "key column %q is not among the columns read", name).At("key")
-			}
-			return s, nil
-		}
-	}
-	for i, at := range places {
-		s.Fields[at].Key = i + 1
+	if missing, ok := sqltable.MarkKey(s, key, strings.EqualFold); !ok && asked {
+		return nil, connector.Errorf(connector.Config, "TOW-434", "key column %q is not among the columns read", missing).At("key")
 	}
 	return s, nil
 }
@@ -155,14 +137,7 @@ func (r *reader) Close() error { return nil }
 // Split implements connector.Reader. Tables are cut by the borders that the server's index gives; everything else is one shard.
 func (r *reader) Split(ctx context.Context, of connector.Shard, after connector.Position, hint connector.Hint) ([]connector.Shard, error) {
 	if r.table == nil {
-		if of.Range != nil {
-			return []connector.Shard{of}, nil
-		}
-		of.Replay, of.Range = connector.None, sqltable.Range{Part: sqltable.Whole}.Encode()
-		if r.key != nil {
-			of.Replay, of.Range = connector.Exact, sqltable.Range{}.Encode()
-		}
-		return []connector.Shard{of}, nil
+		return sqltable.Undivided(of, r.key != nil), nil
 	}
 	b := &borders{reader: r, until: time.Now().Add(time.Duration(r.options.PlanSeconds) * time.Second)}
 	return sqltable.Shards(ctx, b, r.sel.Key, of, after, sqltable.Sizing{
@@ -174,14 +149,16 @@ func (r *reader) Read(ctx context.Context, q connector.Query) iter.Seq2[connecto
 	return func(yield func(connector.Chunk, error) bool) {
 		p, err := r.pager(ctx, q)
 		if err == nil {
-			p.yield = yield
-			err = p.run()
+			err = p.Run(p, yield)
 		}
-		if err == nil || err == errEnough {
+		switch {
+		case err == nil:
 			return
-		}
-		if ctx.Err() != nil {
+		case ctx.Err() != nil:
 			err = context.Cause(ctx)
+		case err == sqltable.ErrRepeated:
+			err = connector.Errorf(connector.Other, "TOW-438", "read %s: the server returned rows behind a key, and the key again as the last of them", r.name).
+				WithHint("The index is damaged or the key does not tell rows apart: CHECK TABLE.")
 		}
 		yield(connector.Chunk{}, classify(err, "read "+r.name))
 	}
@@ -225,7 +202,7 @@ type borders struct {
 
 // ask runs a statement; with columns given, rows hold these alone.
 func (b *borders) ask(ctx context.Context, doing string, st sqltable.Statement, columns ...string) (rows [][]cell, err error) {
-	params, err := b.params(st.Args)
+	params, err := b.params(st)
 	if err != nil {
 		return nil, err
 	}
@@ -304,7 +281,7 @@ func (b *borders) keyAt(ctx context.Context, sel sqltable.Select, r sqltable.Ran
 	sel.Columns = strings.Join(items, ", ")
 	st := sel.Page(r, 0)
 	st.SQL = strings.TrimSuffix(st.SQL, " ORDER BY "+sel.Key.OrderBy()) + fmt.Sprintf(" ORDER BY %s LIMIT 1 OFFSET %d", order, n)
-	params, err := b.params(st.Args)
+	params, err := b.params(st)
 	if err != nil {
 		return nil, err
 	}
@@ -366,27 +343,14 @@ func (r *reader) keyParts(defs []columnDef, raw [][]byte) ([]connector.Part, err
 	return parts, nil
 }
 
-// params binds the arguments of a statement. Which column an argument belongs to follows from its place: sqltable compares a
-// bound column by column.
-func (r *reader) params(args []connector.Part) ([]param, error) {
-	params := make([]param, len(args))
-	for i, p := range args {
-		c := &r.key[0]
-		if len(r.key) > 1 {
-			c = &r.key[placeOf(i, len(r.key))]
-		}
+// params binds the arguments of a statement.
+func (r *reader) params(st sqltable.Statement) ([]param, error) {
+	params := make([]param, len(st.Args))
+	for i, p := range st.Args {
 		var err error
-		if params[i], err = keyParam(c, p); err != nil {
+		if params[i], err = keyParam(&r.key[st.Places[i]], p); err != nil {
 			return nil, err
 		}
 	}
 	return params, nil
-}
-
-// placeOf returns the key column of argument i: the first column once, then each twice, the last once.
-func placeOf(i, columns int) int {
-	if i %= 2 * columns; i > 0 {
-		return (i - 1) / 2
-	}
-	return 0
 }

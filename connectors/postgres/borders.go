@@ -15,7 +15,7 @@ import (
 
 // dialect is how statements are spelled.
 func dialect() sqltable.Dialect {
-	return sqltable.Dialect{RowComparison: true, Placeholder: func(n int) string { return "$" + strconv.Itoa(n) }}
+	return sqltable.Dialect{RowComparison: true, Placeholder: func(n int) string { return "$" + strconv.Itoa(n) }, True: "true"}
 }
 
 // borders answers sqltable's questions about the table.

@@ -17,15 +17,12 @@ func notARead(name string) error {
 	return connector.Errorf(connector.Config, "TOW-735", "%s returns no rows: a query is one SELECT", name)
 }
 
-// rangeMarker stands in an own SELECT where the predicate of a shard goes.
-const rangeMarker = "${range}"
-
 // describeQuery asks the server what columns an own SELECT has.
 func (r *reader) describeQuery(s *session) error {
 	r.query = strings.TrimSuffix(strings.TrimSpace(r.source.Query), ";")
-	ranged := strings.Contains(r.query, rangeMarker)
+	ranged := strings.Contains(r.query, sqltable.Marker)
 	if ranged && len(r.source.Key) == 0 {
-		return connector.Errorf(connector.Config, "TOW-735", "the query has %s but the job gives no key", rangeMarker).At("key")
+		return connector.Errorf(connector.Config, "TOW-735", "the query has %s but the job gives no key", sqltable.Marker).At("key")
 	}
 	if err := r.admit(s); err != nil {
 		return classify(err, "read "+r.name)
@@ -92,20 +89,7 @@ func (r *reader) queryColumns(s *session, text string) ([]columnDef, error) {
 
 // queryStatement is the own SELECT over a range.
 func (r *reader) queryStatement(rng sqltable.Range) sqltable.Statement {
-	text := r.query
-	if len(r.key) == 0 || rng.Part != sqltable.Keyed {
-		return sqltable.Statement{SQL: strings.ReplaceAll(text, rangeMarker, "true")}
-	}
-	const lead = "SELECT 1 FROM t"
-	order := " ORDER BY " + r.sel.Key.OrderBy()
-	st := sqltable.Select{Columns: "1", From: "t", Key: r.sel.Key, Dialect: dialect()}.Page(rng, 0)
-	predicate := strings.TrimPrefix(strings.TrimSuffix(strings.TrimPrefix(st.SQL, lead), order), " WHERE ")
-	if predicate == "" {
-		predicate = "true"
-	}
-	// Parameters have numbers, so the predicate may stand in several places.
-	st.SQL = strings.ReplaceAll(text, rangeMarker, "("+predicate+")") + "\n" + order
-	return st
+	return r.sel.Key.Ranged(r.query, rng, dialect())
 }
 
 // queryFormats returns the forms of the columns of an own SELECT, and where those of its key are.
@@ -160,7 +144,7 @@ func (r *reader) deterministic(s *session, column string) (bool, error) {
 	if s.version < 120000 {
 		return true, nil
 	}
-	text := strings.ReplaceAll(r.query, rangeMarker, "false")
+	text := strings.ReplaceAll(r.query, sqltable.Marker, "false")
 	rows, err := s.query("SELECT COLLATION FOR (q." + quote(column) + ") FROM (SELECT) one LEFT JOIN (" + text + "\n) q ON true LIMIT 1")
 	if err != nil || len(rows) != 1 {
 		return false, err
@@ -178,7 +162,7 @@ func (p *pager) distinct() error {
 	p.previous, p.scratch = p.scratch, p.previous[:0]
 	for i, k := range p.decoder.keys {
 		if !p.decoder.present[i] {
-			_, err := p.lastKey() // says that it is NULL
+			_, err := p.Last() // says that it is NULL
 			return err
 		}
 		p.scratch = compared(p.scratch, p.key[i].info.oid, k)
@@ -187,7 +171,7 @@ func (p *pager) distinct() error {
 		return nil
 	}
 	return connector.Errorf(connector.Config, "TOW-739", "read %s: two rows have the same key", p.name).At("key").
-		WithHint("A query with %s needs a key that tells its rows apart.", rangeMarker)
+		WithHint("A query with %s needs a key that tells its rows apart.", sqltable.Marker)
 }
 
 // compared appends what the server tells values apart by, behind its length: a character that is padded ends before its trailing blanks,
@@ -213,8 +197,8 @@ func compared(dst []byte, oid uint32, raw []byte) []byte {
 
 // wrap puts the job's columns and condition around an own SELECT; the marker must stay where it is, so both exclude each other.
 func (r *reader) wrap(s *session) error {
-	if strings.Contains(r.query, rangeMarker) {
-		return connector.Errorf(connector.Config, "TOW-735", "a query with %s takes no where and no columns: write them into the query", rangeMarker)
+	if strings.Contains(r.query, sqltable.Marker) {
+		return connector.Errorf(connector.Config, "TOW-735", "a query with %s takes no where and no columns: write them into the query", sqltable.Marker)
 	}
 	list := "*"
 	if r.source.Columns != nil {
@@ -231,9 +215,6 @@ func (r *reader) wrap(s *session) error {
 		}
 		list = strings.Join(items, ", ")
 	}
-	r.query = fmt.Sprintf("SELECT %s FROM (%s\n) towpath_query", list, r.query)
-	if r.source.Where != "" {
-		r.query += " WHERE (" + r.source.Where + "\n)"
-	}
+	r.query = sqltable.Around(r.query, list, r.source.Where)
 	return nil
 }

@@ -108,7 +108,7 @@ func (r *reader) check(s *session) error {
 	var formats []uint16
 	sel.Columns, formats, _ = r.selection(r.schema)
 	// Rights are looked at when a statement begins to run, which it may without a row.
-	text := sel.Page(r.first(), 0).SQL + " LIMIT 0"
+	text := sel.Page(r.sel.Key.Some(), 0).SQL + " LIMIT 0"
 	if _, err := s.execute(text, nil, formats); err != nil {
 		return classifyRead(err, "read "+r.name)
 	}
@@ -124,14 +124,6 @@ func (r *reader) admit(s *session) error {
 		return nil
 	}
 	return s.admit(r.client.dialer.options.Schema, r.source.Query != "")
-}
-
-// first is any range that can be read, to make a statement of.
-func (r *reader) first() sqltable.Range {
-	if len(r.key) == 0 {
-		return sqltable.Range{Part: sqltable.Whole}
-	}
-	return sqltable.Range{}
 }
 
 // refuseOids refuses columns that stand for something elsewhere, unless the job wants the numbers.
@@ -172,17 +164,8 @@ func schemaOf(columns []column, key []string, asked bool) (*record.Schema, error
 	for _, c := range columns {
 		s.Fields = append(s.Fields, c.Field)
 	}
-	places := make([]int, len(key))
-	for i, name := range key {
-		if places[i] = s.Index(name); places[i] < 0 {
-			if asked {
-				return nil, connector.Errorf(connector.Config, "TOW-734", "key column %q is not among the columns read", name).At("key")
-			}
-			return s, nil
-		}
-	}
-	for i, at := range places {
-		s.Fields[at].Key = i + 1
+	if missing, ok := sqltable.MarkKey(s, key, func(a, b string) bool { return a == b }); !ok && asked {
+		return nil, connector.Errorf(connector.Config, "TOW-734", "key column %q is not among the columns read", missing).At("key")
 	}
 	return s, nil
 }
@@ -196,14 +179,7 @@ func (r *reader) Close() error { return nil }
 // Split implements connector.Reader. Tables are cut by the borders that the server's index gives; everything else is one shard.
 func (r *reader) Split(ctx context.Context, of connector.Shard, after connector.Position, hint connector.Hint) ([]connector.Shard, error) {
 	if r.table == nil {
-		if of.Range != nil {
-			return []connector.Shard{of}, nil
-		}
-		of.Replay, of.Range = connector.None, sqltable.Range{Part: sqltable.Whole}.Encode()
-		if r.key != nil {
-			of.Replay, of.Range = connector.Exact, sqltable.Range{}.Encode()
-		}
-		return []connector.Shard{of}, nil
+		return sqltable.Undivided(of, r.key != nil), nil
 	}
 	b := &borders{reader: r, until: time.Now().Add(time.Duration(r.options.PlanSeconds) * time.Second)}
 	return sqltable.Shards(ctx, b, r.sel.Key, of, after, sqltable.Sizing{
@@ -215,14 +191,16 @@ func (r *reader) Read(ctx context.Context, q connector.Query) iter.Seq2[connecto
 	return func(yield func(connector.Chunk, error) bool) {
 		p, err := r.pager(ctx, q)
 		if err == nil {
-			p.yield = yield
-			err = p.run()
+			err = p.Run(p, yield)
 		}
-		if err == nil || err == errEnough {
+		switch {
+		case err == nil:
 			return
-		}
-		if ctx.Err() != nil {
+		case ctx.Err() != nil:
 			err = context.Cause(ctx)
+		case err == sqltable.ErrRepeated:
+			err = connector.Errorf(connector.Other, "TOW-738", "read %s: the server returned rows behind a key, and the key again as the last of them", r.name).
+				WithHint("The index is damaged or the key does not tell rows apart: REINDEX.")
 		}
 		yield(connector.Chunk{}, classifyRead(err, "read "+r.name))
 	}

@@ -26,6 +26,14 @@ type Range struct {
 	Low, High []connector.Part
 }
 
+// Some returns a range that can be read, to make a statement of when it does not matter which.
+func (k Key) Some() Range {
+	if len(k) == 0 {
+		return Range{Part: Whole}
+	}
+	return Range{}
+}
+
 // Encode returns the range as Shard.Range keeps it.
 func (r Range) Encode() []byte {
 	parts := []connector.Part{{Tag: connector.TagInt, Int: int64(r.Part)}}

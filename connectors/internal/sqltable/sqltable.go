@@ -4,10 +4,12 @@
 package sqltable
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/record"
 )
 
 // Dialect is how a system spells statements. The zero Dialect says "?" and "LIMIT n OFFSET m" and expands row comparisons.
@@ -18,6 +20,8 @@ type Dialect struct {
 	Placeholder func(n int) string
 	// Limit spells the end of a statement that skips offset rows and returns at most limit; nil: LIMIT limit OFFSET offset.
 	Limit func(limit, offset int64) string
+	// True spells a condition that always holds; "": 1 = 1.
+	True string
 }
 
 // Column is one column of a key.
@@ -89,6 +93,21 @@ func (k Key) list() string {
 		parts[i] = c.Quoted
 	}
 	return strings.Join(parts, ", ")
+}
+
+// MarkKey marks the fields of a key, named in its order; same is how the system compares names. A key of which a field is not in the schema
+// identifies nothing: none is marked then, and its name is returned.
+func MarkKey(s *record.Schema, key []string, same func(a, b string) bool) (missing string, ok bool) {
+	places := make([]int, len(key))
+	for i, name := range key {
+		if places[i] = slices.IndexFunc(s.Fields, func(f record.Field) bool { return same(f.Name, name) }); places[i] < 0 {
+			return name, false
+		}
+	}
+	for i, at := range places {
+		s.Fields[at].Key = i + 1
+	}
+	return "", true
 }
 
 func (d Dialect) placeholder(n int) string {
