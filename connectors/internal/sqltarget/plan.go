@@ -168,6 +168,9 @@ func (p *Planner) existingKey(t *connector.Target, l *Layout, key []int) error {
 		return nil
 	case upsert && slices.ContainsFunc(key, func(k int) bool { return t.Stored.Fields[k].Nullable && p.Want.Fields[k].Nullable }):
 		return connector.Errorf(connector.Config, "TOW-162", "upsert into %s by a key that may be NULL", p.Name)
+	case upsert && slices.ContainsFunc(key, func(k int) bool { return slices.Contains(l.Skipped, k) }):
+		return connector.Errorf(connector.Config, "TOW-162", "upsert into %s by a key that the target computes itself", p.Name).
+			WithHint("Name another key, or write with insert or replace.")
 	case upsert && len(p.Table.Unique) > 1:
 		// A row could replace, or be refused for, a row of another key.
 		other := p.Table.Unique[(at+1)%len(p.Table.Unique)]

@@ -115,6 +115,8 @@ func TestPlanRefuses(t *testing.T) {
 	open.Columns[0].Nullable = true
 	partial := unique("u", "ID")
 	partial.Partial = true
+	computed := table(0, unique("u", "ID"))
+	computed.Columns[0].Computed = true
 	needs := table(0)
 	needs.Columns = append(needs.Columns, column("must", whole, false))
 	lacks := table(0)
@@ -128,6 +130,7 @@ func TestPlanRefuses(t *testing.T) {
 		"upsert without a key":              {planner(connector.Upsert, wanted(), nil), "TOW-162"},
 		"upsert by a key that may be NULL":  {planner(connector.Upsert, nullable, nil), "TOW-162"},
 		"the same, existing":                {planner(connector.Upsert, nullable, open), "TOW-162"},
+		"upsert by a computed key":          {planner(connector.Upsert, wanted("id"), computed), "TOW-162"},
 		"upsert without the key's index":    {planner(connector.Upsert, wanted("id"), table(0, unique("u", "code"))), "TOW-162"},
 		"upsert by an index with condition": {planner(connector.Upsert, wanted("id"), table(0, partial)), "TOW-162"},
 		"upsert beside another unique key":  {planner(connector.Upsert, wanted("id"), table(0, unique("p", "ID"), unique("u", "code"))), "TOW-163"},
