@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/towpath/towpath/connector"
@@ -13,6 +14,7 @@ import (
 type staged struct {
 	Indexes []stagedIndex `json:"indexes,omitempty"`
 	Later   []object      `json:"later,omitempty"` // foreign keys from the table to itself, made once its rows are there
+	Like    []string      `json:"like,omitempty"`  // what the staging table is made after: describeLike, as planned
 }
 
 // stagedIndex is an index of the staging table, or a constraint with one.
@@ -34,6 +36,10 @@ UNION ALL SELECT 'rule ' || quote_ident(r.rulename) FROM t JOIN pg_rewrite r ON 
 UNION ALL SELECT 'a security label' FROM t JOIN pg_seclabel l ON l.objoid = t.oid AND l.classoid = 'pg_class'::regclass
 UNION ALL SELECT 'extension ' || quote_ident(e.extname) FROM t JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = t.oid AND d.deptype = 'e'
 	JOIN pg_extension e ON e.oid = d.refobjid
+UNION ALL SELECT DISTINCT 'a subscription, whose rows it takes' FROM t JOIN pg_subscription_rel l ON l.srrelid = t.oid
+UNION ALL SELECT pg_describe_object(d.classid, d.objid, 0) || ' by the sequence ' || q.objid::regclass FROM t JOIN pg_depend q ON q.classid = 'pg_class'::regclass
+	AND q.refclassid = 'pg_class'::regclass AND q.refobjid = t.oid AND q.deptype = 'i' JOIN pg_class s ON s.oid = q.objid AND s.relkind = 'S'
+	JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = s.oid AND d.deptype = 'n'
 UNION ALL SELECT 'foreign key ' || quote_ident(k.conname) || ' of ' || k.conrelid::regclass FROM t JOIN pg_constraint k ON k.confrelid = t.oid AND k.contype = 'f' AND k.conrelid <> t.oid
 UNION ALL SELECT DISTINCT 'publication ' || quote_ident(p.pubname) FROM t JOIN pg_class c ON c.oid = t.oid JOIN pg_namespace n ON n.oid = c.relnamespace
 	JOIN pg_publication_tables p ON p.schemaname = n.nspname AND p.tablename = c.relname
@@ -89,12 +95,43 @@ WHERE i.indrelid = $1 AND i.indisvalid ORDER BY NOT i.indisprimary, x.relname`
 const describeStagedKeys = `SELECT k.conname, pg_get_constraintdef(k.oid), k.confrelid = k.conrelid, quote_ident(n.nspname) || '.' || quote_ident(c.relname)
 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE k.conrelid = $1 AND k.contype = 'f' ORDER BY k.conname`
 
+// describeLike is what the staging table has from the beginning on, and would not have if it came later. The rest is read at the swap.
+const describeLike = `SELECT 'owner ' || quote_ident(pg_get_userbyid(c.relowner)) FROM pg_class c WHERE c.oid = $1
+UNION ALL SELECT 'setting ' || o FROM pg_class c LEFT JOIN pg_class t ON t.oid = c.reltoastrelid CROSS JOIN unnest(c.reloptions || t.reloptions) o WHERE c.oid = $1
+UNION ALL SELECT 'persistence ' || c.relpersistence::text FROM pg_class c WHERE c.oid = $1
+UNION ALL SELECT 'constraint ' || quote_ident(k.conname) || ' ' || pg_get_constraintdef(k.oid) FROM pg_constraint k WHERE k.conrelid = $1 AND k.contype IN ('c', 'f', 'p', 'u', 'x')
+UNION ALL SELECT 'index ' || pg_get_indexdef(i.indexrelid) FROM pg_index i WHERE i.indrelid = $1 AND i.indisvalid
+UNION ALL SELECT 'default of ' || quote_ident(a.attname) || ' ' || pg_get_expr(d.adbin, d.adrelid) FROM pg_attrdef d JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum WHERE d.adrelid = $1
+ORDER BY 1`
+
+func (s *session) like(table uint32) ([]string, error) {
+	rows, err := s.query(describeLike, oidParam(table))
+	list := make([]string, len(rows))
+	for i, r := range rows {
+		list[i] = r[0].text
+	}
+	return list, err
+}
+
+// differences returns what only one of two lists has.
+func differences(a, b []string) []string {
+	without := func(list, other []string) []string {
+		return slices.DeleteFunc(slices.Clone(list), func(x string) bool { return slices.Contains(other, x) })
+	}
+	return append(without(a, b), without(b, a)...)
+}
+
 // stage plans the staging table of one that is replaced: like it in all, but for indexes that refuse no rows, which are made at the end.
 func (p *planner) stage() error {
 	if err := p.s.replaceable(p.table); err != nil {
 		return err
 	}
 	p.layout.Staged = &staged{}
+	like, err := p.s.like(p.table.oid)
+	if err != nil {
+		return classifyWrite(err, "describe "+p.w.name.String())
+	}
+	p.layout.Staged.Like = like
 	for _, plan := range []func() error{p.stageTable, p.stageIndexes, p.stageKeys} {
 		if err := plan(); err != nil {
 			return classifyWrite(err, "describe "+p.w.name.String())

@@ -116,6 +116,14 @@ func (p *swapper) keep() error {
 	if err := p.s.replaceable(&table{name: p.w.name, oid: p.old, kind: kindTable}); err != nil {
 		return err
 	}
+	like, err := p.s.like(p.old)
+	if err != nil {
+		return err
+	}
+	if other := differences(p.w.layout.Staged.Like, like); len(other) > 0 {
+		return connector.Errorf(connector.Changed, "TOW-167", "table %s was altered since it was planned: %s", p.w.name, strings.Join(other, "; ")).
+			WithHint("Put the table back as it was and resume, or plan again.")
+	}
 	for _, x := range p.w.layout.Staged.Indexes {
 		p.later("ALTER INDEX %s RENAME TO %s", tableName{p.w.name.schema, x.Name}.quoted(), quote(x.Final))
 	}
@@ -147,7 +155,7 @@ FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid WHERE i.indrelid = $1 AN
 // its own, which goes on where the old one stands, or behind the rows.
 func (p *swapper) sequences() error {
 	rows, err := p.s.query(`SELECT n.nspname, q.relname, a.attname, d.deptype = 'i', q.oid,
-	(SELECT pg_get_serial_sequence(format('%I.%I', $2, $3), a.attname)) FROM pg_depend d
+	(SELECT pg_get_serial_sequence(format('%I.%I', $2, $3), a.attname)), (SELECT t.typcategory = 'N' FROM pg_type t WHERE t.oid = a.atttypid) FROM pg_depend d
 	JOIN pg_class q ON q.oid = d.objid AND q.relkind = 'S' JOIN pg_namespace n ON n.oid = q.relnamespace JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
 WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = $1 AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i')`,
 		oidParam(p.old), textParam(p.w.staging.schema), textParam(p.w.staging.table))
@@ -158,8 +166,10 @@ WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass A
 		old := tableName{r[0].text, r[1].text}
 		if !r[3].bool() {
 			p.before = append(p.before, "ALTER SEQUENCE "+old.quoted()+" OWNED BY "+p.w.staging.quoted()+"."+quote(r[2].text))
-			if err := p.s.moveSequenceOf(old.quoted(), p.w.staging, r[2].text); err != nil {
-				return err
+			if r[6].bool() {
+				if err := p.s.moveSequenceOf(old.quoted(), p.w.staging, r[2].text); err != nil {
+					return err
+				}
 			}
 			continue
 		}
@@ -264,9 +274,11 @@ func (p *swapper) statistics() error {
 	return nil
 }
 
-// comments carries over those of the table, its indexes and its constraints; those of columns came with the staging table.
+// comments carries over those of the table, its columns, indexes and constraints.
 func (p *swapper) comments() error {
 	rows, err := p.s.query(`SELECT 'TABLE ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname), obj_description(c.oid, 'pg_class') FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1
+UNION ALL SELECT 'COLUMN ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname) || '.' || quote_ident(a.attname), col_description(c.oid, a.attnum) FROM pg_class c
+	JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped WHERE c.oid = $1
 UNION ALL SELECT 'INDEX ' || quote_ident(n.nspname) || '.' || quote_ident(x.relname), obj_description(x.oid, 'pg_class') FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
 	JOIN pg_namespace n ON n.oid = x.relnamespace WHERE i.indrelid = $1 AND i.indisvalid
 UNION ALL SELECT 'CONSTRAINT ' || quote_ident(k.conname) || ' ON ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname), obj_description(k.oid, 'pg_constraint')

@@ -226,9 +226,15 @@ func TestReplaceMeanwhile(t *testing.T) {
 	for _, c := range []struct{ change, undo, class string }{
 		{"CREATE VIEW v AS SELECT * FROM x", "DROP VIEW v", "TOW-762"},
 		{"ALTER TABLE x ADD more int", "ALTER TABLE x DROP more", "TOW-167"},
-		{"DROP TABLE x", "CREATE TABLE x (id int8 PRIMARY KEY); INSERT INTO x VALUES (1)", "TOW-167"},
+		{"CREATE INDEX i ON x (v)", "DROP INDEX i", "TOW-167"},
+		{"ALTER TABLE x ADD CONSTRAINT k CHECK (id > 0)", "ALTER TABLE x DROP CONSTRAINT k", "TOW-167"},
+		{"ALTER TABLE x ADD CONSTRAINT k FOREIGN KEY (id) REFERENCES y NOT VALID", "ALTER TABLE x DROP CONSTRAINT k", "TOW-167"},
+		{"ALTER TABLE x ALTER v SET DEFAULT 'new'", "ALTER TABLE x ALTER v DROP DEFAULT", "TOW-167"},
+		{"ALTER TABLE x SET (fillfactor = 50)", "ALTER TABLE x RESET (fillfactor)", "TOW-167"},
+		{"ALTER TABLE x OWNER TO writer", "ALTER TABLE x OWNER TO CURRENT_USER", "TOW-167"},
+		{"DROP TABLE x", "CREATE TABLE x (id int8 PRIMARY KEY, v text); INSERT INTO x VALUES (1)", "TOW-167"},
 	} {
-		j.exec("DROP TABLE IF EXISTS x; CREATE TABLE x (id int8 PRIMARY KEY); INSERT INTO x VALUES (1)")
+		j.exec("DROP TABLE IF EXISTS x, y; CREATE TABLE y (id int8 PRIMARY KEY); CREATE TABLE x (id int8 PRIMARY KEY, v text); INSERT INTO x VALUES (1)")
 		x := j.begin(j.client(nil), connector.Sink{Dataset: "x", Mode: connector.Replace}, schemaOfText(t, "id int64 key"))
 		x.write(x.take(1), 1, batchOf(x.target.Stored, []string{"5"}))
 		x.finish(connector.Seal)
@@ -236,6 +242,10 @@ func TestReplaceMeanwhile(t *testing.T) {
 		expect(t, c.change, codeOf(x.w.Finish(t.Context(), connector.Publish)), c.class)
 		j.exec(c.undo)
 		expect(t, "rows", j.rows("SELECT id FROM x"), "[[1]]")
+		if c.change != "DROP TABLE x" { // what was put back is as it was
+			x.finish(connector.Publish)
+			expect(t, "rows after it was put back", j.rows("SELECT id FROM x"), "[[5]]")
+		}
 		x.finish(connector.Drop, connector.Drop)
 		expect(t, "left", j.rows("SELECT relname FROM pg_class WHERE (relname LIKE '%%__tw_%%' OR relname = 'towpath_checkpoint') AND relnamespace = '%s'::regnamespace", j.schema), "[]")
 	}
