@@ -39,6 +39,8 @@ func (p *planner) sequences() {
 		c := p.facts.columns[f.Name]
 		switch {
 		case c.sequence == "" || slices.Contains(p.layout.Skipped, i):
+		case !c.numeric:
+			p.target.Notes = append(p.target.Notes, fmt.Sprintf("sequence %s of %s is not moved on behind the rows: they hold no numbers", c.sequence, f.Name))
 		case c.sequenceMoves && c.choose:
 			p.layout.Numbered = append(p.layout.Numbered, f.Name)
 		default:

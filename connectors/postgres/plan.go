@@ -140,6 +140,29 @@ func (p *planner) look() (err error) {
 		return connector.Errorf(connector.Denied, "TOW-754", "make table %s: the role may not make tables in schema %q", p.w.name, p.w.name.schema).
 			WithHint("GRANT CREATE ON SCHEMA %s TO the role, or make the table first.", quote(p.w.name.schema))
 	}
+	return checkMade(p.w.name, p.want, p.s.version)
+}
+
+// mostColumns is the most columns of a table.
+const mostColumns = 1600
+
+// checkMade refuses columns that no table has.
+func checkMade(n tableName, want *record.Schema, version int) error {
+	if len(want.Fields) > mostColumns {
+		return connector.Errorf(connector.Config, "TOW-752", "make table %s: %d columns, %d are the most", n, len(want.Fields), mostColumns).WithHint("Leave columns out (columns).")
+	}
+	for _, f := range want.Fields {
+		switch f.Name {
+		case "ctid", "xmin", "xmax", "cmin", "cmax", "tableoid":
+		case "oid":
+			if version >= 120000 {
+				continue
+			}
+		default:
+			continue
+		}
+		return connector.Errorf(connector.Config, "TOW-752", "make table %s: every table has a column %s of its own", n, f.Name).WithHint("Give the column another name.")
+	}
 	return nil
 }
 
@@ -313,6 +336,9 @@ func (p *planner) rights() error {
 	case !p.site.temporary:
 		return connector.Errorf(connector.Denied, "TOW-754", "write to %s: the role may not make temporary tables, by which rows of this stream go", p.w.name).
 			WithHint("GRANT TEMPORARY ON DATABASE %s TO the role.", quote(p.w.client.dialer.options.Database))
+	case len(p.target.Stored.Fields)-len(p.layout.Skipped) >= mostColumns:
+		return connector.Errorf(connector.Config, "TOW-753", "write to %s: the temporary table by which rows of this stream go has a column more, and %d are the most", p.w.name, mostColumns).
+			WithHint("Leave a column out, or write with insert or replace.")
 	case p.table != nil && p.facts.ruled && p.target.Mode != connector.Replace:
 		return connector.Errorf(connector.Config, "TOW-753", "write to %s: it has rules, which would change what is written", p.w.name).
 			WithHint("Drop the rules, or make triggers of them.")

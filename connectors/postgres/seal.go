@@ -91,9 +91,10 @@ func (w *writer) sealIndex(ctx context.Context, s *session, x object) error {
 	return constraintError(err, "make index "+x.Name)
 }
 
+// hasIndex tells whether the table has the index; that of a primary key, which came with the table, is none of ours.
 func (s *session) hasIndex(n tableName, index string) (bool, error) {
 	rows, err := s.query("SELECT FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace "+
-		"WHERE n.nspname = $1::name AND c.relname = $2::name AND x.relname = $3::name", textParam(n.schema), textParam(n.table), textParam(index))
+		"WHERE n.nspname = $1::name AND c.relname = $2::name AND x.relname = $3::name AND NOT i.indisprimary", textParam(n.schema), textParam(n.table), textParam(index))
 	return len(rows) > 0, err
 }
 

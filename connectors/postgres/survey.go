@@ -28,6 +28,7 @@ type columnFacts struct {
 	folds                  bool // its collation takes different texts for equal
 	sequence               string
 	sequenceMoves          bool // the role may move it on
+	numeric                bool // its values are numbers
 }
 
 const describeFacts = `SELECT c.relpersistence = 'u', pg_has_role(c.relowner, 'USAGE'), row_security_active(c.oid),
@@ -39,7 +40,8 @@ FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1`
 
 const describeColumnFacts = `SELECT a.attname, a.atthasdef OR a.attidentity <> '' OR t.typdefault IS NOT NULL,
 	has_column_privilege(c.oid, a.attnum, 'INSERT'), has_column_privilege(c.oid, a.attnum, 'UPDATE'), has_column_privilege(c.oid, a.attnum, 'SELECT'),
-	%s, q.name, coalesce(has_sequence_privilege(q.name, 'UPDATE') AND has_sequence_privilege(q.name, 'SELECT'), false)
+	%s, q.name, coalesce(has_sequence_privilege(q.name, 'UPDATE') AND has_sequence_privilege(q.name, 'SELECT'), false),
+	t.typcategory = 'N'
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_type t ON t.oid = a.atttypid
 	LEFT JOIN pg_collation k ON k.oid = a.attcollation
 	CROSS JOIN LATERAL (SELECT pg_get_serial_sequence(format('%%I.%%I', n.nspname, c.relname), a.attname) AS name) q
@@ -66,7 +68,7 @@ func (s *session) survey(t *table) (*facts, error) {
 	}
 	for _, r := range rows {
 		f.columns[r[0].text] = columnFacts{filled: r[1].bool(), insert: r[2].bool(), update: r[3].bool(), choose: r[4].bool(), folds: r[5].bool(),
-			sequence: r[6].text, sequenceMoves: r[7].bool()}
+			sequence: r[6].text, sequenceMoves: r[7].bool(), numeric: r[8].bool()}
 	}
 	return f, nil
 }
