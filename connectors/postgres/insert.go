@@ -49,11 +49,13 @@ func (sw *shardWriter) write(group []*record.Batch) (connector.Outcome, error) {
 	return out, nil
 }
 
-// copyRange copies rows from from to to, all or none. It begins the transaction where none is open.
+// copyRange copies rows from from to to, all or none. It begins the transaction where none is open. The savepoint is in the request of the rows:
+// where the server did not begin a transaction, it refuses both.
 func (sw *shardWriter) copyRange(g *sqltarget.Group, from, to int) (*sqltarget.Refusal, error) {
 	steps := sw.beginSteps()
-	rows := step{request: request{text: sw.load.copyStatement(), copy: &copyRows{encoder: sw.encoder, parts: g.Parts(from, to), first: from}}}
-	steps = append(steps, statement(saveRows), rows, statement(keepRows))
+	text := saveRows + "; " + sw.load.copyStatement()
+	rows := step{request: request{text: text, copy: &copyRows{encoder: sw.encoder, parts: g.Parts(from, to), first: from}}}
+	steps = append(steps, rows, statement(keepRows))
 	r, replies, err := sw.tryRange(steps, from, sw.load.relation())
 	if r == nil && err == nil {
 		err = sw.counted(replies[len(replies)-2].affected, to-from)
@@ -65,7 +67,7 @@ func (sw *shardWriter) copyRange(g *sqltarget.Group, from, to int) (*sqltarget.R
 func (sw *shardWriter) tryRange(steps []step, from int, relation string) (r *sqltarget.Refusal, replies []reply, err error) {
 	constraint := ""
 	steps[len(steps)-2].refused = func(e *serverError) error {
-		if r = refusal(e, from, relation, sw.load.columnOf); r == nil {
+		if r = refusal(e, from, relation, func(name string) string { return sw.load.columnOf(relation, name) }); r == nil {
 			return e
 		}
 		constraint = e.Constraint
@@ -122,7 +124,11 @@ func (sw *shardWriter) move(g *sqltarget.Group, refused []sqltarget.Refusal) (al
 		return nil, nil, err
 	}
 	all, err = g.Send(refused, sw.insertRange)
-	if errors.Is(err, errTwice) {
+	twice := errors.Is(err, errTwice)
+	if err == nil && len(all) > 0 {
+		twice, err = sw.keyTwice(g, all)
+	}
+	if twice {
 		if err := sw.session.exec(undoGroup); err != nil {
 			return nil, nil, err
 		}
@@ -204,16 +210,30 @@ func (sw *shardWriter) moveLast(g *sqltarget.Group, refused []sqltarget.Refusal)
 	return mergeRefusals(out), superseded, nil
 }
 
+// keyTwice tells whether rows that went by different statements, as a refused one stood between them, have a key in common: the server,
+// which looks at one statement, takes the later for another upsert.
+func (sw *shardWriter) keyTwice(g *sqltarget.Group, refused []sqltarget.Refusal) (bool, error) {
+	if g.Len()-len(refused) < 2 {
+		return false, nil
+	}
+	replies, err := sw.session.run(statement(sw.load.twice(rowNumbers(refused))))
+	return err == nil && len(replies[0].rows) > 0, err
+}
+
+func rowNumbers(refused []sqltarget.Refusal) []int {
+	rows := make([]int, len(refused))
+	for i, r := range refused {
+		rows[i] = r.Row
+	}
+	return rows
+}
+
 // leaveOut takes refused rows out of the temporary table, so that they replace no other.
 func (sw *shardWriter) leaveOut(refused []sqltarget.Refusal) error {
 	if len(refused) == 0 {
 		return nil
 	}
-	rows := make([]int, len(refused))
-	for i, r := range refused {
-		rows[i] = r.Row
-	}
-	_, err := sw.session.run(statement("DELETE FROM " + sw.load.temporaryName() + " WHERE n = ANY (" + int8s(rows) + ")"))
+	_, err := sw.session.run(statement("DELETE FROM " + sw.load.temporaryName() + " WHERE n = ANY (" + int8s(rowNumbers(refused)) + ")"))
 	return err
 }
 

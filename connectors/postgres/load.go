@@ -55,12 +55,13 @@ func (w *writer) newLoad(s *session, t *connector.Target) (*load, error) {
 	for _, at := range w.layout.Key {
 		l.key = append(l.key, slices.IndexFunc(l.columns, func(c loadColumn) bool { return c.at == at }))
 	}
-	if l.upsert || slices.ContainsFunc(l.columns, func(c loadColumn) bool { return c.text }) {
-		sum := xxh3.HashString128(l.temporaryColumns()).Bytes()
-		l.temporary = "towpath_" + hex.EncodeToString(sum[:])
-	}
-	if l.guard, err = s.guard(described.oid, l.columns); err != nil {
+	if l.guard, err = s.guard(name, described.oid, l.columns); err != nil {
 		return nil, err
+	}
+	if l.upsert || slices.ContainsFunc(l.columns, func(c loadColumn) bool { return c.text }) {
+		// The guard has the numbers of the types: one that is made anew has the name of the old one.
+		sum := xxh3.HashString128(l.temporaryColumns() + l.guard).Bytes()
+		l.temporary = "towpath_" + hex.EncodeToString(sum[:])
 	}
 	l.begin, err = s.beginning(described.oid, w.lockWait())
 	return l, err
@@ -97,12 +98,12 @@ func (l *load) choose(t *table) error {
 	return nil
 }
 
-// guard returns a statement that fails, by a division by zero, unless the columns are still what they are now. A COPY in binary form
+// guard returns a statement that fails, by a division by zero, unless the name still stands for the table and its columns are what they are now. A COPY in binary form
 // takes the bytes of one type for those of another where they are of one width. It is the last thing that is looked at in a transaction
 // with rows, whose lock on the table keeps the columns as they are from then on.
 //
 // Invariant 2: the types are frozen.
-func (s *session) guard(table uint32, columns []loadColumn) (string, error) {
+func (s *session) guard(name tableName, table uint32, columns []loadColumn) (string, error) {
 	numbers := make([]int32, len(columns))
 	for i, c := range columns {
 		numbers[i] = int32(c.number)
@@ -116,14 +117,16 @@ func (s *session) guard(table uint32, columns []loadColumn) (string, error) {
 		list[i] = fmt.Sprintf("('%s'::int2, '%s'::oid, '%s'::int4)", r[0].text, r[1].text, r[2].text)
 	}
 	// The constants have the types of the columns, so that no operator of another schema can fit better.
-	return fmt.Sprintf("SELECT 1 / (CASE WHEN count(*) = %d THEN 1 ELSE 0 END) FROM pg_catalog.pg_attribute WHERE attrelid = '%d'::oid AND NOT attisdropped AND (attnum, atttypid, atttypmod) IN (%s)",
-		len(list), table, strings.Join(list, ", ")), nil
+	return fmt.Sprintf("SELECT 1 / (CASE WHEN count(*) = %d THEN 1 ELSE 0 END) FROM pg_catalog.pg_attribute WHERE attrelid = '%d'::oid AND attrelid = pg_catalog.to_regclass(%s)::oid AND NOT attisdropped "+
+		"AND (attnum, atttypid, atttypmod) IN (%s)", len(list), table, literal(name.quoted()), strings.Join(list, ", ")), nil
 }
 
 // beginning returns what a transaction of rows begins with. Functions of the table (triggers, defaults, checks) find what they name by the
-// search path that the role's own sessions have.
+// search path that the role's own sessions have, and the policies of other tables let them see what they let those see.
 func (s *session) beginning(table uint32, wait time.Duration) (string, error) {
-	rows, err := s.ask("SELECT current_setting('synchronous_commit'), EXISTS (SELECT FROM pg_constraint WHERE conrelid = $1 AND condeferrable)", oidParam(table))
+	rows, err := s.ask("SELECT current_setting('synchronous_commit'), EXISTS (WITH RECURSIVE parts AS ("+
+		"SELECT $1 AS oid UNION SELECT i.inhrelid FROM pg_inherits i JOIN parts p ON p.oid = i.inhparent) SELECT FROM pg_constraint k JOIN parts p ON p.oid = k.conrelid WHERE k.condeferrable)",
+		oidParam(table))
 	if err != nil || len(rows) != 1 {
 		return "", cmp.Or(err, error(errMalformed))
 	}
@@ -131,7 +134,7 @@ func (s *session) beginning(table uint32, wait time.Duration) (string, error) {
 	if rows[0][0].text == "remote_apply" {
 		durable = "remote_apply"
 	}
-	text := fmt.Sprintf("BEGIN; SET LOCAL synchronous_commit = %s; SET LOCAL lock_timeout = %d; SET LOCAL search_path TO DEFAULT", durable, wait.Milliseconds())
+	text := fmt.Sprintf("BEGIN; SET LOCAL synchronous_commit = %s; SET LOCAL lock_timeout = %d; SET LOCAL search_path TO DEFAULT; SET LOCAL row_security TO DEFAULT", durable, wait.Milliseconds())
 	if rows[0][1].bool() {
 		text += "; SET CONSTRAINTS ALL IMMEDIATE"
 	}
@@ -167,10 +170,10 @@ func (l *load) relation() string {
 	return l.table.table
 }
 
-// columnOf finds the column that the server names: one of the table, or of the temporary one.
-func (l *load) columnOf(name string) string {
+// columnOf finds the column that the server names: one of the table, or of the temporary one, which may have the same names for others.
+func (l *load) columnOf(relation, name string) string {
 	for i, c := range l.columns {
-		if c.Name == name || l.temporary != "" && temporaryColumn(i) == name {
+		if called := c.Name; called == name && relation != l.temporary || relation == l.temporary && temporaryColumn(i) == name {
 			return c.Name
 		}
 	}
@@ -213,8 +216,9 @@ func (l *load) temporaryColumns() string {
 	return strings.Join(list, ", ")
 }
 
+// temporaryStatement makes the temporary table anew: one that is there may have lost a column with its type.
 func (l *load) temporaryStatement() string {
-	return "CREATE TEMPORARY TABLE IF NOT EXISTS " + quote(l.temporary) + " (" + l.temporaryColumns() + ") ON COMMIT DELETE ROWS"
+	return "DROP TABLE IF EXISTS " + l.temporaryName() + "; CREATE TEMPORARY TABLE " + quote(l.temporary) + " (" + l.temporaryColumns() + ") ON COMMIT DELETE ROWS"
 }
 
 // value is what of column i of the temporary table goes into the table.
@@ -234,7 +238,8 @@ func (l *load) insertStatement(from, to int) string {
 			overriding = " OVERRIDING SYSTEM VALUE"
 		}
 	}
-	text := fmt.Sprintf("INSERT INTO %s (%s)%s SELECT %s FROM %s WHERE n >= %d AND n < %d", l.table.quoted(), l.names(), overriding, strings.Join(values, ", "),
+	// The table has another name in it, as excluded may be its own.
+	text := fmt.Sprintf("INSERT INTO %s AS towpath_target (%s)%s SELECT %s FROM %s WHERE n >= %d AND n < %d", l.table.quoted(), l.names(), overriding, strings.Join(values, ", "),
 		l.temporaryName(), from, to)
 	if !l.upsert {
 		return text
@@ -268,6 +273,16 @@ func (l *load) proof(from, to int) string {
 	}
 	return fmt.Sprintf("SELECT n, c FROM (SELECT n, CASE %s END AS c FROM %s WHERE n >= %d AND n < %d OFFSET 0) t WHERE c IS NOT NULL", strings.Join(cases, " "),
 		l.temporaryName(), from, to)
+}
+
+// twice returns a statement that finds a key which several rows have, those refused left out before anything of them is converted.
+func (l *load) twice(refused []int) string {
+	key := make([]string, len(l.key))
+	for i, at := range l.key {
+		key[i] = l.value(at)
+	}
+	return fmt.Sprintf("SELECT 1 FROM (SELECT * FROM %s t WHERE NOT EXISTS (SELECT FROM unnest(%s) AS r (n) WHERE r.n = t.n) OFFSET 0) t GROUP BY %s HAVING count(*) > 1 LIMIT 1",
+		l.temporaryName(), int8s(refused), strings.Join(key, ", "))
 }
 
 // supersede takes rows that a later one of the same key replaces out of the temporary table and returns their numbers, each with that of

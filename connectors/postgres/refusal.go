@@ -138,8 +138,9 @@ func classifyWrite(err error, doing string) error {
 	switch {
 	case e.Code == "57014":
 		return connector.Errorf(connector.Retry, "TOW-723", "%s: %w", doing, err).WithHint("Somebody has ended the statement.")
-	case e.Code == "22P03", e.Code == "22P04", e.Code == "08P01" && strings.Contains(e.Where, "COPY "): // the binary form of a value, or of the rows
-		return connector.Errorf(connector.Changed, "TOW-764", "%s: the columns are not those of the plan: %w", doing, err).WithHint("The table was altered after the plan was made: plan again.")
+	case e.Code == "22P03", e.Code == "22P04", e.Code == "08P01" && strings.Contains(e.Where, "COPY "), // the binary form of a value, or of the rows
+		e.Where == "" && (e.Code == "42804" || e.Code == "42P10"): // of our own INSERT: a type that does not become the column's; no such key
+		return connector.Errorf(connector.Changed, "TOW-764", "%s: the columns or keys are not those of the plan: %w", doing, err).WithHint("The table was altered after the plan was made: plan again.")
 	case e.Code == "42501", e.Code == "42P01", e.Code == "3F000", e.Code == "42703":
 	case slices.Contains(strings.Fields("0A 20 21 22 23 2B 2F 38 39 3F 42 44 54 P0"), e.Code[:min(len(e.Code), 2)]):
 		return connector.Errorf(connector.Config, "TOW-760", "%s: %w", doing, err).

@@ -117,15 +117,19 @@ func (c conn) Query(_ context.Context, text string, args ...any) ([][][]byte, er
 	}
 }
 
-// spell puts arguments into a statement that is sent with others: as constants, in the place of $1, $2 ...
+// spell puts arguments into a statement that is sent with others: as constants, in the place of $1, $2 ... A $ in a name is none of them.
 func spell(text string, args []any) string {
 	var b strings.Builder
-	for n := 0; ; n++ {
-		at := strings.IndexByte(text, '$')
-		if at < 0 || n == len(args) {
-			return b.String() + text
+	named, n := false, 0
+	for i := 0; i < len(text); i++ {
+		named = named != (text[i] == '"')
+		if text[i] != '$' || named {
+			b.WriteByte(text[i])
+			continue
 		}
-		b.WriteString(text[:at])
+		for i+1 < len(text) && digit(rune(text[i+1])) {
+			i++
+		}
 		switch x := args[n].(type) {
 		case string:
 			b.WriteString(literal(x))
@@ -136,8 +140,9 @@ func spell(text string, args []any) string {
 			b.WriteString(hex.EncodeToString(x))
 			b.WriteString("'::bytea")
 		}
-		text = strings.TrimLeft(text[at+1:], "0123456789")
+		n++
 	}
+	return b.String()
 }
 
 // within runs f in a transaction that waits for locks as long as wait, and for the disk at its end.
