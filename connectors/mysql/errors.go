@@ -2,19 +2,16 @@ package mysql
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"strings"
-	"syscall"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
 
 	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/connectors/internal/dial"
 )
 
 // known is what a server's error number means to us.
@@ -109,58 +106,43 @@ func (d *dialer) loginError(ctx context.Context, address string, err error) erro
 	if out := tlsError(doing, err); out != nil {
 		return out
 	}
-	if dns, ok := errors.AsType[*net.DNSError](err); ok {
-		class := connector.Retry
-		if dns.IsNotFound {
-			class = connector.Config
-		}
-		return connector.Errorf(class, "TOW-403", "%s: no address for %q", doing, dns.Name).At("host")
+	if out := dial.NameError(doing, err, "TOW-403"); out != nil {
+		return out
 	}
 	text := err.Error()
 	switch {
-	case errors.Is(err, errCleartext), errors.Is(err, errNotLoopback):
+	case errors.Is(err, errCleartext), errors.Is(err, dial.ErrNotLoopback):
 		cause := errCleartext
-		if errors.Is(err, errNotLoopback) {
-			cause = errNotLoopback
+		if errors.Is(err, dial.ErrNotLoopback) {
+			cause = dial.ErrNotLoopback
 		}
 		return connector.Errorf(connector.Config, "TOW-404", "%s: %w", doing, cause).WithHint("Set tls.mode to verify.").At("tls.mode")
 	case strings.Contains(text, "auth plugin"):
 		return connector.Errorf(connector.Config, "TOW-405", "%s: the account logs in by a way that is not known here: %s", doing, lastPart(text)).
 			WithHint("Known are mysql_native_password, caching_sha2_password, sha256_password and client_ed25519.")
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return connector.Errorf(connector.Retry, "TOW-402", "%s: connection refused", doing).WithHint("Check host and port, and that the server runs.")
-	case ctx.Err() != nil || errors.Is(err, os.ErrDeadlineExceeded):
-		return connector.Errorf(connector.Retry, "TOW-402", "%s: no answer in %d s", doing, d.options.ConnectSeconds).
-			WithHint("Check host and port, and the firewalls between.")
+	}
+	if out := dial.SilenceError(ctx, doing, err, d.options.ConnectSeconds, "TOW-402"); out != nil {
+		return out
+	}
+	switch {
 	case strings.Contains(text, "invalid protocol version"), strings.Contains(text, "invalid sequence"), errors.Is(err, errMalformed):
 		return connector.Errorf(connector.Config, "TOW-427", "%s: what answers is no MySQL or MariaDB server", doing)
-	}
-	if strings.Contains(text, "EOF") {
+	case strings.Contains(text, "EOF"):
 		text = "the server closed the connection"
 	}
 	return connector.Errorf(connector.Retry, "TOW-402", "%s: %s", doing, lastPart(text))
 }
 
+// tlsError is the error of a connection that got no TLS; nil: err is none.
 func tlsError(doing string, err error) error {
-	_, verify := errors.AsType[*tls.CertificateVerificationError](err)
-	_, host := errors.AsType[x509.HostnameError](err)
-	_, record := errors.AsType[tls.RecordHeaderError](err)
-	_, alert := errors.AsType[tls.AlertError](err)
 	text := err.Error()
 	switch {
 	case strings.Contains(text, "does not support TLS"):
-		return connector.Errorf(connector.Config, "TOW-404", "%s: the server offers no TLS", doing).At("tls.mode").
-			WithHint("Turn TLS on at the server. tls.mode: off sends password and data readable on the way.")
+		return dial.PlainError(doing, "TOW-404")
 	case strings.Contains(text, "fingerprint"):
-		return connector.Errorf(connector.Config, "TOW-404", "%s: %s", doing, lastPart(text)).At("tls.fingerprint").
-			WithHint("Ask the server's owner before you accept another certificate.")
-	case verify, host:
-		return connector.Errorf(connector.Config, "TOW-404", "%s: the server's certificate does not check: %s", doing, lastPart(text)).At("tls").
-			WithHint("Give the CA that signed it (tls.ca), its name (tls.server_name) or its fingerprint (tls.fingerprint).")
-	case record, alert:
-		return connector.Errorf(connector.Config, "TOW-404", "%s: TLS handshake: %s", doing, lastPart(text)).At("tls")
+		return dial.PinError(doing, lastPart(text), "TOW-404")
 	}
-	return nil
+	return dial.TLSError(doing, err, lastPart(text), "TOW-404")
 }
 
 // lastPart cuts the chain of a library's words off a cause.

@@ -24,6 +24,7 @@ import (
 	"github.com/go-mysql-org/go-mysql/server"
 
 	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/connectors/internal/dial"
 )
 
 // authority signs certificates of test servers.
@@ -131,7 +132,7 @@ func (d *dialer) tryOnce(t *testing.T) error {
 	return err
 }
 
-func dialerFor(t *testing.T, port int, password string, o TLS) *dialer {
+func dialerFor(t *testing.T, port int, password string, o dial.TLS) *dialer {
 	t.Helper()
 	c := defaultConnection()
 	c.Port, c.User, c.Password, c.ConnectSeconds = port, "app", password, 5
@@ -156,9 +157,9 @@ func TestLogin(t *testing.T) {
 				continue // the stand-in asks for TLS
 			}
 			port := standInServer(t, method, config)
-			o := TLS{}
+			o := dial.TLS{}
 			if encrypted {
-				o = TLS{Mode: "verify", CA: ca.pem, ServerName: "localhost"}
+				o = dial.TLS{Mode: "verify", CA: ca.pem, ServerName: "localhost"}
 			}
 			if err := dialerFor(t, port, "s3cret", o).tryOnce(t); err != nil {
 				t.Errorf("%s, TLS %v: %v", method, encrypted, err)
@@ -180,15 +181,15 @@ func TestTLS(t *testing.T) {
 	fingerprint := hex.EncodeToString(sum[:])
 	for _, c := range []struct {
 		name string
-		tls  TLS
+		tls  dial.TLS
 		want string
 	}{
-		{"CA and name", TLS{CA: ca.pem, ServerName: "db1.example.org"}, ""},
-		{"fingerprint", TLS{Fingerprint: fingerprint}, ""},
-		{"another fingerprint", TLS{Fingerprint: strings.Repeat("00", 32)}, "the server's certificate has the fingerprint " + fingerprint},
-		{"another name", TLS{CA: ca.pem}, "the server's certificate does not check"},
-		{"another CA", TLS{CA: other.pem, ServerName: "db1.example.org"}, "the server's certificate does not check"},
-		{"the system's CAs", TLS{Mode: "verify"}, "the server's certificate does not check"},
+		{"CA and name", dial.TLS{CA: ca.pem, ServerName: "db1.example.org"}, ""},
+		{"fingerprint", dial.TLS{Fingerprint: fingerprint}, ""},
+		{"another fingerprint", dial.TLS{Fingerprint: strings.Repeat("00", 32)}, "the server's certificate has the fingerprint " + fingerprint},
+		{"another name", dial.TLS{CA: ca.pem}, "the server's certificate does not check"},
+		{"another CA", dial.TLS{CA: other.pem, ServerName: "db1.example.org"}, "the server's certificate does not check"},
+		{"the system's CAs", dial.TLS{Mode: "verify"}, "the server's certificate does not check"},
 	} {
 		err := dialerFor(t, port, "s3cret", c.tls).tryOnce(t)
 		if c.want == "" && err == nil {
@@ -196,34 +197,6 @@ func TestTLS(t *testing.T) {
 		}
 		if connector.ClassOf(err) != connector.Config || !strings.Contains(errText(err), c.want) || codeOf(err) != "TOW-404" {
 			t.Errorf("%s: got %v of class %s, want %q", c.name, err, connector.ClassOf(err), c.want)
-		}
-	}
-}
-
-func TestTLSModes(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		hosts    []string
-		tls      TLS
-		plain    bool
-		loopback bool
-	}{
-		{[]string{"127.0.0.1"}, TLS{Mode: "auto"}, true, true},
-		{[]string{"localhost", "[::1]:3307"}, TLS{Mode: "auto"}, true, true},
-		{[]string{"db1"}, TLS{Mode: "auto"}, false, false},
-		{[]string{"127.0.0.1", "db1"}, TLS{Mode: "auto"}, false, false},
-		{[]string{"127.0.0.1.example.org"}, TLS{Mode: "auto"}, false, false},
-		{[]string{"127.0.0.1"}, TLS{Mode: "verify"}, false, false},
-		{[]string{"db1"}, TLS{Mode: "off"}, true, false},
-	} {
-		o := defaultConnection()
-		o.Hosts, o.TLS = c.hosts, c.tls
-		d, err := newDialer(o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if d.tls == nil != c.plain || d.loopback != c.loopback || (d.tls != nil && (d.tls.InsecureSkipVerify || d.tls.MinVersion < tls.VersionTLS12)) {
-			t.Errorf("%v %s: got plain %v, loopback only %v", c.hosts, c.tls.Mode, d.tls == nil, d.loopback)
 		}
 	}
 }
@@ -299,7 +272,7 @@ func TestHostileServers(t *testing.T) {
 		},
 		"hangs up": func(net.Conn) {},
 	} {
-		err := dialerFor(t, listen(t, serve), "s3cret", TLS{}).tryOnce(t)
+		err := dialerFor(t, listen(t, serve), "s3cret", dial.TLS{}).tryOnce(t)
 		if err == nil {
 			t.Errorf("server that %s: no error", name)
 		} else if strings.Contains(err.Error(), "s3cret") {

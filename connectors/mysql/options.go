@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/connectors/internal/dial"
 )
 
 // Connection is how a server, or one of several servers of a cluster, is reached. There is no DSN: what is not here cannot be set.
@@ -17,20 +18,10 @@ type Connection struct {
 	User           string   `json:"user" doc:"Account that logs in." example:"towpath"`
 	Password       string   `json:"password" doc:"Password of the account." secret:"true"`
 	Database       string   `json:"database" doc:"Database of datasets that are named without one." example:"shop"`
-	TLS            TLS      `json:"tls" doc:"How the connection is encrypted and the server checked."`
+	TLS            dial.TLS `json:"tls" doc:"How the connection is encrypted and the server checked."`
 	ConnectSeconds int      `json:"connect_seconds" doc:"Seconds to wait for a server to accept and log in, for each of hosts." minimum:"1" maximum:"600"`
 	ReadSeconds    int      `json:"read_seconds" doc:"Seconds to wait for the next bytes of an answer before the connection counts as lost." minimum:"1" maximum:"86400"`
 	Connections    int      `json:"connections" doc:"Most connections open at a time." minimum:"2" maximum:"1000"`
-}
-
-// TLS is how the connection is encrypted and the server checked.
-type TLS struct {
-	Mode        string `json:"mode" doc:"auto: verified TLS, but plain to this machine itself; verify: verified TLS always; off: plain, readable on the way." enum:"auto,verify,off"`
-	CA          string `json:"ca" doc:"PEM text of the certificates that may sign the server's; empty: those of the system."`
-	ServerName  string `json:"server_name" doc:"Name that the server's certificate must have; empty: the host."`
-	Fingerprint string `json:"fingerprint" doc:"SHA-256 of the server's certificate in hex, instead of a CA; for certificates that servers sign themselves."`
-	Cert        string `json:"cert" doc:"PEM text of the client's certificate."`
-	Key         string `json:"key" doc:"PEM text of the client certificate's key." secret:"true"`
 }
 
 // ReadOptions is how datasets are read.
@@ -46,7 +37,7 @@ type WriteOptions struct {
 }
 
 func defaultConnection() Connection {
-	return Connection{Host: "127.0.0.1", Port: 3306, TLS: TLS{Mode: "auto"}, ConnectSeconds: 10, ReadSeconds: 600, Connections: 16}
+	return Connection{Host: "127.0.0.1", Port: 3306, TLS: dial.TLS{Mode: "auto"}, ConnectSeconds: 10, ReadSeconds: 600, Connections: 16}
 }
 
 func defaultReadOptions() ReadOptions {
@@ -64,42 +55,14 @@ func (c *Connection) addresses() ([]string, error) {
 		}
 		return []string{net.JoinHostPort(c.Host, strconv.Itoa(c.Port))}, nil
 	}
-	var list []string
-	for _, h := range hosts {
-		host, port, err := net.SplitHostPort(h)
-		if err != nil {
-			host, port = strings.Trim(h, "[]"), strconv.Itoa(c.Port)
-		}
-		if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 || host == "" {
-			return nil, connector.Errorf(connector.Config, "TOW-403", "%q is no host:port", h).At("hosts")
-		}
-		list = append(list, net.JoinHostPort(host, port))
-	}
-	return list, nil
+	return dial.Addresses(hosts, c.Port, "TOW-403")
 }
 
 // fromURL turns mysql://user:password@host:port/db.table into options and a dataset.
 func fromURL(u *url.URL) (map[string]any, string, error) {
-	options := map[string]any{}
-	if u.RawQuery != "" || u.Fragment != "" || u.Opaque != "" {
-		return nil, "", connector.Errorf(connector.Config, "TOW-419", "a %s URL takes no ? and no #", u.Scheme).
-			WithHint("Options beyond user, host, port and dataset belong to a stored connection or a job file.")
-	}
-	if h := u.Hostname(); h != "" {
-		options["host"] = h
-	}
-	if p := u.Port(); p != "" {
-		n, err := strconv.Atoi(p)
-		if err != nil {
-			return nil, "", connector.Errorf(connector.Config, "TOW-419", "%q is no port", p)
-		}
-		options["port"] = n
-	}
-	if u.User != nil {
-		options["user"] = u.User.Username()
-		if p, ok := u.User.Password(); ok {
-			options["password"] = p
-		}
+	options, err := dial.URL(u, "user, host, port and dataset", "TOW-419")
+	if err != nil {
+		return nil, "", err
 	}
 	return options, strings.Trim(u.Path, "/"), nil
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/connectors/internal/dial"
 	"github.com/towpath/towpath/tools/testservers/servers"
 )
 
@@ -358,7 +359,7 @@ func TestHostileServers(t *testing.T) {
 				read(c)
 			}
 		})
-		d, err := newDialer(Connection{Host: "127.0.0.1", Port: port, User: "u", Password: secret, Database: "d", Schema: "public", TLS: TLS{Mode: "auto"}, ConnectSeconds: 3, ReadSeconds: 3, Connections: 2})
+		d, err := newDialer(Connection{Host: "127.0.0.1", Port: port, User: "u", Password: secret, Database: "d", Schema: "public", TLS: dial.TLS{Mode: "auto"}, ConnectSeconds: 3, ReadSeconds: 3, Connections: 2})
 		if err != nil {
 			t.Fatal(err)
 		}

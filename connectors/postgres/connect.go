@@ -1,13 +1,9 @@
 package postgres
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -15,13 +11,13 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/connectors/internal/dial"
 )
 
 // dialer opens sessions.
@@ -48,12 +44,8 @@ func newDialer(o Connection) (*dialer, error) {
 		return nil, connector.Errorf(connector.Config, "TOW-703", "user, database or schema holds the character U+0000")
 	}
 	d := &dialer{options: o, addresses: addresses}
-	if o.TLS.Mode == "auto" && o.TLS.CA == "" && o.TLS.Fingerprint == "" && o.TLS.Cert == "" && allLoopback(addresses) {
-		d.loopback = true
-	} else if o.TLS.Mode != "off" {
-		if d.tls, err = tlsConfig(o.TLS); err != nil {
-			return nil, err
-		}
+	if d.tls, d.loopback, err = dial.Encryption(o.TLS, addresses, "TOW-704"); err != nil {
+		return nil, err
 	}
 	if d.config, err = d.loginConfig(); err != nil {
 		return nil, err
@@ -84,7 +76,7 @@ func (d *dialer) loginConfig() (*pgconn.Config, error) {
 	c.User, c.Password, c.Database = d.options.User, d.options.Password, d.options.Database
 	c.RuntimeParams = map[string]string{"application_name": "towpath", "client_encoding": "UTF8"}
 	c.Fallbacks, c.KerberosSrvName, c.KerberosSpn = nil, "", ""
-	c.DialFunc = d.dial
+	c.DialFunc = dial.Dialer(d.loopback).DialContext
 	c.RequireAuth = "!gss,!sspi,!oauth"
 	if d.tls == nil {
 		c.RequireAuth += ",!password" // it would be readable on the way
@@ -104,70 +96,6 @@ func emptyService(name string) (string, error) {
 		return "", err
 	}
 	return f.Name(), nil
-}
-
-func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	nd := net.Dialer{KeepAlive: 15 * time.Second}
-	if d.loopback {
-		nd.ControlContext = onlyLoopback
-	}
-	return nd.DialContext(ctx, network, address)
-}
-
-func allLoopback(addresses []string) bool {
-	for _, a := range addresses {
-		host, _, _ := net.SplitHostPort(a)
-		ip := net.ParseIP(host)
-		if host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-			return false
-		}
-	}
-	return true
-}
-
-var errNotLoopback = errors.New("the name stands for another machine, and without TLS only this machine itself is connected to")
-
-func onlyLoopback(_ context.Context, _, address string, _ syscall.RawConn) error {
-	host, _, _ := net.SplitHostPort(address)
-	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
-		return errNotLoopback
-	}
-	return nil
-}
-
-// errFingerprint is a certificate that is not the pinned one.
-var errFingerprint = errors.New("the server's certificate has another fingerprint")
-
-func tlsConfig(o TLS) (*tls.Config, error) {
-	c := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: o.ServerName}
-	if o.CA != "" {
-		c.RootCAs = x509.NewCertPool()
-		if !c.RootCAs.AppendCertsFromPEM([]byte(o.CA)) {
-			return nil, connector.Errorf(connector.Config, "TOW-704", "no certificate in PEM form").At("tls.ca")
-		}
-	}
-	if o.Cert != "" || o.Key != "" {
-		pair, err := tls.X509KeyPair([]byte(o.Cert), []byte(o.Key))
-		if err != nil {
-			return nil, connector.Errorf(connector.Config, "TOW-704", "certificate and key do not fit: %w", err).At("tls.cert")
-		}
-		c.Certificates = []tls.Certificate{pair}
-	}
-	if o.Fingerprint != "" {
-		want, err := hex.DecodeString(strings.ReplaceAll(o.Fingerprint, ":", ""))
-		if err != nil || len(want) != sha256.Size {
-			return nil, connector.Errorf(connector.Config, "TOW-704", "a fingerprint is 64 hex digits").At("tls.fingerprint")
-		}
-		// The pinned certificate stands for chain and name, which VerifyConnection replaces.
-		c.InsecureSkipVerify = true
-		c.VerifyConnection = func(s tls.ConnectionState) error {
-			if got := sha256.Sum256(s.PeerCertificates[0].Raw); !bytes.Equal(got[:], want) {
-				return fmt.Errorf("%w: %x", errFingerprint, got)
-			}
-			return nil
-		}
-	}
-	return c, nil
 }
 
 // role is what a server must be for a use.
@@ -219,10 +147,7 @@ func (d *dialer) openAt(ctx context.Context, address string, u use) (*session, e
 	c := d.config.Copy()
 	c.Host, c.Port = host, uint16(n)
 	if d.tls != nil {
-		c.TLSConfig = d.tls.Clone()
-		if c.TLSConfig.ServerName == "" {
-			c.TLSConfig.ServerName = host
-		}
+		c.TLSConfig = dial.ConfigFor(d.tls, address)
 	}
 	lead := new(leadReader)
 	c.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {

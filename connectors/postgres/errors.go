@@ -2,19 +2,17 @@ package postgres
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"strings"
 	"syscall"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/connectors/internal/dial"
 )
 
 // known is what a server's error code means to us.
@@ -128,17 +126,13 @@ func (d *dialer) loginError(ctx context.Context, address string, err error) erro
 	if out := tlsError(doing, err); out != nil {
 		return out
 	}
-	if dns, ok := errors.AsType[*net.DNSError](err); ok {
-		class := connector.Retry
-		if dns.IsNotFound {
-			class = connector.Config
-		}
-		return connector.Errorf(class, "TOW-703", "%s: no address for %q", doing, dns.Name).At("host")
+	if out := dial.NameError(doing, err, "TOW-703"); out != nil {
+		return out
 	}
 	text := err.Error()
 	switch {
-	case errors.Is(err, errNotLoopback):
-		return connector.Errorf(connector.Config, "TOW-704", "%s: %w", doing, errNotLoopback).WithHint("Set tls.mode to verify.").At("tls.mode")
+	case errors.Is(err, dial.ErrNotLoopback):
+		return connector.Errorf(connector.Config, "TOW-704", "%s: %w", doing, dial.ErrNotLoopback).WithHint("Set tls.mode to verify.").At("tls.mode")
 	case strings.Contains(text, "server requested password authentication"):
 		return connector.Errorf(connector.Config, "TOW-704", "%s: the server asks for the password in clear text over a connection without TLS", doing).
 			WithHint("Set tls.mode to verify.").At("tls.mode")
@@ -149,41 +143,34 @@ func (d *dialer) loginError(ctx context.Context, address string, err error) erro
 	case strings.Contains(text, "server signature"), strings.Contains(text, "SASL"):
 		return connector.Errorf(connector.Denied, "TOW-701", "%s: what answers does not prove that it knows the password", doing).
 			WithHint("Something between may have answered in the server's place.")
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return connector.Errorf(connector.Retry, "TOW-702", "%s: connection refused", doing).WithHint("Check host and port, and that the server runs.")
-	case ctx.Err() != nil || errors.Is(err, os.ErrDeadlineExceeded):
-		return connector.Errorf(connector.Retry, "TOW-702", "%s: no answer in %d s", doing, d.options.ConnectSeconds).
-			WithHint("Check host and port, and the firewalls between.")
+	}
+	if out := dial.SilenceError(ctx, doing, err, d.options.ConnectSeconds, "TOW-702"); out != nil {
+		return out
+	}
+	switch {
 	case strings.Contains(text, "unknown message type"), strings.Contains(text, "invalid message length"), strings.Contains(text, "unexpected message"),
 		strings.Contains(text, "protocol error"), strings.Contains(text, "body length"), errors.Is(err, errMalformed):
 		return connector.Errorf(connector.Config, "TOW-727", "%s: what answers is no PostgreSQL server", doing)
-	}
-	if strings.Contains(text, "EOF") || errors.Is(err, syscall.ECONNRESET) {
+	case strings.Contains(text, "EOF"), errors.Is(err, syscall.ECONNRESET):
 		return connector.Errorf(connector.Retry, "TOW-702", "%s: the server closed the connection", doing)
 	}
 	return connector.Errorf(connector.Retry, "TOW-702", "%s: %s", doing, lastPart(text))
 }
 
+// tlsError is the error of a connection that got no TLS; nil: err is none.
 func tlsError(doing string, err error) error {
-	_, verify := errors.AsType[*tls.CertificateVerificationError](err)
-	_, host := errors.AsType[x509.HostnameError](err)
-	_, record := errors.AsType[tls.RecordHeaderError](err)
-	_, alert := errors.AsType[tls.AlertError](err)
 	text := err.Error()
-	switch {
-	case strings.Contains(text, "server refused TLS connection"):
-		return connector.Errorf(connector.Config, "TOW-704", "%s: the server offers no TLS", doing).At("tls.mode").
-			WithHint("Turn TLS on at the server. tls.mode: off sends password and data readable on the way.")
-	case errors.Is(err, errFingerprint):
-		return connector.Errorf(connector.Config, "TOW-704", "%s: %s", doing, lastPart(text)).At("tls.fingerprint").
-			WithHint("Ask the server's owner before you accept another certificate.")
-	case verify, host:
-		return connector.Errorf(connector.Config, "TOW-704", "%s: the server's certificate does not check: %s", doing, lastPart(text)).At("tls").
-			WithHint("Give the CA that signed it (tls.ca), its name (tls.server_name) or its fingerprint (tls.fingerprint).")
-	case record, alert, strings.Contains(text, "remote error: tls:"):
-		return connector.Errorf(connector.Config, "TOW-704", "%s: TLS handshake: %s", doing, lastPart(text)).At("tls")
+	if strings.Contains(text, "server refused TLS connection") {
+		return dial.PlainError(doing, "TOW-704")
 	}
-	return nil
+	if pin, ok := errors.AsType[*dial.FingerprintError](err); ok {
+		return dial.PinError(doing, fmt.Sprintf("the server's certificate has another fingerprint: %x", pin.Got), "TOW-704")
+	}
+	out := dial.TLSError(doing, err, lastPart(text), "TOW-704")
+	if out == nil && strings.Contains(text, "remote error: tls:") {
+		out = dial.HandshakeError(doing, lastPart(text), "TOW-704")
+	}
+	return out
 }
 
 // lastPart cuts the chain of a library's words off a cause.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/connectors/internal/dial"
 )
 
 // Connection is how a server, or one of several servers of a cluster, is reached. There is no connection string, and no variable
@@ -20,20 +21,10 @@ type Connection struct {
 	Password       string   `json:"password" doc:"Password of the role." secret:"true"`
 	Database       string   `json:"database" doc:"Database that is connected to." example:"shop"`
 	Schema         string   `json:"schema" doc:"Schema of datasets that are named without one."`
-	TLS            TLS      `json:"tls" doc:"How the connection is encrypted and the server checked."`
+	TLS            dial.TLS `json:"tls" doc:"How the connection is encrypted and the server checked."`
 	ConnectSeconds int      `json:"connect_seconds" doc:"Seconds to wait for a server to accept and log in, for each of hosts." minimum:"1" maximum:"600"`
 	ReadSeconds    int      `json:"read_seconds" doc:"Seconds to wait for the next bytes of an answer before the connection counts as lost." minimum:"1" maximum:"86400"`
 	Connections    int      `json:"connections" doc:"Most connections open at a time." minimum:"2" maximum:"1000"`
-}
-
-// TLS is how the connection is encrypted and the server checked.
-type TLS struct {
-	Mode        string `json:"mode" doc:"auto: verified TLS, but plain to this machine itself; verify: verified TLS always; off: plain, readable on the way." enum:"auto,verify,off"`
-	CA          string `json:"ca" doc:"PEM text of the certificates that may sign the server's; empty: those of the system."`
-	ServerName  string `json:"server_name" doc:"Name that the server's certificate must have; empty: the host."`
-	Fingerprint string `json:"fingerprint" doc:"SHA-256 of the server's certificate in hex, instead of a CA; for certificates that servers sign themselves."`
-	Cert        string `json:"cert" doc:"PEM text of the client's certificate."`
-	Key         string `json:"key" doc:"PEM text of the client certificate's key." secret:"true"`
 }
 
 // ReadOptions is how datasets are read.
@@ -50,7 +41,7 @@ type WriteOptions struct {
 }
 
 func defaultConnection() Connection {
-	return Connection{Host: "127.0.0.1", Port: 5432, Role: "any", Schema: "public", TLS: TLS{Mode: "auto"}, ConnectSeconds: 10, ReadSeconds: 600, Connections: 16}
+	return Connection{Host: "127.0.0.1", Port: 5432, Role: "any", Schema: "public", TLS: dial.TLS{Mode: "auto"}, ConnectSeconds: 10, ReadSeconds: 600, Connections: 16}
 }
 
 func defaultWriteOptions() WriteOptions { return WriteOptions{LockSeconds: 60} }
@@ -68,43 +59,14 @@ func (c *Connection) addresses() ([]string, error) {
 		}
 		hosts = []string{net.JoinHostPort(strings.Trim(c.Host, "[]"), strconv.Itoa(c.Port))}
 	}
-	var list []string
-	for _, h := range hosts {
-		host, port, err := net.SplitHostPort(h)
-		if err != nil {
-			host, port = strings.Trim(h, "[]"), strconv.Itoa(c.Port)
-		}
-		// A path would be taken for a socket of this machine, and a comma for a list.
-		if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 || host == "" || strings.ContainsAny(host, `/\,@ `) {
-			return nil, connector.Errorf(connector.Config, "TOW-703", "%q is no host:port", h).At("hosts")
-		}
-		list = append(list, net.JoinHostPort(host, port))
-	}
-	return list, nil
+	return dial.Addresses(hosts, c.Port, "TOW-703")
 }
 
 // fromURL turns postgres://user:password@host:port/database/schema.table into options and a dataset.
 func fromURL(u *url.URL) (map[string]any, string, error) {
-	options := map[string]any{}
-	if u.RawQuery != "" || u.Fragment != "" || u.Opaque != "" {
-		return nil, "", connector.Errorf(connector.Config, "TOW-719", "a %s URL takes no ? and no #", u.Scheme).
-			WithHint("Options beyond user, host, port, database and dataset belong to a stored connection or a job file.")
-	}
-	if h := u.Hostname(); h != "" {
-		options["host"] = h
-	}
-	if p := u.Port(); p != "" {
-		n, err := strconv.Atoi(p)
-		if err != nil {
-			return nil, "", connector.Errorf(connector.Config, "TOW-719", "%q is no port", p)
-		}
-		options["port"] = n
-	}
-	if u.User != nil {
-		options["user"] = u.User.Username()
-		if p, ok := u.User.Password(); ok {
-			options["password"] = p
-		}
+	options, err := dial.URL(u, "user, host, port, database and dataset", "TOW-719")
+	if err != nil {
+		return nil, "", err
 	}
 	database, dataset, _ := strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")
 	if database != "" {

@@ -17,11 +17,12 @@ import (
 // place is one spot of the code that raises a code.
 type place struct {
 	folder, class, text, hint string
+	handed                    string // package.Function that the code is handed to; "": none
 }
 
 // readCodes finds every place that raises a code, by code.
 func readCodes(root string) (map[string][]place, error) {
-	codes := map[string][]place{}
+	codes, raised := map[string][]place{}, map[string][]place{}
 	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -50,9 +51,57 @@ func readCodes(root string) (map[string][]place, error) {
 				codes[code] = append(codes[code], p)
 			}
 		}
+		maps.Copy(raised, raisedBy(file))
 		return nil
 	})
+	for code, places := range codes {
+		codes[code] = resolved(places, raised)
+	}
 	return codes, err
+}
+
+// resolved puts what a function raises with the code that it is handed in the place of the call that hands it the code.
+func resolved(places []place, raised map[string][]place) (out []place) {
+	for _, p := range places {
+		within, ok := raised[p.handed]
+		if !ok {
+			out = append(out, p)
+			continue
+		}
+		for _, w := range within {
+			w.folder = p.folder
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
+// raisedBy reads what the functions of a file raise with a code that they are handed by a parameter of that name, by package.Function.
+func raisedBy(file *ast.File) map[string][]place {
+	raised := map[string][]place{}
+	for _, d := range file.Decls {
+		f, ok := d.(*ast.FuncDecl)
+		if !ok || f.Recv != nil {
+			continue
+		}
+		var above []ast.Node
+		ast.Inspect(f, func(n ast.Node) bool {
+			if n == nil {
+				above = above[:len(above)-1]
+				return true
+			}
+			if call, ok := n.(*ast.CallExpr); ok && calls(call, "Errorf") {
+				at := slices.IndexFunc(call.Args, func(e ast.Expr) bool { name, ok := e.(*ast.Ident); return ok && name.Name == "code" })
+				if at >= 0 {
+					name := file.Name.Name + "." + f.Name.Name
+					raised[name] = append(raised[name], place{class: className(call.Args), text: literalAt(call.Args[at+1:], 0), hint: chained(above)})
+				}
+			}
+			above = append(above, n)
+			return true
+		})
+	}
+	return raised
 }
 
 // placesOf reads the codes of one file with what stands beside them.
@@ -80,6 +129,11 @@ func describe(code ast.Node, above []ast.Node) place {
 		switch n := above[i].(type) {
 		case *ast.CallExpr:
 			p := place{class: className(n.Args)}
+			if s, ok := n.Fun.(*ast.SelectorExpr); ok {
+				if from, ok := s.X.(*ast.Ident); ok {
+					p.handed = from.Name + "." + s.Sel.Name
+				}
+			}
 			at := slices.IndexFunc(n.Args, func(e ast.Expr) bool { return e == code })
 			if at < 0 {
 				return p

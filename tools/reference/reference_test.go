@@ -19,6 +19,9 @@ func TestErrorsPage(t *testing.T) {
 		{"with a hint", `func f() error { return connector.Errorf(connector.Denied, "TOW-302", "read").At("x").WithHint("Grant %s.", a) }`, "| TOW-302 | denied | read | Grant …. |"},
 		{"collected", `func f() { p.add(at, path, "TOW-603", "Write {a: " + x + "}.", "is %s", y) }`, "| TOW-603 |  | is … | Write {a: …}. |"},
 		{"struct", `var e = connector.Error{Class: connector.Full, Code: "TOW-304", Text: "no room", Hint: "Free | some."}`, `| TOW-304 | full | no room | Free \| some. |`},
+		{"handed on", `func f() error { return a.g(x, "TOW-306") }
+
+func g(x int, code string) error { return connector.Errorf(connector.Retry, code, "wait %d s", x).At("y").WithHint("Wait.") }`, "| TOW-306 | retry | wait … s | Wait. |"},
 		{"twice", `func f() { g(connector.Errorf(connector.Config, "TOW-305", "a"), connector.Errorf(connector.Row, "TOW-305", "b")) }`, "| TOW-305 | config, row | a<br>b |  |"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
