@@ -54,6 +54,52 @@ func TestSourceKilled(t *testing.T) {
 	})
 }
 
+// A database is killed twice under three runs: one reads from it, two write to it, of which one bears no outage and is resumed.
+func TestDatabaseKilled(t *testing.T) {
+	t.Parallel()
+	for other, victim := range map[string]string{"mariadb": "postgres", "postgres": "mariadb"} {
+		t.Run(victim, func(t *testing.T) {
+			t.Parallel()
+			server := servers.Private(t, victim)
+			away, stays := base{server.Server, t}, base{servers.Need(t, other), t}
+			tables := map[base]string{away: away.table(20000), stays: stays.table(20000)}
+			stays.drop(tables[stays])
+			begin := func(from, to base, mode, write, settings string) (w *running, into string) {
+				into = to.empty("")
+				w = newRig(t).begin(jobText{mode: mode, write: write, source: from, table: tables[from], target: to, into: into, settings: settings}.String())
+				return w, into
+			}
+			const paced = "group_rows: 500, shards: 4, rate: {rows: 2000}"
+			reads, copied := begin(away, stays, "batch", "append", paced)
+			writes, appended := begin(stays, away, "batch", "append", paced)
+			hasty, replaced := begin(stays, away, "full", "replace", paced+", outage: 1s")
+			for _, w := range []*running{reads, writes, hasty} {
+				w.reach(4000)
+			}
+			server.Kill(t)
+			hasty.rest(store.Paused)
+			hasty.says("TOW-132", "away for longer than 1s: ")
+			server.Start(t)
+			hasty = hasty.resume(hasty.key)
+			writes.reach(8000)
+			server.Kill(t)
+			server.Start(t)
+			for hasty.ends().run.State == store.Paused {
+				hasty = hasty.resume(hasty.key)
+			}
+			for _, w := range []*running{reads, writes, hasty} {
+				w.rest(store.Succeeded)
+				w.balance(20000, 0)
+			}
+			reads.undisturbed()
+			writes.undisturbed()
+			same(t, away.rows(tables[away]), stays.rows(copied))
+			same(t, stays.rows(tables[stays]), away.rows(appended))
+			same(t, stays.rows(tables[stays]), away.rows(replaced))
+		})
+	}
+}
+
 // The same for the target, with three runs at once because such a server starts slowly: one goes on by itself, one that bears
 // less pauses and is resumed, and one finds its index put back to what it was in the middle: the same index, with fewer of the
 // writes it had acknowledged.

@@ -132,14 +132,21 @@ func (w *running) reach(rows int64) {
 	})
 }
 
-// rest returns once the run rests, and fails unless it does in that state.
-func (w *running) rest(want store.State) *running {
+// ends returns once the run rests, in whatever state.
+func (w *running) ends() *running {
 	w.t.Helper()
 	select {
 	case <-w.ended:
 	case <-time.After(patience):
 		w.t.Fatalf("run goes on after %s: %s", patience, w.troubles())
 	}
+	return w
+}
+
+// rest returns once the run rests, and fails unless it does in that state.
+func (w *running) rest(want store.State) *running {
+	w.t.Helper()
+	w.ends()
 	if w.run.State != want {
 		w.t.Fatalf("run is %s (%s %s), want %s: %v", w.run.State, w.run.Code, w.run.Reason, want, w.err)
 	}

@@ -6,11 +6,12 @@ import (
 	"path/filepath"
 )
 
-// writeJob writes the job of one stream, with so small groups that there are many commits, and the connections that it names.
-func writeJob(dir, stream, source, target string) error {
+// writeJob writes the job of one stream, with so small groups that there are many commits, and the connections that it names. settings are
+// further ones, as in ", outage: 1s".
+func writeJob(dir, stream, source, target, settings string) error {
 	for name, text := range map[string]string{
 		"job.yaml": "name: kill\nmode: batch\nsource: {connection: source}\ntarget: {connection: target}\nstreams: [{" + stream + "}]\n" +
-			"settings: {shards: 8, group_rows: 100, parallel: 4}\n",
+			"settings: {shards: 8, group_rows: 100, parallel: 4" + settings + "}\n",
 		"connections.yaml": fmt.Sprintf("source: %s\ntarget: %s\n", source, target),
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {

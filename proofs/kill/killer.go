@@ -227,6 +227,7 @@ func (r *ride) left(ctx context.Context, args []string, p *process) (ended bool,
 // What the command line says, from docs/reference.
 const (
 	exitDone      = 0
+	exitPaused    = 4
 	exitDirty     = 5
 	codeFinal     = "TOW-142" // the run is over
 	codeUnplanned = "TOW-143" // it ended before it was planned

@@ -21,8 +21,9 @@ type Tables struct {
 	place string // of the target
 	table string // the target
 
-	had    string // what stood in the place before the run
-	others *Judge // rows that stood in the table before the run, and are to stay
+	settings func() string // further ones of a job
+	had      string        // what stood in the place before the run
+	others   *Judge        // rows that stood in the table before the run, and are to stay
 }
 
 // TablesScene is what scenes of tables differ in.
@@ -58,6 +59,7 @@ type TablesConfig struct {
 	Dir             string         // for files
 	Prefix          string         // of what is made at the servers
 	Rows            int
+	Settings        func() string // further ones of the next run's job, as in ", outage: 1s"; nil: none
 }
 
 func (c TablesConfig) store(speaks, name string) database {
@@ -77,7 +79,10 @@ func NewTables(ctx context.Context, name string, c TablesConfig) (*Tables, error
 	if at < 0 {
 		return nil, fmt.Errorf("there is no scene %q", name)
 	}
-	s := &Tables{scene: all[at], place: c.Prefix + "_" + strings.ReplaceAll(name, "-", "_")}
+	s := &Tables{scene: all[at], settings: c.Settings, place: c.Prefix + "_" + strings.ReplaceAll(name, "-", "_")}
+	if s.settings == nil {
+		s.settings = func() string { return "" }
+	}
 	s.to = c.store(s.scene.to, name)
 	s.table = of(s.to.says().table, s.place, "copies")
 	var err error
@@ -156,7 +161,7 @@ func (s *Tables) Reset(ctx context.Context, dir string) error {
 	if err := each(ctx, s.to, of(says.orders, "", s.table)+" WHERE id < 0", s.others.Expect); err != nil {
 		return err
 	}
-	return writeJob(dir, fmt.Sprintf("source: %s, target: %s, write: %s", s.from.table, s.table, s.scene.write), s.from.connection(), connection)
+	return writeJob(dir, fmt.Sprintf("source: %s, target: %s, write: %s", s.from.table, s.table, s.scene.write), s.from.connection(), connection, s.settings())
 }
 
 // objects are all things in the target's place.

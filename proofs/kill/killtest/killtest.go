@@ -83,3 +83,16 @@ func TakesOldRows(t *testing.T, h *kill.Harness, scene kill.Scene, when kill.Mom
 		t.Errorf("no row of a process that woke up in %d trials, though nothing is fenced: %+v %q", so.Trials, so.Verdict, so.Faults)
 	}
 }
+
+// Outlives kills of a server.
+func Outlives(t *testing.T, h *kill.Harness, scene kill.Scene, v kill.Victim, kills int) {
+	t.Helper()
+	var so kill.Outages
+	if err := h.Outages(t.Context(), scene, v, kills, &so, true, unsaved); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d runs, %d kills at %v, %d pauses", so.Runs, so.Kills, so.Points, so.Paused)
+	if !so.Good() {
+		t.Errorf("%+v %q", so.Verdict, so.Faults)
+	}
+}

@@ -16,12 +16,17 @@ import (
 // need starts a server.
 func need(t *testing.T, name string) machine.Server {
 	t.Helper()
-	s := servers.Need(t, name)
+	return reached(t, servers.Need(t, name))
+}
+
+// reached is a server as proofs know it.
+func reached(t *testing.T, s servers.Server) machine.Server {
+	t.Helper()
 	address, err := url.Parse(s.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return machine.Server{Name: name, URL: address, Client: s.Client}
+	return machine.Server{Name: s.Name, URL: address, Client: s.Client}
 }
 
 // prefix begins the names of what is made at servers.
