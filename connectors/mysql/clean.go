@@ -3,6 +3,7 @@ package mysql
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/towpath/towpath/connector"
@@ -21,10 +22,17 @@ func (c *Client) clean(ctx context.Context, runs []string, remove bool) ([]conne
 		var memories []*sqltarget.Memory
 		var tables []tagged
 		for _, r := range rows {
-			if n := (tableName{r[0].text, r[1].text}); n.table == sqltarget.Checkpoints {
-				memories = append(memories, &sqltarget.Memory{Table: n.quoted()})
-			} else {
+			n := tableName{r[0].text, r[1].text}
+			if n.table != sqltarget.Checkpoints {
 				tables = append(tables, tagged{n, r[2].text})
+				continue
+			}
+			ours, err := s.remembers(n)
+			if err != nil {
+				return err
+			}
+			if ours {
+				memories = append(memories, &sqltarget.Memory{Table: n.quoted()})
 			}
 		}
 		// What was replaced goes before the tag by which its replacement is known.
@@ -56,6 +64,13 @@ func (c *Client) clean(ctx context.Context, runs []string, remove bool) ([]conne
 		return nil
 	})
 	return found, classify(err, "look for what runs left")
+}
+
+// remembers tells whether a table has the columns of the table of checkpoints.
+func (s *session) remembers(n tableName) (bool, error) {
+	rows, err := s.query("SELECT 1 FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = "+quoteText(n.database)+" AND TABLE_NAME = "+quoteText(n.table)+
+		" AND COLUMN_NAME IN ("+sqltarget.CheckpointColumns+")")
+	return strconv.Itoa(len(rows)) == sqltarget.CheckpointWidth, err
 }
 
 // tagged is a table with its comment.

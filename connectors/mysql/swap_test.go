@@ -589,6 +589,9 @@ func TestLeftoversAreFoundAndRemoved(t *testing.T) {
 		return list
 	}
 	j.execf("CREATE TABLE swapped (id INT) COMMENT = 'towpath:%s'", runs[0])
+	j.execf("CREATE DATABASE %s_foreign", j.db)
+	t.Cleanup(func() { newJudge(t).execf("DROP DATABASE %s_foreign", j.db) })
+	j.execf("CREATE TABLE %s_foreign.towpath_checkpoint (x INT)", j.db)
 	want := []string{"checkpoints of mRUN, sRUN false", "staging table DB.sRUN__tw_RUN false", "tag on table DB.swapped false"}
 	if got := what(false, runs[0]); !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)

@@ -33,7 +33,8 @@ func (w *writer) drop(ctx context.Context) error {
 // remembers tells whether the schema has a table of checkpoints that the role may change.
 func (s *session) remembers(schema string) (bool, error) {
 	rows, err := s.query("SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1::name AND c.relname = $2::name AND c.relkind = 'r' "+
-		"AND has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'DELETE')", textParam(schema), textParam(sqltarget.Checkpoints))
+		"AND has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'DELETE') "+
+		"AND (SELECT count(*) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname IN ("+sqltarget.CheckpointColumns+")) = "+sqltarget.CheckpointWidth, textParam(schema), textParam(sqltarget.Checkpoints))
 	return len(rows) > 0, err
 }
 

@@ -44,11 +44,16 @@ const (
 	raiseTries = 5
 )
 
-// raise makes the epoch the owner of the shard in the table of checkpoints.
+// raise makes the epoch the owner of the shard in the table of checkpoints. Its transaction carries the owner's name, so that it can be
+// ended as well when the process freezes in it.
 func (w *writer) raise(ctx context.Context, shard connector.Shard, epoch int64, last connector.Checkpoint) (c connector.Checkpoint, err error) {
+	name := "SET LOCAL application_name = " + literal(ownerName(w.sink.Run, shard.ID, epoch))
 	for try := range raiseTries {
 		err = w.client.withSession(ctx, writes, func(s *session) error {
 			return s.within(raiseWait<<try, func() (err error) {
+				if err := s.exec(name); err != nil {
+					return err
+				}
 				c, err = w.memory.Raise(ctx, conn{s}, shard, epoch, last)
 				return err
 			})
@@ -64,7 +69,7 @@ func (w *writer) raise(ctx context.Context, shard connector.Shard, epoch int64, 
 			return c, err
 		}
 	}
-	return c, err
+	return c, connector.Errorf(connector.Retry, "TOW-758", "another process makes shard %s its own: %w", shard.ID, err)
 }
 
 // endOlder ends the sessions of older owners: one that is frozen in a transaction would keep the shard until its connection is

@@ -286,6 +286,7 @@ func TestClean(t *testing.T) {
 	t.Parallel()
 	j := ownDatabase(t, "postgres")
 	c := j.client(nil)
+	j.exec("CREATE SCHEMA foreigners; CREATE TABLE foreigners.towpath_checkpoint (x int)")
 	for _, run := range []string{"r1", "r2"} {
 		x := j.begin(c, connector.Sink{Dataset: "x" + run, Mode: connector.Replace, Run: run}, schemaOfText(t, "id int64 key"))
 		x.write(x.take(1), 1, batchOf(x.target.Stored, []string{"5"}))
@@ -305,7 +306,8 @@ func TestClean(t *testing.T) {
 	expect(t, "list", list(nil, false), []string{"r1 checkpoints of xr1 false", "r1 staging table xr1__tw_r1 false", "r2 checkpoints of xr2 false", "r2 staging table xr2__tw_r2 false"})
 	expect(t, "removed", list([]string{"r1"}, true), []string{"r1 checkpoints of xr1 true", "r1 staging table xr1__tw_r1 true", "r2 checkpoints of xr2 false", "r2 staging table xr2__tw_r2 false"})
 	expect(t, "removed", list([]string{"r2"}, true), []string{"r2 checkpoints of xr2 true", "r2 staging table xr2__tw_r2 true"})
-	expect(t, "left", j.rows("SELECT relname FROM pg_class WHERE relname LIKE '%%__tw_%%' OR relname = 'towpath_checkpoint'"), "[]")
+	expect(t, "left", j.rows("SELECT relnamespace::regnamespace::text, relname FROM pg_class WHERE relname LIKE '%%__tw_%%' OR relname = 'towpath_checkpoint'"),
+		"[[foreigners towpath_checkpoint]]")
 }
 
 // TestPoolOfSessions: shards that write by turns share few sessions, and temporary tables are made once.

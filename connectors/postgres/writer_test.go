@@ -275,6 +275,30 @@ func TestFrozenOwner(t *testing.T) {
 	})
 }
 
+// TestTakeBearsItsName: the transaction in which a shard gets its owner can be told from others, so that it can be ended as well.
+func TestTakeBearsItsName(t *testing.T) {
+	t.Parallel()
+	j := ownDatabase(t, "postgres")
+	x := j.begin(j.client(nil), connector.Sink{Dataset: "x", Mode: connector.Append, Run: "r1"}, schemaOfText(t, "id int64"))
+	j.exec("BEGIN; LOCK TABLE towpath_checkpoint IN EXCLUSIVE MODE")
+	taken := make(chan error, 1)
+	go func() {
+		_, _, err := x.w.Take(t.Context(), connector.Shard{ID: "s"}, connector.Lease{Epoch: 3}, connector.Checkpoint{})
+		taken <- err
+	}()
+	other := j.other()
+	deadline := time.Now().Add(time.Minute)
+	for len(other.rows("SELECT 1 FROM pg_stat_activity WHERE application_name = 'towpath:r1:s:3' AND wait_event_type = 'Lock' AND query LIKE 'UPDATE%%'")) == 0 {
+		if time.Now().After(deadline) {
+			t.Fatal("nobody waits under the name of the owner")
+		}
+	}
+	j.exec("COMMIT")
+	if err := <-taken; err != nil {
+		t.Error(err)
+	}
+}
+
 // TestLeastRights: INSERT on the table and a table of checkpoints that somebody else has made are enough for insert and append; without
 // checkpoints, append says that it may double rows.
 func TestLeastRights(t *testing.T) {

@@ -99,9 +99,12 @@ func (w *writer) marker(ctx context.Context, conn *sql.Conn) (sqltarget.State, e
 	return w.memory.Marker(ctx, session{conn})
 }
 
-// remembers reports whether the file has a table of checkpoints.
+// remembers reports whether the file has a table with the name and the columns of the table of checkpoints.
 func remembers(ctx context.Context, conn *sql.Conn) (bool, error) {
-	return exists(ctx, conn, sqltarget.Checkpoints)
+	ours := false
+	err := conn.QueryRowContext(ctx, "SELECT COUNT(*) = "+sqltarget.CheckpointWidth+" FROM pragma_table_info(?) WHERE name IN ("+sqltarget.CheckpointColumns+")",
+		sqltarget.Checkpoints).Scan(&ours)
+	return ours, err
 }
 
 // create makes what the plan says, provided that the target is still as planned.

@@ -48,6 +48,12 @@ type KeyColumn struct {
 // Checkpoints is the name of the table of checkpoints in each database or schema that is written to.
 const Checkpoints = "towpath_checkpoint"
 
+// The columns of the table of checkpoints as a list of SQL literals, and how many they are: a table of the name that lacks one is not ours.
+const (
+	CheckpointColumns = "'run_id', 'dataset', 'shard_id', 'epoch', 'seq', 'record'"
+	CheckpointWidth   = "6"
+)
+
 // stagingMark stands between the name of a table and the run's key in the name of its staging table.
 const stagingMark = "__tw_"
 
