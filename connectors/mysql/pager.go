@@ -199,11 +199,10 @@ func (p *pager) page() (whole bool, err error) {
 
 // row takes one row.
 func (p *pager) row(packet []byte) error {
-	fresh, err := p.Room(p.ctx, len(packet))
-	if err != nil {
-		return err
-	}
-	if fresh {
+	if !p.Fits(len(packet)) {
+		if err := p.Room(p.ctx, len(packet)); err != nil {
+			return err
+		}
 		p.decoder.attach(p.Batch)
 	}
 	if err := p.decoder.row(packet); err != nil {
@@ -214,7 +213,10 @@ func (p *pager) row(packet []byte) error {
 			return err
 		}
 	}
-	return p.Took()
+	if p.Took() {
+		return p.Flush()
+	}
+	return nil
 }
 
 // distinct refuses a key of an own SELECT that two neighbours share: behind the first, the second could not be found again.

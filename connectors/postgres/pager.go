@@ -163,11 +163,10 @@ func (p *pager) ended(err error) error {
 
 // row takes one row.
 func (p *pager) row(body []byte) error {
-	fresh, err := p.Room(p.ctx, len(body))
-	if err != nil {
-		return err
-	}
-	if fresh {
+	if !p.Fits(len(body)) {
+		if err := p.Room(p.ctx, len(body)); err != nil {
+			return err
+		}
 		p.decoder.attach(p.Batch)
 	}
 	if err := p.decoder.row(body); err != nil {
@@ -178,7 +177,10 @@ func (p *pager) row(body []byte) error {
 			return err
 		}
 	}
-	return p.Took()
+	if p.Took() {
+		return p.Flush()
+	}
+	return nil
 }
 
 // Last implements sqltable.Sender.

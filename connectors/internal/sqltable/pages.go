@@ -32,13 +32,13 @@ const (
 )
 
 // Pages is the reading of one shard by statements of bounded length: what the next one asks for, and the batches in which rows are handed
-// on. Run drives a Sender, which sends the statements and for each row calls Pace, Room, Took and Overdue, in this order. One
-// goroutine uses it.
+// on. Run drives a Sender, which sends the statements and for each row calls Pace, Fits or Room, Took and Overdue, in this
+// order. One goroutine uses it.
 type Pages struct {
 	Range Range // what is still to be read
 	Limit int   // rows that the next statement asks for
 	Rows  int   // that the statement has returned so far
-	// Batch is where rows go, for the row that Room was called for; nil: none is begun.
+	// Batch is where rows go; nil: none is begun.
 	Batch *record.Batch
 
 	query   connector.Query
@@ -50,7 +50,6 @@ type Pages struct {
 	last    int       // row of the statement from which on those left are not waited for together
 	began   time.Time // of the statement
 	filling time.Time // of the batch's first row
-	unsaid  bool      // rows came since Range was moved
 }
 
 // Sender sends the statements of Pages and decodes their rows.
@@ -108,7 +107,7 @@ func (p *Pages) run() error {
 			return err
 		}
 		if p.Range.Part != Keyed || p.Rows == 0 && whole {
-			return p.flush()
+			return p.Flush()
 		}
 		if err := p.advance(); err != nil {
 			return err
@@ -164,33 +163,34 @@ func (p *Pages) Pace() Pace {
 	return SamePace
 }
 
-// Room makes room for a row of so many bytes in Batch; fresh tells that it is another batch than for the row before.
-func (p *Pages) Room(ctx context.Context, sizeBytes int) (fresh bool, err error) {
+// Fits reports whether a row of so many bytes may go into Batch without asking Room, as nearly all may.
+func (p *Pages) Fits(sizeBytes int) bool {
+	return p.Batch != nil && sizeBytes <= record.MaxBytes && p.Rows&255 != 0
+}
+
+// Room makes room in Batch for a row of so many bytes; it may be another batch from then on.
+func (p *Pages) Room(ctx context.Context, sizeBytes int) error {
 	// A row beyond a batch's size is a batch of its own.
 	if p.Batch != nil && p.Batch.Len > 0 && (sizeBytes > record.MaxBytes || p.Rows&255 == 0 && time.Since(p.filling) > lingering) {
-		if err := p.flush(); err != nil {
-			return false, err
+		if err := p.Flush(); err != nil {
+			return err
 		}
 	}
 	if p.Batch != nil {
-		return false, nil
+		return nil
 	}
 	b, err := p.query.Batches.Get(ctx, p.query.Schema)
 	if err != nil {
-		return false, err
+		return err
 	}
 	p.Batch, p.filling = b, time.Now()
-	return true, nil
+	return nil
 }
 
-// Took counts a row that stands in Batch, and hands a full batch on.
-func (p *Pages) Took() error {
+// Took counts a row that stands in Batch, and reports whether the batch is full: then Flush comes next.
+func (p *Pages) Took() (full bool) {
 	p.Rows++
-	p.unsaid = true
-	if p.Batch.Full() {
-		return p.flush()
-	}
-	return nil
+	return p.Batch.Full()
 }
 
 // Overdue reports whether the statement is to be left before its end, because its receiver is slow.
@@ -198,8 +198,8 @@ func (p *Pages) Overdue() bool {
 	return p.Batch == nil && p.bounded && time.Since(p.began) > overdue*p.may
 }
 
-// flush hands the batch on with the position behind its last row.
-func (p *Pages) flush() error {
+// Flush hands the batch on, when there is one, with the position behind its last row.
+func (p *Pages) Flush() error {
 	if p.Batch == nil || p.Batch.Len == 0 {
 		return nil
 	}
@@ -221,7 +221,7 @@ func (p *Pages) flush() error {
 
 // advance moves the range behind the last row read.
 func (p *Pages) advance() error {
-	if !p.unsaid {
+	if p.Rows == 0 {
 		return nil
 	}
 	key, err := p.sender.Last()
@@ -231,6 +231,6 @@ func (p *Pages) advance() error {
 	if p.Range.Low != nil && string(NewPosition(p.Range.Low)) == string(NewPosition(key)) {
 		return ErrRepeated
 	}
-	p.Range.Low, p.unsaid = key, false
+	p.Range.Low = key
 	return nil
 }

@@ -21,6 +21,7 @@ type server struct {
 	keys    []int64
 	most    int           // rows of an answer, whatever is asked for; 0: as many
 	size    int           // bytes of a row
+	huge    int64         // the key of a row larger than a batch; 0: none
 	wait    time.Duration // before each row
 	again   bool          // the last key comes again and again
 	refused error         // of the second statement
@@ -66,15 +67,23 @@ func (s *server) Page() (whole bool, err error) {
 		if p := s.Pace(); p != sqltable.SamePace {
 			s.paces = append(s.paces, [2]int{i, int(p)})
 		}
-		if _, err := s.Room(s.ctx, s.size); err != nil {
-			return false, err
+		size := s.size
+		if s.huge != 0 && k == s.huge {
+			size = record.MaxBytes + 1
+		}
+		if !s.Fits(size) {
+			if err := s.Room(s.ctx, size); err != nil {
+				return false, err
+			}
 		}
 		s.Batch.Cols[0].AppendInt64(k)
 		s.Batch.Len++
-		s.Batch.Size += s.size
+		s.Batch.Size += size
 		s.last = k
-		if err := s.Took(); err != nil {
-			return false, err
+		if s.Took() {
+			if err := s.Flush(); err != nil {
+				return false, err
+			}
 		}
 		if s.Overdue() {
 			return false, nil
@@ -147,6 +156,10 @@ func TestFullBatches(t *testing.T) {
 	s = &server{keys: upTo(3), size: record.MaxBytes + 1}
 	if _, chunks, err = s.read(t, true, time.Hour, nil); err != nil || !slices.Equal(chunks, []chunk{{1, 0}, {1, 1}, {1, 2}}) {
 		t.Errorf("huge rows: got chunks %v, %v", chunks, err)
+	}
+	s = &server{keys: upTo(5), huge: 3}
+	if _, chunks, err = s.read(t, true, time.Hour, nil); err != nil || !slices.Equal(chunks, []chunk{{3, 2}, {1, 3}, {1, 4}}) {
+		t.Errorf("a huge row among others: got chunks %v, %v", chunks, err)
 	}
 }
 
