@@ -6,11 +6,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"net"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/towpath/towpath/connector"
 	"github.com/towpath/towpath/record"
@@ -293,46 +291,6 @@ func TestASCII(t *testing.T) {
 	}
 }
 
-// Less than a batch is waited for only so long, and whoever stops the read is heard at once.
-func TestRowsInBatches(t *testing.T) {
-	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	ours, err := net.Dial("tcp", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ours.Close()
-	theirs, err := l.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer theirs.Close()
-	w := newWire(ours, time.Minute)
-	if w.batch(); runtime.GOOS == "linux" && !w.batched {
-		t.Fatal("rows do not come in batches")
-	}
-	if _, err := theirs.Write([]byte("\x03\x00\x00\x00abc")); err != nil {
-		t.Fatal(err)
-	}
-	if p, err := w.packet(); err != nil || string(p) != "abc" {
-		t.Fatalf("got %q, %v", p, err)
-	}
-	w.batch()
-	stopped := make(chan error, 1)
-	go func() {
-		_, err := w.packet()
-		stopped <- err
-	}()
-	w.stop()
-	if err := <-stopped; !errors.Is(err, errStopped) {
-		t.Errorf("a read that was stopped ends with %v", err)
-	}
-}
-
 func TestWire(t *testing.T) {
 	t.Parallel()
 	ours, theirs := net.Pipe()
@@ -363,9 +321,6 @@ func TestWire(t *testing.T) {
 	}
 	if p, err = w.packet(); err != nil || len(p) != 1 || p[0] != 42 {
 		t.Errorf("got %v, %v", p, err)
-	}
-	if len(w.buf) > keepBuffer {
-		t.Errorf("the buffer keeps %d bytes", len(w.buf))
 	}
 	if _, err = w.packet(); !errors.Is(err, errMalformed) || !w.broken {
 		t.Errorf("packet out of order: got %v", err)

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/towpath/towpath/connectors/internal/socket"
 )
 
 // use is what a session is for; a session is never used for both.
@@ -133,19 +135,7 @@ func (s *session) variables(names ...string) (map[string]string, error) {
 }
 
 // until stops the session when ctx ends; the caller calls the answer once, when it is done.
-func (s *session) until(ctx context.Context) (release func()) {
-	stopped := make(chan struct{})
-	cancel := context.AfterFunc(ctx, func() {
-		s.stop()
-		close(stopped)
-	})
-	return func() {
-		// A stop that has begun must not hit the next user of the session.
-		if !cancel() {
-			<-stopped
-		}
-	}
-}
+func (s *session) until(ctx context.Context) (release func()) { return socket.Until(ctx, s.stop) }
 
 // exec runs a statement without rows.
 func (s *session) exec(text string) error {
@@ -207,9 +197,8 @@ func (s *session) build(text string) error {
 	if err := s.sqlMode(keepingMode); err != nil {
 		return err
 	}
-	timeout := s.timeout
-	s.timeout = longestBuild
-	defer func() { s.timeout = timeout }()
+	before := s.setTimeout(longestBuild)
+	defer s.setTimeout(before)
 	return s.exec(text)
 }
 

@@ -4,9 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"net"
-	"os"
 	"sync/atomic"
 	"time"
 
@@ -29,126 +27,62 @@ const (
 	headEOF = 0xfe
 
 	maxPayload = 1<<24 - 1
-	readSize   = 256 << 10
-	keepBuffer = 4 << 20 // a larger read buffer, grown for one huge row, is given back
+	keepBuffer = 4 << 20 // a larger buffer of a command is given back
 )
 
 // errMalformed is a packet that breaks the protocol. The connection is of no more use.
 var errMalformed = errors.New("malformed packet")
 
-// errStopped ends a read whose caller went away.
-var errStopped = errors.New("reading was stopped")
+// errStopped ends reads and writes whose caller went away.
+var errStopped = socket.ErrStopped
 
 // wire reads and writes the packets of a connection whose handshake is done. Packets are views into its buffer: between the
 // network and the vectors nothing is copied. One goroutine uses it; stop alone may come from another.
 type wire struct {
 	conn    net.Conn
-	buf     []byte
-	r, w    int
+	in      *socket.Reader
 	seq     byte
 	out     []byte
 	timeout time.Duration // of one read or write on the network; 0: none
 	stopped atomic.Bool
-	batched bool // the system waits for more than a packet before it wakes us
 	broken  bool // an answer was left unread or the network failed
 	within  bool // a transaction is open
 }
 
 func newWire(conn net.Conn, timeout time.Duration) *wire {
-	return &wire{conn: conn, timeout: timeout, buf: make([]byte, readSize)}
+	return &wire{conn: conn, in: socket.NewReader(conn, conn, timeout, maxPayload), timeout: timeout}
 }
 
 // stop makes reads and writes, also those under way, end at once. The connection is broken from then on.
 func (w *wire) stop() {
 	w.stopped.Store(true)
-	_ = w.conn.SetDeadline(time.Unix(1, 0))
+	w.in.Stop()
 }
 
-// fill reads until n bytes are in the buffer behind r.
-func (w *wire) fill(n int) error {
-	if w.w-w.r >= n {
-		return nil
+// next returns the next bytes, valid until the next call.
+func (w *wire) next(n int) ([]byte, error) {
+	b, err := w.in.Next(n)
+	if err != nil {
+		w.broken = true
 	}
-	if w.r == w.w {
-		w.r, w.w = 0, 0
-	}
-	if n > len(w.buf)-w.r || len(w.buf) > keepBuffer {
-		w.room(n)
-	}
-	for w.w-w.r < n {
-		got, err := w.read()
-		w.w += got
-		if err != nil && w.w-w.r < n {
-			w.broken = true
-			if w.stopped.Load() {
-				return errStopped
-			}
-			if errors.Is(err, io.EOF) {
-				err = io.ErrUnexpectedEOF
-			}
-			return fmt.Errorf("read from server: %w", err)
-		}
-	}
-	return nil
+	return b, err
 }
 
-// batchWait is how long rows are waited for that come in batches. One that is not full by then is the last, or the server is slow.
-const batchWait = 20 * time.Millisecond
-
-// read reads what there is from the network.
-func (w *wire) read() (int, error) {
-	if w.batched {
-		_ = w.conn.SetReadDeadline(time.Now().Add(batchWait))
-		if w.stopped.Load() {
-			return 0, errStopped
-		}
-		got, err := w.conn.Read(w.buf[w.w:])
-		if !errors.Is(err, os.ErrDeadlineExceeded) {
-			return got, err
-		}
-		w.single()
-	}
-	if w.timeout > 0 {
-		_ = w.conn.SetReadDeadline(time.Now().Add(w.timeout))
-	}
-	// Asked after the deadline is set: stop either sees its own deadline last or is seen here.
-	if w.stopped.Load() {
-		return 0, errStopped
-	}
-	return w.conn.Read(w.buf[w.w:])
+// setTimeout changes how long one read or write on the network may take, and returns how long it was.
+func (w *wire) setTimeout(timeout time.Duration) (before time.Duration) {
+	before, w.timeout = w.timeout, timeout
+	w.in.SetTimeout(timeout)
+	return before
 }
 
-// batch lets the system wake us for some ten thousand bytes at a time instead of for each packet of the server's, which costs a busy
-// machine more than what is in them. It lasts until single is called, or until what comes is too little.
-func (w *wire) batch() {
-	if !w.batched {
-		w.batched = socket.WakeFor(w.conn, readSize/4)
-	}
-}
-
-// single ends what batch began.
-func (w *wire) single() {
-	if w.batched {
-		w.batched = false
-		socket.WakeFor(w.conn, 1)
-	}
-}
-
-// room moves what is unread to the front of a buffer that holds n bytes.
-func (w *wire) room(n int) {
-	to := w.buf
-	if n > len(w.buf) || (len(w.buf) > keepBuffer && n <= readSize && w.w-w.r <= readSize) {
-		to = make([]byte, max(n, readSize))
-	}
-	w.w = copy(to, w.buf[w.r:w.w])
-	w.r, w.buf = 0, to
-}
+func (w *wire) batch()  { w.in.Batch() }
+func (w *wire) single() { w.in.Single() }
 
 func (w *wire) header() (length int, err error) {
-	if err := w.fill(4); err != nil {
+	h, err := w.next(4)
+	if err != nil {
 		return 0, err
 	}
-	h := w.buf[w.r : w.r+4]
 	if h[3] != w.seq {
 		w.broken = true
 		return 0, fmt.Errorf("%w: sequence number %d where %d belongs", errMalformed, h[3], w.seq)
@@ -166,11 +100,10 @@ func (w *wire) packet() ([]byte, error) {
 	if length == maxPayload {
 		return w.longPacket(length)
 	}
-	if err := w.fill(4 + length); err != nil {
+	p, err := w.next(length)
+	if err != nil {
 		return nil, err
 	}
-	p := w.buf[w.r+4 : w.r+4+length : w.r+4+length]
-	w.r += 4 + length
 	if length == 0 {
 		w.broken = true
 		return nil, fmt.Errorf("%w: it is empty", errMalformed)
@@ -182,16 +115,14 @@ func (w *wire) packet() ([]byte, error) {
 func (w *wire) longPacket(length int) ([]byte, error) {
 	var whole []byte
 	for {
-		w.r += 4
-		if err := w.fill(length); err != nil {
+		p, err := w.next(length)
+		if err != nil {
 			return nil, err
 		}
-		whole = append(whole, w.buf[w.r:w.r+length]...)
-		w.r += length
+		whole = append(whole, p...)
 		if length < maxPayload {
 			return whole, nil
 		}
-		var err error
 		if length, err = w.header(); err != nil {
 			return nil, err
 		}

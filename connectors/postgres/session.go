@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/towpath/towpath/connectors/internal/socket"
 )
 
 // use is what a session is for. Its settings are those of the use from the beginning to the end.
@@ -146,19 +148,7 @@ func (s *session) ask(text string, params ...param) ([][]cell, error) {
 }
 
 // until stops the session when ctx ends; the caller calls the answer once, when it is done.
-func (s *session) until(ctx context.Context) (release func()) {
-	stopped := make(chan struct{})
-	cancel := context.AfterFunc(ctx, func() {
-		s.stop()
-		close(stopped)
-	})
-	return func() {
-		// A stop that has begun must not hit the next user of the session.
-		if !cancel() {
-			<-stopped
-		}
-	}
-}
+func (s *session) until(ctx context.Context) (release func()) { return socket.Until(ctx, s.stop) }
 
 // ping asks for a sign of life.
 func (s *session) ping() error {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -37,8 +36,7 @@ const (
 	gotDescription = 'T'
 	gotReady       = 'Z'
 
-	readSize   = 256 << 10
-	keepBuffer = 4 << 20   // a larger buffer, grown for one huge row, is given back
+	keepBuffer = 4 << 20   // a larger buffer of a message is given back
 	maxMessage = 1<<30 + 1 // bytes of a message; the server's rows are below 1 GB
 )
 
@@ -52,150 +50,68 @@ const (
 // errMalformed is a message that breaks the protocol. The connection is of no more use.
 var errMalformed = errors.New("malformed message")
 
-// errStopped ends a read whose caller went away.
-var errStopped = errors.New("reading was stopped")
+// errStopped ends reads and writes whose caller went away.
+var errStopped = socket.ErrStopped
 
 // wire reads and writes the messages of a connection that is logged in. Messages are views into its buffer: between the network
 // and the vectors nothing is copied. One goroutine uses it; stop alone may come from another.
 type wire struct {
-	conn     net.Conn
-	in       io.Reader // conn, behind what the login may have read ahead
-	buf      []byte
-	r, w     int
-	out      []byte
-	timeout  time.Duration // of one read or write on the network; 0: none
-	extended time.Time     // when that began to count
-	batched  bool          // the system waits for more than a packet before it wakes us
-	stopped  atomic.Bool
-	broken   bool // an answer was left unread or the network failed
-	state    byte // of the transaction, when the last answer ended
+	conn    net.Conn
+	in      *socket.Reader
+	out     []byte
+	timeout time.Duration // of one read or write on the network; 0: none
+	stopped atomic.Bool
+	broken  bool // an answer was left unread or the network failed
+	state   byte // of the transaction, when the last answer ended
 
 	affected int64 // rows that the last statement changed or returned
 }
 
 func newWire(conn net.Conn, in io.Reader, timeout time.Duration) *wire {
-	return &wire{conn: conn, in: in, timeout: timeout, buf: make([]byte, readSize), state: stateIdle}
+	return &wire{conn: conn, in: socket.NewReader(conn, in, timeout, 0), timeout: timeout, state: stateIdle}
 }
 
 // stop makes reads and writes, also those under way, end at once. The connection is broken from then on.
 func (w *wire) stop() {
 	w.stopped.Store(true)
-	_ = w.conn.SetDeadline(time.Unix(1, 0))
+	w.in.Stop()
 }
 
-// fill reads until n bytes are in the buffer behind r.
-func (w *wire) fill(n int) error {
-	if w.w-w.r >= n {
-		return nil
+// next returns the next bytes, valid until the next call.
+func (w *wire) next(n int) ([]byte, error) {
+	b, err := w.in.Next(n)
+	if err != nil {
+		w.broken = true
 	}
-	if w.r == w.w {
-		w.r, w.w = 0, 0
-	}
-	if n > len(w.buf)-w.r || len(w.buf) > keepBuffer {
-		w.room(n)
-	}
-	for w.w-w.r < n {
-		if w.w == len(w.buf) {
-			w.room(n)
-		}
-		got, err := w.read()
-		w.w += got
-		if err != nil && w.w-w.r < n {
-			w.broken = true
-			if w.stopped.Load() {
-				return errStopped
-			}
-			if errors.Is(err, io.EOF) {
-				err = io.ErrUnexpectedEOF
-			}
-			return fmt.Errorf("read from server: %w", err)
-		}
-	}
-	return nil
+	return b, err
 }
 
-// batchWait is how long rows are waited for that come in batches. One that is not full by then is the last, or the server is slow.
-const batchWait = 20 * time.Millisecond
-
-// read reads what there is from the network.
-func (w *wire) read() (int, error) {
-	if w.batched {
-		_ = w.conn.SetReadDeadline(time.Now().Add(batchWait))
-		if w.stopped.Load() {
-			return 0, errStopped
-		}
-		got, err := w.in.Read(w.buf[w.w:])
-		if !errors.Is(err, os.ErrDeadlineExceeded) {
-			return got, err
-		}
-		w.single()
-	}
-	w.extend()
-	// Asked after the deadline is set: stop either sees its own deadline last or is seen here.
-	if w.stopped.Load() {
-		return 0, errStopped
-	}
-	return w.in.Read(w.buf[w.w:])
+// setTimeout changes how long one read or write on the network may take, and returns how long it was.
+func (w *wire) setTimeout(timeout time.Duration) (before time.Duration) {
+	before, w.timeout = w.timeout, timeout
+	w.in.SetTimeout(timeout)
+	return before
 }
 
-// batch lets the system wake us for some ten thousand bytes at a time instead of for each packet of 8 kB, which costs a busy machine more
-// than what is in them. It lasts until single is called, or until what comes is too little.
-func (w *wire) batch() {
-	if !w.batched {
-		w.batched = socket.WakeFor(w.conn, readSize/4)
-	}
-}
-
-// single ends what batch began.
-func (w *wire) single() {
-	if w.batched {
-		w.batched, w.extended = false, time.Time{}
-		socket.WakeFor(w.conn, 1)
-	}
-}
-
-// extend puts off the time at which a read counts as lost. Doing so for each read would cost as much as the read.
-func (w *wire) extend() {
-	if w.timeout <= 0 {
-		return
-	}
-	if now := time.Now(); now.Sub(w.extended) > w.timeout/16 {
-		w.extended = now
-		_ = w.conn.SetReadDeadline(now.Add(w.timeout))
-	}
-}
-
-// room moves what is unread to the front of a buffer that holds n bytes, or some part of them: one that is larger than before grows
-// as its bytes come, whatever length the server claims.
-func (w *wire) room(n int) {
-	unread, to := w.w-w.r, w.buf
-	switch {
-	case n > len(w.buf):
-		to = make([]byte, max(min(n, 2*max(unread, readSize)), readSize))
-	case len(w.buf) > keepBuffer && n <= readSize && unread <= readSize:
-		to = make([]byte, readSize)
-	}
-	w.w = copy(to, w.buf[w.r:w.w])
-	w.r, w.buf = 0, to
-}
+func (w *wire) batch()  { w.in.Batch() }
+func (w *wire) single() { w.in.Single() }
 
 // message returns the next message but those that come at any time, valid until the next call.
 func (w *wire) message() (kind byte, body []byte, err error) {
 	for {
-		if err := w.fill(5); err != nil {
+		head, err := w.next(5)
+		if err != nil {
 			return 0, nil, err
 		}
-		kind = w.buf[w.r]
-		length := int(binary.BigEndian.Uint32(w.buf[w.r+1:]))
+		kind = head[0]
+		length := int(binary.BigEndian.Uint32(head[1:]))
 		if length < 4 || length > maxMessage {
 			w.broken = true
 			return 0, nil, fmt.Errorf("%w: it is %d bytes long", errMalformed, length)
 		}
-		if err := w.fill(1 + length); err != nil {
+		if body, err = w.next(length - 4); err != nil {
 			return 0, nil, err
 		}
-		body = w.buf[w.r+5 : w.r+1+length : w.r+1+length]
-		w.r += 1 + length
 		if kind != gotNotice && kind != gotStatus && kind != gotNotify {
 			return kind, body, nil
 		}
