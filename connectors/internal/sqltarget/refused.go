@@ -111,7 +111,7 @@ func (g *Group) Send(refused []Refusal, write func(from, to int) (*Refusal, erro
 			to = refused[i].Row
 		}
 		if from < to {
-			more, err := search(from, to, write)
+			more, err := search(from, to, true, write)
 			if err != nil {
 				return nil, err
 			}
@@ -125,26 +125,42 @@ func (g *Group) Send(refused []Refusal, write func(from, to int) (*Refusal, erro
 	return found, nil
 }
 
-func search(from, to int, write func(from, to int) (*Refusal, error)) ([]Refusal, error) {
-	r, err := write(from, to)
-	if err != nil || r == nil {
-		return nil, err
-	}
-	if to-from == 1 {
-		r.Row = from
-		return []Refusal{*r}, nil
-	}
-	cuts := []int{from, from + (to-from)/2, to}
-	if r.Row >= from && r.Row < to {
-		cuts = slices.Compact([]int{from, r.Row, r.Row + 1, to})
-	}
+// search writes rows from from to to. It trusts what the server suspects until rows before a suspected one are refused. After a refusal it tries
+// no more rows than some times those that went well before it, so that a group of which all rows are refused is not sent once for each.
+func search(from, to int, trust bool, write func(from, to int) (*Refusal, error)) ([]Refusal, error) {
 	var found []Refusal
-	for i := 1; i < len(cuts); i++ {
-		more, err := search(cuts[i-1], cuts[i], write)
-		if err != nil {
+	most := to - from
+	for from < to {
+		end := min(from+most, to)
+		r, err := write(from, end)
+		switch {
+		case err != nil:
 			return nil, err
+		case r == nil:
+			from, most = end, most*growth
+			continue
+		case end-from == 1:
+			r.Row = from
+			found, from = append(found, *r), end
+			continue
 		}
-		found = append(found, more...)
+		cuts := []int{from, from + (end-from)/2, end}
+		suspected := trust && r.Row >= from && r.Row < end
+		if suspected {
+			cuts = []int{from, r.Row, r.Row + 1}
+			most = (r.Row + 1 - from) * growth
+		}
+		for i := 1; i < len(cuts); i++ {
+			more, err := search(cuts[i-1], cuts[i], trust && !suspected, write)
+			if err != nil {
+				return nil, err
+			}
+			found = append(found, more...)
+		}
+		from = cuts[len(cuts)-1]
 	}
 	return found, nil
 }
+
+// growth is how many times more rows are tried than went well.
+const growth = 4

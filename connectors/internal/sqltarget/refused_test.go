@@ -121,6 +121,49 @@ func TestSendFindsTheRefused(t *testing.T) {
 	})
 }
 
+// However many rows of a group are refused, and whether the server names the right ones, it is not sent once for each.
+func TestSendOfManyRefused(t *testing.T) {
+	t.Parallel()
+	const n = 4096
+	for name, c := range map[string]struct {
+		bad     func(row int) bool
+		suspect func(bad, from, to int) int
+		calls   int // at most
+		rows    int // at most, in all calls
+	}{
+		"one":                     {func(row int) bool { return row == 2000 }, func(bad, _, _ int) int { return bad }, 4, 2 * n},
+		"the first":               {func(row int) bool { return row == 0 }, func(bad, _, _ int) int { return bad }, 9, 2*n + 2},
+		"all":                     {func(int) bool { return true }, func(bad, _, _ int) int { return bad }, 2*n + 1, 6 * n},
+		"every third":             {func(row int) bool { return row%3 == 0 }, func(bad, _, _ int) int { return bad }, 2 * n, 6 * n},
+		"all but ten":             {func(row int) bool { return row > 10 }, func(bad, _, _ int) int { return bad }, 2*n + 10, 6 * n},
+		"all, none is named":      {func(int) bool { return true }, func(int, int, int) int { return -1 }, 2 * n, 13 * n},
+		"some, the last is named": {func(row int) bool { return row%100 == 50 }, func(_, _, to int) int { return to - 1 }, n, 25 * n},
+	} {
+		calls, rows := 0, 0
+		got, err := numbered(n).Send(nil, func(from, to int) (*sqltarget.Refusal, error) {
+			calls, rows = calls+1, rows+to-from
+			for row := from; row < to; row++ {
+				if c.bad(row) {
+					return &sqltarget.Refusal{Row: c.suspect(row, from, to)}, nil
+				}
+			}
+			return nil, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := 0
+		for row := range n {
+			if c.bad(row) {
+				want++
+			}
+		}
+		if len(got) != want || calls > c.calls || rows > c.rows {
+			t.Errorf("%s: %d of %d refused rows were found by %d calls of %d rows, at most %d of %d", name, len(got), want, calls, rows, c.calls, c.rows)
+		}
+	}
+}
+
 func TestSendEndsAtAnError(t *testing.T) {
 	t.Parallel()
 	broken, calls := errors.New("gone"), 0
