@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -56,13 +57,28 @@ func (s *session) dropIfEmpty(ctx context.Context, m *sqltarget.Memory, schema s
 	return s.exec("DROP TABLE " + m.Table)
 }
 
-// cleanWait is how long cleaning waits for locks.
-const cleanWait = 30 * time.Second
+// cleanWait is how long cleaning waits for locks, before and after it has ended the sessions of the runs that are removed.
+const cleanWait = 5 * time.Second
 
-// clean finds staging tables and checkpoints in all schemas, and removes those of the named runs.
-func (c *Client) clean(ctx context.Context, runs []string, remove bool) ([]connector.Leftover, error) {
-	var found []connector.Leftover
-	err := c.withSession(ctx, writes, func(s *session) error {
+// clean finds staging tables and checkpoints in all schemas, and removes those of the named runs. A process of theirs that is frozen in a
+// transaction is ended, as by the end of the run itself.
+func (c *Client) clean(ctx context.Context, runs []string, remove bool) (found []connector.Leftover, err error) {
+	for range stepTries {
+		found, err = c.cleanOnce(ctx, runs, remove)
+		if e, refused := errors.AsType[*serverError](err); !remove || !refused || e.Code != "55P03" {
+			break
+		}
+		for _, run := range runs {
+			if err := c.endRun(ctx, run); err != nil {
+				return nil, classifyWrite(err, "end the sessions of run "+run)
+			}
+		}
+	}
+	return found, classifyWrite(err, "look for what runs left")
+}
+
+func (c *Client) cleanOnce(ctx context.Context, runs []string, remove bool) (found []connector.Leftover, err error) {
+	err = c.withSession(ctx, writes, func(s *session) error {
 		return s.within(cleanWait, func() error {
 			rows, err := s.query("SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p') " +
 				"AND c.relpersistence <> 't' AND has_schema_privilege(n.oid, 'USAGE') ORDER BY 1, 2")
@@ -86,7 +102,7 @@ func (c *Client) clean(ctx context.Context, runs []string, remove bool) ([]conne
 			return nil
 		})
 	})
-	return found, classifyWrite(err, "look for what runs left")
+	return found, err
 }
 
 func (s *session) cleanStaging(n tableName, run string, runs []string, remove bool) ([]connector.Leftover, error) {

@@ -191,7 +191,7 @@ func (w *writer) uncontended(ctx context.Context, f func() error) (err error) {
 		if e, refused := errors.AsType[*serverError](err); !refused || e.Code != "55P03" {
 			return err
 		}
-		if err := w.endRun(ctx); err != nil {
+		if err := w.client.endRun(ctx, w.sink.Run); err != nil {
 			return err
 		}
 	}
@@ -199,9 +199,9 @@ func (w *writer) uncontended(ctx context.Context, f func() error) (err error) {
 }
 
 // endRun ends all sessions that write for the run.
-func (w *writer) endRun(ctx context.Context) error {
-	prefix, _, _ := strings.Cut(ownerPrefix(w.sink.Run, ""), "::")
-	return w.client.withSession(ctx, writes, func(s *session) error {
+func (c *Client) endRun(ctx context.Context, run string) error {
+	prefix, _, _ := strings.Cut(ownerPrefix(run, ""), "::")
+	return c.withSession(ctx, writes, func(s *session) error {
 		_, err := s.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND starts_with(application_name, $1)",
 			textParam(prefix+":"))
 		return err

@@ -310,6 +310,45 @@ func TestClean(t *testing.T) {
 		"[[foreigners towpath_checkpoint]]")
 }
 
+// TestCleanBesideAFrozenWriter: what a run left is removed although a process of it stands still in a transaction, and that of others is not
+// touched.
+func TestCleanBesideAFrozenWriter(t *testing.T) {
+	t.Parallel()
+	j := ownDatabase(t, "postgres")
+	write := map[string]func(string) error{}
+	for _, run := range []string{"r1", "r11"} {
+		x := j.begin(j.client(nil), connector.Sink{Dataset: "x", Mode: connector.Replace, Run: run}, schemaOfText(t, "id int64 key"))
+		s := x.take(1)
+		if _, err := s.Write(t.Context(), []*record.Batch{batchOf(x.target.Stored, []string{"5"})}); err != nil {
+			t.Fatal(err)
+		}
+		write[run] = func(id string) error {
+			_, err := s.Write(t.Context(), []*record.Batch{batchOf(x.target.Stored, []string{id})})
+			return err
+		}
+	}
+	left, err := Connector().Clean(t.Context(), j.client(nil), []string{"r1"}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	removed := 0
+	for _, l := range left {
+		if l.Removed != (l.Run == "r1") {
+			t.Errorf("%+v", l)
+		}
+		if l.Removed {
+			removed++
+		}
+	}
+	expect(t, "removed", removed, 2)
+	if write["r1"]("6") == nil {
+		t.Error("the frozen writer writes on")
+	}
+	if err := write["r11"]("6"); err != nil {
+		t.Errorf("the writer of another run: %v", err)
+	}
+}
+
 // TestPoolOfSessions: shards that write by turns share few sessions, and temporary tables are made once.
 func TestPoolOfSessions(t *testing.T) {
 	t.Parallel()
