@@ -40,7 +40,7 @@ func (s *session) remembers(schema string) (bool, error) {
 }
 
 // dropIfEmpty removes the table of checkpoints once no run needs it, where the role may: others begin runs meanwhile, so the table is
-// locked, and left when that takes a wait.
+// locked, and left when that takes a wait, or when something of others hangs on it.
 func (s *session) dropIfEmpty(ctx context.Context, m *sqltarget.Memory, schema string) error {
 	rows, err := s.query("SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1::name AND c.relname = $2::name AND pg_has_role(c.relowner, 'USAGE')",
 		textParam(schema), textParam(sqltarget.Checkpoints))
@@ -54,7 +54,14 @@ func (s *session) dropIfEmpty(ctx context.Context, m *sqltarget.Memory, schema s
 	if empty, err := m.Empty(ctx, conn{s}); err != nil || !empty {
 		return err
 	}
-	return s.exec("DROP TABLE " + m.Table)
+	if err := s.exec("SAVEPOINT towpath_drop"); err != nil {
+		return err
+	}
+	err = s.exec("LOCK TABLE " + m.Table + " IN ACCESS EXCLUSIVE MODE NOWAIT; DROP TABLE " + m.Table)
+	if e, refused := errors.AsType[*serverError](err); refused && (e.Code == "55P03" || e.Code == "2BP01") { // lock not available; others depend on it
+		return s.exec("ROLLBACK TO SAVEPOINT towpath_drop")
+	}
+	return err
 }
 
 // cleanWait is how long cleaning waits for locks, before and after it has ended the sessions of the runs that are removed.

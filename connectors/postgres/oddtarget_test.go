@@ -2,7 +2,9 @@ package postgres
 
 import (
 	"fmt"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/towpath/towpath/connector"
 	"github.com/towpath/towpath/record"
@@ -169,4 +171,47 @@ func TestColumnsNamedAsOurs(t *testing.T) {
 	j.exec("ALTER TABLE x ALTER c0 SET NOT NULL")
 	out := x.write(x.take(1), 1, batchOf(x.target.Stored, []string{"1", "1", "NULL"}, []string{"2", "1e200000", "1"}))
 	expect(t, "refused", refusals(out), "[0.0 CONSTRAINT c0 0.1 RANGE c2]")
+}
+
+// TestDivisionAtTheCommit: a function of somebody's that divides by zero when the transaction ends is not taken for a newer owner, which our own
+// statements tell in that way.
+func TestDivisionAtTheCommit(t *testing.T) {
+	everyVersion(t, func(t *testing.T, j *judge) {
+		j.execf("CREATE TABLE log (id int8); CREATE TABLE x (id int8 PRIMARY KEY); CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO %[1]s.log VALUES (new.id); RETURN new; END'; "+
+			"CREATE FUNCTION divide() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM 1 / (new.id - 7); RETURN new; END'; CREATE TRIGGER note AFTER INSERT ON x FOR EACH ROW EXECUTE FUNCTION note(); "+
+			"CREATE CONSTRAINT TRIGGER divide AFTER INSERT ON log DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION divide()", j.schema)
+		x := j.begin(j.client(nil), connector.Sink{Dataset: "x", Mode: connector.Insert}, schemaOfText(t, "id int64 key"))
+		s := x.take(1)
+		err := x.attempt(s, 1, batchOf(x.target.Stored, []string{"7"}))
+		if connector.ClassOf(err) != connector.Config || !strings.Contains(errText(err), "division by zero") {
+			t.Errorf("got %v of class %s, want what the function says", err, connector.ClassOf(err))
+		}
+		x.write(s, 1, batchOf(x.target.Stored, []string{"8"}))
+		expect(t, "rows", j.rows("SELECT id FROM x"), "[[8]]")
+	})
+}
+
+// TestCheckpointsInUse: the table of checkpoints is left where somebody reads it or has a view over it, and the run ends all the same.
+func TestCheckpointsInUse(t *testing.T) {
+	everyVersion(t, func(t *testing.T, j *judge) {
+		c, other := j.client(nil), j.other()
+		for _, use := range []struct{ begin, end string }{
+			{"BEGIN; LOCK TABLE towpath_checkpoint IN ACCESS SHARE MODE", "ROLLBACK"},
+			{"CREATE VIEW checkpoints AS SELECT * FROM towpath_checkpoint", "DROP VIEW checkpoints"},
+		} {
+			x := j.begin(c, connector.Sink{Dataset: "x", Mode: connector.Replace}, schemaOfText(t, "id int64 key"))
+			other.exec(use.begin)
+			start := time.Now()
+			x.finish(connector.Drop)
+			if took := time.Since(start); took > 20*time.Second {
+				t.Errorf("%s: took %s", use.begin, took)
+			}
+			expect(t, "left", j.rows("SELECT relname FROM pg_class WHERE (relname LIKE '%%__tw_%%' AND relkind = 'r' OR relname = 'towpath_checkpoint') AND relnamespace = '%s'::regnamespace", j.schema), "[[towpath_checkpoint]]")
+			expect(t, "remembered", j.rows("SELECT * FROM towpath_checkpoint"), "[]")
+			other.exec(use.end)
+		}
+		x := j.begin(c, connector.Sink{Dataset: "x", Mode: connector.Replace}, schemaOfText(t, "id int64 key"))
+		x.finish(connector.Drop)
+		expect(t, "left", j.rows("SELECT relname FROM pg_class WHERE relname = 'towpath_checkpoint' AND relnamespace = '%s'::regnamespace", j.schema), "[]")
+	})
 }

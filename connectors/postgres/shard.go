@@ -168,14 +168,14 @@ func (sw *shardWriter) beginSteps() []step {
 
 // notOwner tells what the refusal of a statement means that divides by the rows it finds.
 func (sw *shardWriter) notOwner(e *serverError) error {
-	if e.Code == divisionByZero {
+	if e.foundNone() {
 		return sqltarget.Lost(sw.id, sw.epoch)
 	}
 	return e
 }
 
-// divisionByZero is how statements of ours fail that found no row.
-const divisionByZero = "22012"
+// foundNone tells that a statement of ours has divided by the rows it found, and not a function of somebody's, which the server would name.
+func (e *serverError) foundNone() bool { return e.Code == "22012" && e.Where == "" }
 
 // mostTemporary is how many temporary tables a session keeps.
 const mostTemporary = 8
@@ -217,7 +217,7 @@ func (sw *shardWriter) commit(c connector.Checkpoint) error {
 	steps := sw.beginSteps()
 	guard := statement(sw.load.guard)
 	guard.refused = func(e *serverError) error {
-		if e.Code == divisionByZero {
+		if e.foundNone() {
 			return sqltarget.NotPlanned(sw.load.table.String())
 		}
 		return e
@@ -227,7 +227,7 @@ func (sw *shardWriter) commit(c connector.Checkpoint) error {
 		end.text = sw.advance(c) + "; COMMIT"
 	}
 	end.refused = func(e *serverError) error {
-		if e.Code == divisionByZero {
+		if e.foundNone() {
 			return sqltarget.Lost(sw.id, sw.epoch)
 		}
 		return commitRefused(e, sw.id)
