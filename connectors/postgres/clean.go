@@ -67,49 +67,59 @@ func (s *session) dropIfEmpty(ctx context.Context, m *sqltarget.Memory, schema s
 // cleanWait is how long cleaning waits for locks, before and after it has ended the sessions of the runs that are removed.
 const cleanWait = 5 * time.Second
 
-// clean finds staging tables and checkpoints in all schemas, and removes those of the named runs. A process of theirs that is frozen in a
-// transaction is ended, as by the end of the run itself.
+// clean finds staging tables and checkpoints in all schemas, and removes those of the named runs, each in a transaction of its own. What
+// goes meanwhile, as others clean up too, is not there.
 func (c *Client) clean(ctx context.Context, runs []string, remove bool) (found []connector.Leftover, err error) {
-	for range stepTries {
-		found, err = c.cleanOnce(ctx, runs, remove)
-		if e, refused := errors.AsType[*serverError](err); !remove || !refused || e.Code != "55P03" {
+	var all []tableName
+	err = c.withSession(ctx, writes, func(s *session) error {
+		rows, err := s.query("SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p') " +
+			"AND c.relpersistence <> 't' AND has_schema_privilege(n.oid, 'USAGE') ORDER BY 1, 2")
+		for _, r := range rows {
+			all = append(all, tableName{r[0].text, r[1].text})
+		}
+		return err
+	})
+	for _, n := range all {
+		if err != nil {
 			break
 		}
-		for _, run := range runs {
-			if err := c.endRun(ctx, run); err != nil {
-				return nil, classifyWrite(err, "end the sessions of run "+run)
-			}
+		if sqltarget.RunOf(n.table) == "" && n.table != sqltarget.Checkpoints {
+			continue
 		}
+		var list []connector.Leftover
+		list, err = c.cleanTable(ctx, n, runs, remove)
+		found = append(found, list...)
 	}
 	return found, classifyWrite(err, "look for what runs left")
 }
 
-func (c *Client) cleanOnce(ctx context.Context, runs []string, remove bool) (found []connector.Leftover, err error) {
-	err = c.withSession(ctx, writes, func(s *session) error {
-		return s.within(cleanWait, func() error {
-			rows, err := s.query("SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p') " +
-				"AND c.relpersistence <> 't' AND has_schema_privilege(n.oid, 'USAGE') ORDER BY 1, 2")
-			if err != nil {
-				return err
-			}
-			for _, r := range rows {
-				n := tableName{r[0].text, r[1].text}
-				var list []connector.Leftover
-				switch run := sqltarget.RunOf(n.table); {
-				case run != "":
+// cleanTable does it for a table. A process of the runs that is frozen in a transaction is ended, as by the end of the run itself.
+func (c *Client) cleanTable(ctx context.Context, n tableName, runs []string, remove bool) (list []connector.Leftover, err error) {
+	for range stepTries {
+		err = c.withSession(ctx, writes, func(s *session) error {
+			return s.within(cleanWait, func() (err error) {
+				if run := sqltarget.RunOf(n.table); run != "" {
 					list, err = s.cleanStaging(n, run, runs, remove)
-				case n.table == sqltarget.Checkpoints:
+				} else {
 					list, err = s.cleanCheckpoints(ctx, n.schema, runs, remove)
 				}
-				if err != nil {
-					return err
-				}
-				found = append(found, list...)
-			}
-			return nil
+				return err
+			})
 		})
-	})
-	return found, err
+		e, refused := errors.AsType[*serverError](err)
+		switch {
+		case refused && (e.Code == "42P01" || e.Code == "3F000"): // no such table, no such schema
+			return nil, nil
+		case !remove || !refused || e.Code != "55P03": // lock not available
+			return list, err
+		}
+		for _, run := range runs {
+			if err := c.endRun(ctx, run); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return list, err
 }
 
 func (s *session) cleanStaging(n tableName, run string, runs []string, remove bool) ([]connector.Leftover, error) {
