@@ -128,9 +128,9 @@ func (s *session) hearOne(r *reply) error {
 	for {
 		kind, body, err := s.message()
 		if err != nil {
-			if r.err != nil {
+			if r.err != nil && r.err.last() {
 				s.broken = true
-				return r.err // the server's last word
+				return r.err
 			}
 			return err
 		}

@@ -140,7 +140,7 @@ func (d *dialer) loginError(ctx context.Context, address string, err error) erro
 		strings.Contains(text, "AuthType"):
 		return connector.Errorf(connector.Config, "TOW-705", "%s: the role logs in by a way that is not known here", doing).
 			WithHint("Known are scram-sha-256, md5, certificates, trust and, with TLS, password.")
-	case strings.Contains(text, "server signature"), strings.Contains(text, "SASL"):
+	case strings.Contains(text, "server signature"), strings.Contains(text, "SASL") && !hungUp(err):
 		return connector.Errorf(connector.Denied, "TOW-701", "%s: what answers does not prove that it knows the password", doing).
 			WithHint("Something between may have answered in the server's place.")
 	}
@@ -151,10 +151,15 @@ func (d *dialer) loginError(ctx context.Context, address string, err error) erro
 	case strings.Contains(text, "unknown message type"), strings.Contains(text, "invalid message length"), strings.Contains(text, "unexpected message"),
 		strings.Contains(text, "protocol error"), strings.Contains(text, "body length"), errors.Is(err, errMalformed):
 		return connector.Errorf(connector.Config, "TOW-727", "%s: what answers is no PostgreSQL server", doing)
-	case strings.Contains(text, "EOF"), errors.Is(err, syscall.ECONNRESET):
+	case hungUp(err):
 		return connector.Errorf(connector.Retry, "TOW-702", "%s: the server closed the connection", doing)
 	}
 	return connector.Errorf(connector.Retry, "TOW-702", "%s: %s", doing, lastPart(text))
+}
+
+// hungUp reports whether the connection ended, whatever was being said.
+func hungUp(err error) bool {
+	return strings.Contains(err.Error(), "EOF") || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
 // tlsError is the error of a connection that got no TLS; nil: err is none.

@@ -53,10 +53,14 @@ func (s *session) run(steps ...step) ([]reply, error) {
 	}
 	replies, err := s.talk(requests...)
 	if at := refusedAt(replies); at < len(replies) {
-		if steps[at].refused == nil || s.broken {
-			return replies, replies[at].err
+		switch refusal := replies[at].err; {
+		case s.broken && err != nil && !refusal.last(): // the session was lost over it, and nobody can go on behind the refusal
+			return replies, err
+		case s.broken || steps[at].refused == nil:
+			return replies, refusal
+		default:
+			return replies, steps[at].refused(refusal)
 		}
-		return replies, steps[at].refused(replies[at].err)
 	}
 	return replies, err
 }

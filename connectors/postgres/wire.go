@@ -236,6 +236,9 @@ type serverError struct {
 // Error returns the server's text with its SQLSTATE.
 func (e *serverError) Error() string { return fmt.Sprintf("%s (%s)", e.Message, e.Code) }
 
+// last reports whether the server ended the session with it; a refused statement alone leaves the session as good as before.
+func (e *serverError) last() bool { return e.Severity == "FATAL" || e.Severity == "PANIC" }
+
 func parseServerError(body []byte) *serverError {
 	e := &serverError{Code: "XX000"}
 	for len(body) > 1 {
