@@ -68,8 +68,8 @@ func (c *Client) clean(ctx context.Context, runs []string, remove bool) ([]conne
 
 // remembers tells whether a table has the columns of the table of checkpoints.
 func (s *session) remembers(n tableName) (bool, error) {
-	rows, err := s.query("SELECT 1 FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = "+quoteText(n.database)+" AND TABLE_NAME = "+quoteText(n.table)+
-		" AND COLUMN_NAME IN ("+sqltarget.CheckpointColumns+")")
+	rows, err := s.query("SELECT 1 FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = " + quoteText(n.database) + " AND TABLE_NAME = " + quoteText(n.table) +
+		" AND COLUMN_NAME IN (" + sqltarget.CheckpointColumns + ")")
 	return strconv.Itoa(len(rows)) == sqltarget.CheckpointWidth, err
 }
 
