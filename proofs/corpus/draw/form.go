@@ -193,6 +193,9 @@ func plainBytes(s shape, shown string) ([]byte, error) {
 }
 
 func asBytes(s shape, shown string) (string, error) {
+	if s.form == uuid {
+		return asUUID(s, shown)
+	}
 	raw, err := plainBytes(s, shown)
 	return hex.EncodeToString(raw), err
 }

@@ -35,6 +35,8 @@ func TestNormalForms(t *testing.T) {
 		"clock":    {clock, []cell{{shape{form: clock}, "-25:00:00.5", false}, {shape{form: interval}, "PT-25H-0.5S", false}}, []cell{{shape{form: clock}, "25:00:00.5", false}, {shape{form: interval}, "PT-24H-0.5S", false}}},
 		"interval": {interval, []cell{{shape{form: interval}, "P1Y2M3DT4H", false}, {shape{form: text}, "P14M3DT240M", false}}, []cell{{shape{form: interval}, "P14M3DT5H", false}, {shape{form: interval}, "P1Y2M4D", false}}},
 		"bytes":    {octets, []cell{{shape{form: octets, hex: true}, "00FF", false}, {shape{form: octets}, `\x00ff`, false}, {shape{form: octets}, "AP8=", false}}, []cell{{shape{form: octets}, `\x00ff00`, false}}},
+		"bytes of a uuid": {octets, []cell{{shape{form: octets, hex: true}, "6F9619FF8B86D011B42D00C04FC964FF", false}, {shape{form: uuid}, "6f9619ff-8b86-d011-b42d-00c04fc964ff", false}},
+			[]cell{{shape{form: uuid}, "ff19966f-868b-11d0-b42d-00c04fc964ff", false}}},
 		"uuid": {uuid, []cell{{shape{form: uuid}, "6F9619FF-8B86-D011-B42D-00C04FC964FF", false}, {shape{form: octets, hex: true}, "6f9619ff8b86d011b42d00c04fc964ff", false}},
 			[]cell{{shape{form: uuid}, "ff19966f-868b-11d0-b42d-00c04fc964ff", false}}},
 		"labels": {labels, []cell{{shape{form: labels, set: true}, "a,b", false}, {shape{form: list}, "{a,b}", false}, {shape{form: list, json: true}, `["a","b"]`, false}}, []cell{{shape{form: labels, set: true}, "b,a", false}, {shape{form: labels, set: true}, "", false}}},
