@@ -222,6 +222,11 @@ func (b *borders) bare() sqltable.Select {
 
 // Rows implements sqltable.Source.
 func (b *borders) Rows(ctx context.Context, r sqltable.Range, upTo int64) (int64, error) {
+	if upTo > sqltable.Quick {
+		if n, err := b.estimate(ctx, r); err != nil || n > 2*upTo {
+			return n, err
+		}
+	}
 	rows, err := b.ask(ctx, "count rows of", b.bare().CountUpTo(r, upTo))
 	if err != nil || len(rows) != 1 {
 		return 0, err
@@ -230,19 +235,22 @@ func (b *borders) Rows(ctx context.Context, r sqltable.Range, upTo int64) (int64
 	if n <= upTo {
 		return n, nil
 	}
+	estimate, err := b.estimate(ctx, r)
+	return max(n, estimate), err
+}
+
+// estimate asks the server's optimizer.
+func (b *borders) estimate(ctx context.Context, r sqltable.Range) (int64, error) {
 	sel := b.bare()
 	sel.Columns = "1"
 	st := sel.Page(r, 0)
 	st.SQL = "EXPLAIN FORMAT=TRADITIONAL " + st.SQL
-	rows, err = b.ask(ctx, "estimate rows of", st, "rows")
-	if err != nil {
-		return 0, err
-	}
+	rows, err := b.ask(ctx, "estimate rows of", st, "rows")
 	var estimate int64
 	for _, row := range rows {
 		estimate = max(estimate, row[0].int64())
 	}
-	return max(n, estimate), nil
+	return estimate, err
 }
 
 // Ends implements sqltable.Source.

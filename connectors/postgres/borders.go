@@ -46,6 +46,11 @@ func (b *borders) ask(ctx context.Context, doing string, st sqltable.Statement) 
 
 // Rows implements sqltable.Source.
 func (b *borders) Rows(ctx context.Context, r sqltable.Range, upTo int64) (int64, error) {
+	if upTo > sqltable.Quick {
+		if n, err := b.estimate(ctx, r); err != nil || n > 2*upTo {
+			return n, err
+		}
+	}
 	rows, err := b.ask(ctx, "count rows of", b.bare().CountUpTo(r, upTo))
 	if err != nil || len(rows) != 1 {
 		return 0, err
