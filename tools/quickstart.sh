@@ -1,23 +1,30 @@
 #!/bin/sh
 # The quick start: builds towpath, makes a sample shop database, copies it, pauses the copy in the middle, goes on with it, and
-# compares both files by plain SQL. Needs Go and a POSIX shell; writes only into bin/ and .quickstart/ of this tree.
+# compares both files by plain SQL. Needs Go and a POSIX shell; writes only into bin/ and .quickstart/ of this tree, or into the folder
+# QUICKSTART_DIR.
 set -eu
 cd "$(dirname "$0")/.."
 
 rows=${QUICKSTART_ROWS:-1000000}
-dir=.quickstart
-export CGO_ENABLED=0 TOWPATH_STATE="$PWD/$dir/state"
-export TOWPATH_CONNECTIONS="$PWD/$dir/connections.yaml"
+dir=${QUICKSTART_DIR:-.quickstart}
+bin=${QUICKSTART_DIR:-bin}
+export CGO_ENABLED=0
+
+# field NAME prints the first member of that name of the JSON that it reads.
+field() { sed -n "s/^ *\"$1\": \"\{0,1\}\([^\",]*\).*/\1/p" | head -n 1; }
 
 echo "== building"
-mkdir -p bin
-go build -trimpath -o bin/towpath ./cmd/towpath
-go build -trimpath -o bin/quickstart ./tools/quickstart
-rm -rf "$dir" && mkdir -p "$dir"
+mkdir -p "$bin"
+go build -trimpath -o "$bin/towpath" ./cmd/towpath
+go build -trimpath -o "$bin/quickstart" ./tools/quickstart
+[ -n "${QUICKSTART_DIR:-}" ] || rm -rf "$dir"
+mkdir -p "$dir"
+full=$(cd "$dir" && pwd)
+export TOWPATH_STATE="$full/state" TOWPATH_CONNECTIONS="$full/connections.yaml"
 echo '{}' >"$TOWPATH_CONNECTIONS"
 
 echo "== making $dir/shop.db: $rows orders"
-bin/quickstart make "$dir/shop.db" "$rows"
+"$bin/quickstart" make "$dir/shop.db" "$rows"
 
 cat >"$dir/job.yaml" <<YAML
 name: quickstart
@@ -29,18 +36,18 @@ settings: {shards: 8}
 YAML
 
 echo "== towpath plan $dir/job.yaml"
-bin/towpath plan "$dir/job.yaml"
+"$bin/towpath" plan "$dir/job.yaml"
 
 echo "== towpath run $dir/job.yaml, paused in the middle"
-bin/towpath run "$dir/job.yaml" &
+"$bin/towpath" run "$dir/job.yaml" &
 pid=$!
 run=
 half=$((rows / 3))
 while kill -0 "$pid" 2>/dev/null; do
-  if [ -z "$run" ]; then
-    run=$(bin/towpath runs 2>/dev/null | awk '$4 == "running" { print $1; exit }')
-  elif [ "$(bin/towpath status "$run" | awk '$1 == "orders" { gsub(",", "", $4); print $4; exit }')" -gt "$half" ]; then
-    bin/towpath pause "$run" >/dev/null
+  run=$("$bin/towpath" runs --json 2>/dev/null | field run)
+  read=$("$bin/towpath" status "$run" --json 2>/dev/null | field read)
+  if [ "${read:-0}" -gt "$half" ]; then
+    "$bin/towpath" pause "$run" >/dev/null
     break
   fi
 done
@@ -52,10 +59,10 @@ if [ "$code" != 4 ]; then
 fi
 
 echo "== towpath resume $run"
-bin/towpath resume "$run"
+"$bin/towpath" resume "$run"
 
 echo "== comparing both files by plain SQL"
-bin/quickstart compare "$dir/shop.db" "$dir/copy.db" orders
+"$bin/quickstart" compare "$dir/shop.db" "$dir/copy.db" orders
 
 cat <<TEXT
 
@@ -64,6 +71,6 @@ The copy was paused, resumed and is complete: no row lost, none doubled, none ch
 What to do next:
   bin/towpath status $run            what was done, and its history
   bin/towpath connectors                the systems towpath speaks to
-  bin/towpath discover sqlite://$PWD/$dir/shop.db
+  bin/towpath discover sqlite://$full/shop.db
   ls examples                           jobs to start from; docs/ has the guides
 TEXT
