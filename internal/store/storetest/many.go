@@ -9,9 +9,10 @@ import (
 	"github.com/towpath/towpath/internal/store"
 )
 
-// testTwoStores leases 1,000 shards by eight goroutines over two stores on one database: each exactly once, stamps strictly rising.
+// testTwoStores leases 400 shards by eight goroutines over two stores on one database: each exactly once, stamps strictly rising. A store
+// that the other keeps from the database for too long says so with an error that passes, and is asked again, as workers do.
 func testTwoStores(t *testing.T, f *fixture) {
-	const shards = 1000
+	const shards = 400
 	f.running(t, "k1", []store.Stream{stream("s")}, shardsOf("s", shards)...)
 	other := f.again(t)
 	leased := make([][]store.Leased, 8)
@@ -21,6 +22,9 @@ func testTwoStores(t *testing.T, f *fixture) {
 		wg.Go(func() {
 			for {
 				l, ok, err := LeaseShard(f.ctx, s, store.LeaseRequest{Worker: "w", TTL: time.Hour})
+				if connector.ClassOf(err) == connector.Retry {
+					continue
+				}
 				if err != nil {
 					t.Error(err)
 				}
