@@ -240,17 +240,22 @@ func (b *borders) Rows(ctx context.Context, r sqltable.Range, upTo int64) (int64
 }
 
 // estimate asks the server's optimizer.
-func (b *borders) estimate(ctx context.Context, r sqltable.Range) (int64, error) {
+func (b *borders) estimate(ctx context.Context, r sqltable.Range) (n int64, err error) {
 	sel := b.bare()
 	sel.Columns = "1"
 	st := sel.Page(r, 0)
-	st.SQL = "EXPLAIN FORMAT=TRADITIONAL " + st.SQL
-	rows, err := b.ask(ctx, "estimate rows of", st, "rows")
-	var estimate int64
-	for _, row := range rows {
-		estimate = max(estimate, row[0].int64())
+	params, err := b.params(st)
+	if err != nil {
+		return 0, err
 	}
-	return estimate, err
+	err = b.client.with(ctx, func(s *session) error {
+		rows, err := s.queryColumns(s.release.explain()+st.SQL, []string{"rows"}, params...)
+		for _, row := range rows {
+			n = max(n, row[0].int64())
+		}
+		return classify(err, "estimate rows of "+b.name)
+	})
+	return n, err
 }
 
 // Ends implements sqltable.Source.

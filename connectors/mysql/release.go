@@ -50,3 +50,11 @@ func (r release) oracle(major, minor, patch int) bool {
 	}
 	return true
 }
+
+// explain begins a statement that is answered by a table with a column rows, whatever form the session's explain_format asks for.
+func (r release) explain() string {
+	if r.Maria || r.oracle(5, 6, 0) {
+		return "EXPLAIN FORMAT=TRADITIONAL "
+	}
+	return "EXPLAIN "
+}

@@ -53,7 +53,7 @@ func Run(t *testing.T, open Open) {
 		"reset shards begin again":                      testReset,
 		"divide is one change":                          testDivide,
 		"sums of progress are those of the shards":      testProgress,
-		"two stores lease 400 shards once":            testTwoStores,
+		"two stores lease 400 shards once":              testTwoStores,
 		"the largest plan":                              testMany,
 		"cancelled call changes nothing and store goes": testCancel,
 	} {
