@@ -46,21 +46,14 @@ func (b *borders) ask(ctx context.Context, doing string, st sqltable.Statement) 
 
 // Rows implements sqltable.Source.
 func (b *borders) Rows(ctx context.Context, r sqltable.Range, upTo int64) (int64, error) {
-	if upTo > sqltable.Quick {
-		if n, err := b.estimate(ctx, r); err != nil || n > 2*upTo {
-			return n, err
+	count := func() (int64, error) {
+		rows, err := b.ask(ctx, "count rows of", b.bare().CountUpTo(r, upTo))
+		if err != nil || len(rows) != 1 {
+			return 0, err
 		}
+		return rows[0][0].int64(), nil
 	}
-	rows, err := b.ask(ctx, "count rows of", b.bare().CountUpTo(r, upTo))
-	if err != nil || len(rows) != 1 {
-		return 0, err
-	}
-	n := rows[0][0].int64()
-	if n <= upTo {
-		return n, nil
-	}
-	estimate, err := b.estimate(ctx, r)
-	return max(n, estimate), err
+	return sqltable.CountOrEstimate(upTo, count, func() (int64, error) { return b.estimate(ctx, r) })
 }
 
 // estimate asks the server's planner, which knows the values that the statement is run with.

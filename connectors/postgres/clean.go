@@ -95,8 +95,11 @@ func (c *Client) clean(ctx context.Context, runs []string, remove bool) (found [
 
 // cleanTable does it for a table. A process of the runs that is frozen in a transaction is ended, as by the end of the run itself.
 func (c *Client) cleanTable(ctx context.Context, n tableName, runs []string, remove bool) (list []connector.Leftover, err error) {
-	for range stepTries {
-		err = c.withSession(ctx, writes, func(s *session) error {
+	if !remove {
+		runs = nil
+	}
+	err = c.uncontended(ctx, runs, func() error {
+		return c.withSession(ctx, writes, func(s *session) error {
 			return s.within(cleanWait, func() (err error) {
 				if run := sqltarget.RunOf(n.table); run != "" {
 					list, err = s.cleanStaging(n, run, runs, remove)
@@ -106,18 +109,9 @@ func (c *Client) cleanTable(ctx context.Context, n tableName, runs []string, rem
 				return err
 			})
 		})
-		e, refused := errors.AsType[*serverError](err)
-		switch {
-		case refused && (e.Code == "42P01" || e.Code == "3F000"): // no such table, no such schema
-			return nil, nil
-		case !remove || !refused || e.Code != "55P03": // lock not available
-			return list, err
-		}
-		for _, run := range runs {
-			if err := c.endRun(ctx, run); err != nil {
-				return nil, err
-			}
-		}
+	})
+	if e, refused := errors.AsType[*serverError](err); refused && (e.Code == "42P01" || e.Code == "3F000") { // no such table, no such schema
+		return nil, nil
 	}
 	return list, err
 }

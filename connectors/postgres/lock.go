@@ -183,19 +183,26 @@ func (w *writer) ownedByNewer(ctx context.Context, shard string, epoch int64) (n
 // stepTries is how often a step of Prepare or Finish asks for a lock that sessions of the run hold.
 const stepTries = 2
 
-// uncontended runs a step that needs a lock on a table to itself. Sessions of the run that hold one are ended: the step is begun when
-// all of its shards are done, so they belong to processes that are gone or frozen.
-func (w *writer) uncontended(ctx context.Context, f func() error) (err error) {
+// uncontended runs a step that needs a lock on a table to itself. Sessions of the runs that hold one are ended: the step is begun when
+// all of their shards are done, so they belong to processes that are gone or frozen. Without runs nobody is ended.
+func (c *Client) uncontended(ctx context.Context, runs []string, f func() error) (err error) {
 	for range stepTries {
 		err = f()
-		if e, refused := errors.AsType[*serverError](err); !refused || e.Code != "55P03" {
+		if e, refused := errors.AsType[*serverError](err); len(runs) == 0 || !refused || e.Code != "55P03" {
 			return err
 		}
-		if err := w.client.endRun(ctx, w.sink.Run); err != nil {
-			return err
+		for _, run := range runs {
+			if err := c.endRun(ctx, run); err != nil {
+				return err
+			}
 		}
 	}
 	return err
+}
+
+// uncontended runs a step of the writer's run.
+func (w *writer) uncontended(ctx context.Context, f func() error) error {
+	return w.client.uncontended(ctx, []string{w.sink.Run}, f)
 }
 
 // endRun ends all sessions that write for the run.

@@ -261,7 +261,7 @@ func (sw *shardWriter) advance(c connector.Checkpoint) string {
 
 // commitRefused says what a refused COMMIT leaves behind: nothing, unless the server ended the session over it.
 func commitRefused(e *serverError, shard string) error {
-	if e.Severity == "FATAL" || e.Severity == "PANIC" {
+	if e.last() {
 		return connector.Errorf(connector.Unknown, "TOW-757", "commit shard %s: %w", shard, e)
 	}
 	return e

@@ -113,6 +113,11 @@ func (s *session) like(table uint32) ([]string, error) {
 	return list, err
 }
 
+func (p *planner) stageLike() (err error) {
+	p.layout.Staged.Like, err = p.s.like(p.table.oid)
+	return err
+}
+
 // differences returns what only one of two lists has.
 func differences(a, b []string) []string {
 	without := func(list, other []string) []string {
@@ -127,12 +132,7 @@ func (p *planner) stage() error {
 		return err
 	}
 	p.layout.Staged = &staged{}
-	like, err := p.s.like(p.table.oid)
-	if err != nil {
-		return classifyWrite(err, "describe "+p.w.name.String())
-	}
-	p.layout.Staged.Like = like
-	for _, plan := range []func() error{p.stageTable, p.stageIndexes, p.stageKeys} {
+	for _, plan := range []func() error{p.stageLike, p.stageTable, p.stageIndexes, p.stageKeys} {
 		if err := plan(); err != nil {
 			return classifyWrite(err, "describe "+p.w.name.String())
 		}

@@ -19,15 +19,34 @@ const (
 // walkRows is the number of rows up to which borders are found by walking the index, which is exact.
 const walkRows = 1_000_000
 
-// Quick is how many rows a source counts without looking at its statistics first: of more, an estimate of twice as many is taken for true, as
-// counting would take longer than all the rest. Wrong statistics make uneven shards, no wrong ones.
-const Quick = 100_000
+// quick is how many rows are counted without looking at the source's statistics first: of more, an estimate of twice as many is taken for
+// true, as counting would take longer than all the rest. Wrong statistics make uneven shards, no wrong ones.
+const quick = 100_000
+
+// CountOrEstimate answers Source.Rows for a server that can do both: count stops behind upTo rows, estimate reads no row.
+func CountOrEstimate(upTo int64, count, estimate func() (int64, error)) (int64, error) {
+	var estimated int64
+	if upTo > quick {
+		var err error
+		if estimated, err = estimate(); err != nil || estimated > 2*upTo {
+			return estimated, err
+		}
+	}
+	n, err := count()
+	if err != nil || n <= upTo {
+		return n, err
+	}
+	if estimated == 0 {
+		estimated, err = estimate()
+	}
+	return max(n, estimated), err
+}
 
 // Source answers the questions by which borders are found. Its statements are those of Select.
 //
 // Invariant 5: only the source compares and orders keys. The one exception are keys of one integer column.
 type Source interface {
-	// Rows returns the number of rows of the range: exactly when there are at most upTo, else any estimate above upTo. See Quick.
+	// Rows returns the number of rows of the range: exactly when there are at most upTo, else any estimate above upTo. See CountOrEstimate.
 	Rows(ctx context.Context, r Range, upTo int64) (int64, error)
 	// Ends returns the least and the greatest value of a key of one integer column; TagNull in both: the range is empty.
 	Ends(ctx context.Context, r Range) (least, greatest connector.Part, err error)
