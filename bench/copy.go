@@ -31,7 +31,7 @@ func measureMySQLPostgres(ctx context.Context, b *bench) ([]Figure, error) {
 	loader := pgloader{server: p, source: s, folder: b.folder}
 	return b.against(ctx, filling(bare, want, b.job("towpath", t)),
 		rival{"mysql-postgres", filling(made, want, contender{`mariadb -B | psql \copy`, func(ctx context.Context) (Sample, error) {
-			return timed(s.rows, program(ctx, s.Client, s.Args("-q", "-N", "-B", "-e", "SELECT * FROM "+s.dataset), s.Env()),
+			return timed(s.rows, s.reading(ctx),
 				psql(ctx, p, `\copy `+copied+` FROM pstdin (NULL 'NULL')`))
 		}})},
 		rival{"mysql-postgres-boxed", filling(made, want, b.ours("database/sql, CopyFrom", boxed))},

@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -69,13 +68,12 @@ func (b *bench) source(ctx context.Context, rows int64) (*source, error) {
 
 // client reads the table to nothing by the system's own client, row by row and without a heading.
 func (s *source) client() contender {
-	return contender{"mariadb -q -N -B", func(ctx context.Context) (Sample, error) {
-		c := exec.CommandContext(ctx, s.Client, s.Args("-q", "-N", "-B", "-e", "SELECT * FROM "+s.dataset)...)
-		c.Env = append(c.Environ(), s.Env())
-		started := time.Now() // its output is no file: the null device
-		err := c.Run()
-		return Sample{Rows: s.rows, Seconds: time.Since(started).Seconds(), CPU: rusage(c).cpu}, err
-	}}
+	return contender{"mariadb -q -N -B", func(ctx context.Context) (Sample, error) { return timed(s.rows, s.reading(ctx)) }}
+}
+
+// reading is the command that does it.
+func (s *source) reading(ctx context.Context) *exec.Cmd {
+	return program(ctx, s.Client, s.Args("-q", "-N", "-B", "-e", "SELECT * FROM "+s.dataset), s.Env())
 }
 
 func measureRead(ctx context.Context, b *bench) ([]Figure, error) {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"github.com/towpath/towpath/proofs/corpus"
@@ -11,10 +10,8 @@ import (
 // proveCorpus takes every cell of the corpus through every lane under three settings of time zones.
 func proveCorpus(ctx context.Context, w *work) (any, error) {
 	f := &corpus.Figures{}
-	if w.state.Figures != nil {
-		if err := json.Unmarshal(w.state.Figures, f); err != nil {
-			return nil, err
-		}
+	if err := w.resume(f); err != nil {
+		return nil, err
 	}
 	began := time.Now()
 	p := corpus.Proof{Root: w.root, Dir: w.dir, Log: w.log, Save: func(f *corpus.Figures) error { return w.save(f, time.Since(began)) }}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"github.com/towpath/towpath/proofs/documents"
@@ -11,10 +10,8 @@ import (
 // proveDocuments copies 3,000,000 rows of 20 columns from MariaDB into each search server and compares every document.
 func proveDocuments(ctx context.Context, w *work) (any, error) {
 	f := &documents.Figures{}
-	if w.state.Figures != nil {
-		if err := json.Unmarshal(w.state.Figures, f); err != nil {
-			return nil, err
-		}
+	if err := w.resume(f); err != nil {
+		return nil, err
 	}
 	began := time.Now()
 	p := documents.Proof{Root: w.root, Dir: w.dir, Rows: 3_000_000, Seed: w.seed, Database: "towpath_proof", Log: w.log,

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -39,10 +38,8 @@ const mostTrials = 20
 // killing takes each goal's scene through its kills and trials, and adds up.
 func killing(ctx context.Context, w *work, make stage, goals ...goal) (figures any, err error) {
 	f := &fights{Scenes: map[string]*kill.Tally{}}
-	if w.state.Figures != nil {
-		if err := json.Unmarshal(w.state.Figures, f); err != nil {
-			return nil, err
-		}
+	if err := w.resume(f); err != nil {
+		return nil, err
 	}
 	program, err := kill.Build(ctx, w.root, w.dir)
 	if err != nil {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"github.com/towpath/towpath/proofs/corpus/draw"
@@ -14,10 +13,8 @@ const mostDraws = 20_000
 // proveProperties copies random tables between all pairs of systems and compares both sides.
 func proveProperties(ctx context.Context, w *work) (any, error) {
 	f := &draw.Figures{}
-	if w.state.Figures != nil {
-		if err := json.Unmarshal(w.state.Figures, f); err != nil {
-			return nil, err
-		}
+	if err := w.resume(f); err != nil {
+		return nil, err
 	}
 	began := time.Now()
 	p := draw.Proof{Root: w.root, Dir: w.dir, Seed: w.seed, Draws: mostDraws, Log: w.log, Save: func(f *draw.Figures) error { return w.save(f, time.Since(began)) }}

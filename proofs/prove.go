@@ -128,6 +128,14 @@ func begin(ctx context.Context, p part, seed uint64) (w *work, changed []string,
 
 func (w *work) path() string { return filepath.Join(w.dir, "state.json") }
 
+// resume reads the figures that an earlier call has saved into figures, which stay as they are when there are none.
+func (w *work) resume(figures any) error {
+	if w.state.Figures == nil {
+		return nil
+	}
+	return json.Unmarshal(w.state.Figures, figures)
+}
+
 // save keeps figures so far, so that the part goes on from them when it is cut off.
 func (w *work) save(figures any, spent time.Duration) (err error) {
 	s := w.state

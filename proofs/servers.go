@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -51,10 +50,8 @@ func falls() []fall {
 // killServers kills servers of its own while rows move from or to them. Every other run bears no outage, and is resumed after each.
 func killServers(ctx context.Context, w *work) (figures any, err error) {
 	f := &collapses{Servers: map[string]*collapse{}}
-	if w.state.Figures != nil {
-		if err := json.Unmarshal(w.state.Figures, f); err != nil {
-			return nil, err
-		}
+	if err := w.resume(f); err != nil {
+		return nil, err
 	}
 	program, err := kill.Build(ctx, w.root, w.dir)
 	if err != nil {
