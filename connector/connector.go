@@ -64,12 +64,14 @@ type Source struct {
 
 // Sink is what a run writes to one target dataset.
 type Sink struct {
-	Dataset string          `json:"dataset"`
-	Mode    Mode            `json:"mode"`
-	Key     []string        `json:"key,omitempty"`   // the job's key; nil: the schema's
-	Run     string          `json:"run"`             // the run's key; every object made for the run carries it
-	Create  Structure       `json:"create,omitzero"` // what a target that is made gets beside columns and primary key
-	Options json.RawMessage `json:"options,omitempty"`
+	Dataset string    `json:"dataset"`
+	Mode    Mode      `json:"mode"`
+	Key     []string  `json:"key,omitempty"`   // the job's key; nil: the schema's
+	Run     string    `json:"run"`             // the run's key; every object made for the run carries it
+	Create  Structure `json:"create,omitzero"` // what a target that is made gets beside columns and primary key
+	// Distinct: no two rows that come have the same key, so that a target which holds nothing else may get it once they are there.
+	Distinct bool            `json:"distinct,omitempty"`
+	Options  json.RawMessage `json:"options,omitempty"`
 }
 
 // Structure is what a target that is made for a run gets beside its columns and its primary key, in its own dialect: what the

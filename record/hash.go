@@ -18,6 +18,7 @@ type Hasher struct {
 	cursor []int // of each row in rows; one more than rows
 	made   []madeColumn
 	marks  []Mark
+	part   Vector // of the column at hand: the rows that are laid out
 	scratch
 }
 
@@ -43,22 +44,33 @@ func (h *Hasher) Only(cols []int) *Hasher {
 	return h
 }
 
+// hashedRows is how many rows are laid out at a time, so that they stay in the processor's nearest cache until they are hashed; a
+// multiple of eight.
+const hashedRows = 128
+
 // Rows appends the hashes of all rows of the batch to out, in order.
 func (h *Hasher) Rows(b *Batch, out []Hash) []Hash {
-	h.encode(b)
 	out = slices.Grow(out, b.Len)
-	start := 0
-	for _, end := range h.cursor[:b.Len] {
-		x := xxh3.Hash128Seed(h.rows[start:end], h.seed)
-		out = append(out, Hash{Lo: x.Lo, Hi: x.Hi})
-		start = end
+	step := hashedRows
+	if len(b.Marks) > 0 {
+		step = b.Len // marks count rows from the batch's first
+	}
+	for from := 0; from < b.Len; from += step {
+		to := min(from+step, b.Len)
+		h.encode(b, from, to)
+		start := 0
+		for _, end := range h.cursor[:to-from] {
+			x := xxh3.Hash128Seed(h.rows[start:end], h.seed)
+			out = append(out, Hash{Lo: x.Lo, Hi: x.Hi})
+			start = end
+		}
 	}
 	return out
 }
 
 // Canonical returns the canonical bytes of one row; they last until the next call.
 func (h *Hasher) Canonical(b *Batch, row int) []byte {
-	h.encode(b)
+	h.encode(b, 0, b.Len)
 	start := 0
 	if row > 0 {
 		start = h.cursor[row-1]
@@ -66,15 +78,17 @@ func (h *Hasher) Canonical(b *Batch, row int) []byte {
 	return h.rows[start:h.cursor[row]]
 }
 
-// encode writes the canonical form of all rows; afterwards the cursor of each row is at its end.
-func (h *Hasher) encode(b *Batch) {
+// encode writes the canonical form of rows from to to (not included), from a multiple of eight; afterwards the cursor of each row is at
+// its end.
+func (h *Hasher) encode(b *Batch, from, to int) {
 	h.sortMarks(b)
-	h.cursor = slices.Grow(h.cursor[:0], b.Len+1)[:b.Len+1]
+	h.cursor = slices.Grow(h.cursor[:0], to-from+1)[:to-from+1]
 	clear(h.cursor)
 	lengths := h.cursor[1:]
 	fixed := 0
 	for _, col := range h.cols {
-		fixed += h.measure(lengths, b.Cols[col], col)
+		h.part.view(b.Cols[col], from, to)
+		fixed += h.measure(lengths, &h.part, col)
 	}
 	total := 0
 	for i := range lengths {
@@ -87,7 +101,8 @@ func (h *Hasher) encode(b *Batch) {
 	}
 	h.rows = h.rows[:cap(h.rows)]
 	for _, col := range h.cols {
-		h.write(b.Cols[col], col)
+		h.part.view(b.Cols[col], from, to)
+		h.write(&h.part, col)
 	}
 }
 

@@ -140,6 +140,27 @@ func TestRowHashBounds(t *testing.T) {
 	}
 }
 
+// Rows are laid out some at a time: each has the hash that it has by itself, whatever its place, in every form and with NULLs in it.
+func TestHashesOfManyRows(t *testing.T) {
+	t.Parallel()
+	for _, g := range golden {
+		typ := typed(t, g.typ)
+		of := map[string]record.Hash{}
+		for _, text := range g.texts {
+			of[text] = hashes(typ, column(t, typ, text))[0]
+		}
+		many := make([]string, 1000)
+		for i := range many {
+			many[i] = g.texts[i*i%7%len(g.texts)]
+		}
+		for i, h := range hashes(typ, column(t, typ, many...)) {
+			if h != of[many[i]] {
+				t.Fatalf("%s: row %d, %q, has another hash than by itself", g.typ, i, many[i])
+			}
+		}
+	}
+}
+
 // bench makes a full batch of six columns of numbers and texts.
 func bench(t testing.TB) *record.Batch {
 	types := []record.Type{typed(t, "int64"), typed(t, "int32"), typed(t, "datetime(6)"), typed(t, "text"), typed(t, "text(40)"), typed(t, "decimal(12,2)")}

@@ -30,6 +30,9 @@ type Schema struct {
 	Comment    string      `json:"comment,omitempty"`
 	Indexes    []Index     `json:"indexes,omitempty"` // beside that of the key
 	References []Reference `json:"references,omitempty"`
+	// Distinct: the source keeps the key unique and is read in its order, so that no two rows which one reading yields have the same key,
+	// whatever is changed meanwhile and however often it is resumed.
+	Distinct bool `json:"distinct,omitempty"`
 }
 
 // Index is an index over whole columns. Others (expressions, conditions, prefixes, full text) are not carried over: Foreign says

@@ -87,6 +87,27 @@ func (v *Vector) Bool(i int) bool { return v.Bits[i>>3]&(1<<(i&7)) != 0 }
 // Bytes returns cell i of a FormBytes vector, a view into Data that lasts as long as the batch.
 func (v *Vector) Bytes(i int) []byte { return v.Data[v.Offsets[i]:v.Offsets[i+1]:v.Offsets[i+1]] }
 
+// view makes v the cells of src from from, a multiple of eight, to to (not included), in src's own memory. Nulls is that of all of src.
+func (v *Vector) view(src *Vector, from, to int) {
+	v.Form, v.Len, v.Nulls, v.Valid = src.Form, to-from, src.Nulls, src.Valid[from>>3:]
+	switch src.Form {
+	case FormBool:
+		v.Bits = src.Bits[from>>3:]
+	case FormInt64:
+		v.Int64 = src.Int64[from:to]
+	case FormUint64:
+		v.Uint64 = src.Uint64[from:to]
+	case FormFloat64:
+		v.Float64 = src.Float64[from:to]
+	case FormInt128:
+		v.Int128 = src.Int128[from:to]
+	case FormFixed16:
+		v.Fixed16 = src.Fixed16[from:to]
+	case FormBytes:
+		v.Offsets, v.Data = src.Offsets[from:to+1], src.Data
+	}
+}
+
 // longest returns the length of the longest cell of a FormBytes vector.
 func (v *Vector) longest() int64 {
 	var longest int32

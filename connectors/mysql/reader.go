@@ -70,6 +70,7 @@ func (r *reader) describeTable(s *session, n tableName) error {
 	if r.schema, err = schemaOf(r.columns, names, len(r.source.Key) > 0); err != nil {
 		return err
 	}
+	r.schema.Distinct = len(r.source.Key) == 0 && len(r.schema.Key()) > 0
 	if err := s.describeStructure(t, r.schema); err != nil {
 		return err
 	}

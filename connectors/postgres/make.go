@@ -78,9 +78,52 @@ func (p *planner) createTable(name tableName) string {
 		for i, at := range p.layout.Key {
 			names[i] = p.target.Stored.Fields[at].Name
 		}
-		b.WriteString(", PRIMARY KEY (" + quoteAll(names) + ")")
+		primary := "PRIMARY KEY (" + quoteAll(names) + ")"
+		if p.keyBehind(names) {
+			p.layout.Primary = "ALTER TABLE " + name.quoted() + " ADD " + primary
+		} else {
+			b.WriteString(", " + primary)
+		}
 	}
 	return b.String() + ")"
+}
+
+// mostIndexed is below the most bytes of a row in an index, 2704 (https://www.postgresql.org/docs/current/btree.html: a third of a page).
+const mostIndexed = 2600
+
+// keyBehind tells whether a table that is made gets its primary key once the rows are there, which costs the server less than keeping its index
+// in order row by row: where no row could be refused for the key's sake, as all that come have keys of their own, each comes once, and
+// all fit into an index.
+func (p *planner) keyBehind(key []string) bool {
+	if !p.w.sink.Distinct || p.target.Mode == connector.Upsert || !p.target.Remembers() || len(p.target.Folded) > 0 {
+		return false
+	}
+	total := int64(0)
+	for _, at := range p.layout.Key {
+		n := mostBytes(&p.target.Stored.Fields[at].Type)
+		if n < 0 {
+			return false
+		}
+		total += n
+	}
+	return total <= mostIndexed && !slices.ContainsFunc(p.target.Losses, func(l connector.Loss) bool { return slices.Contains(key, l.Column) })
+}
+
+// mostBytes is the most that a value of a type takes in an index, -1 where there is none or it is not known here.
+func mostBytes(t *record.Type) int64 {
+	switch t.Kind {
+	case record.Bool, record.Int, record.Uint, record.Float, record.Date, record.Time, record.Datetime, record.Instant, record.Interval, record.Year, record.UUID:
+		return 16
+	case record.Decimal:
+		if t.Precision > 0 {
+			return int64(t.Precision) + 16
+		}
+	case record.Text:
+		if t.Length > 0 {
+			return 4*t.Length + 8
+		}
+	}
+	return -1
 }
 
 func quoteAll(names []string) string {

@@ -20,6 +20,7 @@ type layout struct {
 	Create []string `json:"create,omitempty"` // statements that make it; none: it exists
 	Found  string   `json:"found,omitempty"`  // the target's columns and unique keys as planned; "": there was none
 	// What a table that is made gets once its rows are there, and once all tables of the run are.
+	Primary    string         `json:"primary,omitempty"` // makes the primary key; "": the table is made with it
 	Indexes    []plannedIndex `json:"indexes,omitempty"`
 	References []object       `json:"references,omitempty"`
 	Numbered   []string       `json:"numbered,omitempty"` // columns whose sequences are moved on behind the rows
@@ -419,6 +420,9 @@ func (p *planner) tell() {
 		t.Steps = append(t.Steps, schemaOfCheckpoints(p.w.memory.Table))
 	}
 	t.Steps = append(t.Steps, p.layout.Create...)
+	if p.layout.Primary != "" {
+		t.Steps = append(t.Steps, p.layout.Primary)
+	}
 	for _, x := range p.layout.Indexes {
 		t.Steps = append(t.Steps, x.statement(x.Names[0]))
 	}

@@ -68,6 +68,7 @@ func TestQuery(t *testing.T) {
 func TestQueryKeys(t *testing.T) {
 	t.Parallel()
 	j := newJudge(t)
+	j.extend("citext")
 	j.exec("CREATE TYPE level AS ENUM ('z', 'a'); CREATE COLLATION case_blind (provider = icu, locale = 'und-u-ks-level1', deterministic = false)")
 	c := j.client(nil)
 	for i, kc := range []struct {

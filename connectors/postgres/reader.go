@@ -79,6 +79,7 @@ func (r *reader) describeTable(s *session, n tableName) error {
 	if len(r.schema.Key()) == 0 {
 		keyIndex = nil
 	}
+	r.schema.Distinct = keyIndex != nil
 	if err := r.describeStructure(s, keyIndex); err != nil {
 		return classify(err, "describe "+r.name)
 	}

@@ -35,10 +35,13 @@ func (w *writer) published(ctx context.Context, s *session) (bool, error) {
 	return state == sqltarget.Published, err
 }
 
-// seal makes indexes and moves sequences on, each in a transaction of its own, so that one that is done stays done.
+// seal makes keys and indexes and moves sequences on, each in a transaction of its own, so that one that is done stays done.
 func (w *writer) seal(ctx context.Context) error {
 	return w.client.withSession(ctx, writes, func(s *session) error {
 		if done, err := w.published(ctx, s); err != nil || done {
+			return err
+		}
+		if err := w.sealPrimary(ctx, s); err != nil {
 			return err
 		}
 		if w.layout.Staged != nil {
@@ -58,6 +61,22 @@ func (w *writer) seal(ctx context.Context) error {
 		}
 		return nil
 	})
+}
+
+// sealPrimary makes the primary key of a table that was made without, unless it has one.
+func (w *writer) sealPrimary(ctx context.Context, s *session) error {
+	if w.layout.Primary == "" {
+		return nil
+	}
+	rows, err := s.query("SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace "+
+		"WHERE n.nspname = $1::name AND c.relname = $2::name AND i.indisprimary", textParam(w.layout.Schema), textParam(w.layout.Table))
+	if err != nil || len(rows) > 0 {
+		return err
+	}
+	err = w.uncontended(ctx, func() error {
+		return s.patient(func() error { return s.within(w.lockWait(), func() error { return s.exec(w.layout.Primary) }) })
+	})
+	return constraintError(err, "make the primary key")
 }
 
 // sealPlanned makes an index under the first of its names that is free, unless the table has it under one of them.

@@ -116,6 +116,14 @@ func (j *judge) execf(format string, args ...any) {
 	j.exec(fmt.Sprintf(format, args...))
 }
 
+// extend makes extensions, which stay, as other tests use them too.
+func (j *judge) extend(names ...string) {
+	j.t.Helper()
+	for _, name := range names {
+		j.execf("SELECT pg_advisory_lock(4711); CREATE EXTENSION IF NOT EXISTS %s SCHEMA public; SELECT pg_advisory_unlock(4711)", name)
+	}
+}
+
 // rows returns a result as the server writes it in text; NULL is <null>.
 func (j *judge) rows(format string, args ...any) []row {
 	j.t.Helper()

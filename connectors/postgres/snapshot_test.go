@@ -159,8 +159,8 @@ func TestSnapshotErrors(t *testing.T) {
 	t.Parallel()
 	j := newJudge(t)
 	j.fill("t", 10)
-	j.exec("SELECT pg_advisory_lock(4711); CREATE EXTENSION IF NOT EXISTS postgres_fdw SCHEMA public; SELECT pg_advisory_unlock(4711); " +
-		"CREATE SERVER " + j.schema + " FOREIGN DATA WRAPPER postgres_fdw; CREATE FOREIGN TABLE f (id int) SERVER " + j.schema)
+	j.extend("postgres_fdw")
+	j.exec("CREATE SERVER " + j.schema + " FOREIGN DATA WRAPPER postgres_fdw; CREATE FOREIGN TABLE f (id int) SERVER " + j.schema)
 	t.Cleanup(func() { j.other().exec("DROP SERVER " + j.schema + " CASCADE") })
 	c := j.client(nil)
 	for dataset, code := range map[string]string{"nowhere": "TOW-711", "f": "TOW-733", "a.b.c": "TOW-715"} {

@@ -123,9 +123,7 @@ func otherKeys() []keyCase {
 
 // makeKeys makes the types and collations of the cases.
 func (j *judge) makeKeys() {
-	for _, e := range []string{"citext", "ltree"} {
-		j.execf("SELECT pg_advisory_lock(4711); CREATE EXTENSION IF NOT EXISTS %s SCHEMA public; SELECT pg_advisory_unlock(4711)", e)
-	}
+	j.extend("citext", "ltree")
 	j.exec("CREATE TYPE level AS ENUM ('z', 'a', 'M'); CREATE TYPE twofold AS (a int, b text); CREATE DOMAIN positive AS int CHECK (value > 0); " +
 		"CREATE COLLATION natural_order (provider = icu, locale = 'en-u-kn-true')")
 	if j.major >= 12 {

@@ -173,11 +173,9 @@ func listCases() []valueCase {
 	}
 }
 
-// extended makes types of the test's own; extensions stay, as other tests use them.
+// extended makes extensions, and types of the test's own.
 func (j *judge) extended() {
-	for _, e := range []string{"citext", "hstore", "ltree"} {
-		j.execf("SELECT pg_advisory_lock(4711); CREATE EXTENSION IF NOT EXISTS %s SCHEMA public; SELECT pg_advisory_unlock(4711)", e)
-	}
+	j.extend("citext", "hstore", "ltree")
 	j.exec("CREATE TYPE mood AS ENUM ('sad', 'ok', 'it''s', 'a,b', ''); CREATE TYPE pair AS (a int, b text); CREATE DOMAIN positive AS int CHECK (value > 0); " +
 		"CREATE DOMAIN short AS varchar(7) NOT NULL; CREATE DOMAIN shortly AS short; CREATE DOMAIN numbers AS numeric(6,2)[]")
 }

@@ -85,6 +85,23 @@ func (s *StreamPlan) want(j *job.Job, js *job.Stream, at string, constant *Colum
 	return want, complete
 }
 
+// distinct reports whether rows come to the target with keys of their own: they have them at the source, and nothing is done to the values
+// of the key that could make two of them one.
+func (s *StreamPlan) distinct(js *job.Stream, want *record.Schema) bool {
+	key := want.Key()
+	if !s.Schema.Distinct || len(js.Key) > 0 || len(key) != len(s.Schema.Key()) {
+		return false
+	}
+	for _, k := range key {
+		c := &s.Columns[k]
+		from := s.Schema.Index(c.From)
+		if from < 0 || s.Schema.Fields[from].Key == 0 || len(c.Policies) > 0 || want.Fields[k].Native != s.Schema.Fields[from].Native {
+			return false
+		}
+	}
+	return true
+}
+
 // putInFront makes the constant the first column, and where there is a key, the first of it.
 func (s *StreamPlan) putInFront(want *record.Schema, constant *ColumnPlan) {
 	first := record.Field{Name: constant.To, Type: constant.Want}

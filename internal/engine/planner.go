@@ -299,6 +299,7 @@ func (m *maker) planned(ctx context.Context, i int, refused *Refused) (*StreamPl
 			WithHint("Name the key columns with key:, or accept rows as they come with write: append.")
 		return nil, nil, nil
 	}
+	s.Sink.Distinct = len(g.streams) == 1 && s.distinct(js, want)
 	if err := s.mergeColumnOptions(js); err != nil {
 		return nil, nil, err
 	}

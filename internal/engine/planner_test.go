@@ -126,6 +126,37 @@ settings: {on: {UTF8: replace}}
 	}
 }
 
+// TestDistinct: the target is told that rows have keys of their own where the source keeps them apart and nothing is done to them on the way.
+func TestDistinct(t *testing.T) {
+	t.Parallel()
+	p, store := planner(t, memory.Options{}, memory.Options{})
+	schema := &record.Schema{Distinct: true, Fields: []record.Field{{Name: "id", Type: record.Type{Kind: record.Int, Bits: 64}, Native: "bigint", Key: 1},
+		{Name: "k", Type: record.Type{Kind: record.Text, Length: 10}, Native: "varchar(10)", Key: 2}, {Name: "note", Type: record.Type{Kind: record.Text}, Native: "text", Nullable: true}}}
+	store.Make("kept", schema)
+	store.Make("kept_too", schema)
+	for text, want := range map[string]bool{
+		"streams: [{source: kept, target: t, write: insert}]": true,
+		"streams: [{source: kept, target: t, write: insert, columns: [{from: k, to: key}, id, {from: note, type: text(5), on: {TRUNC: truncate}}]}]":  true,
+		"streams: [{source: kept, target: t, write: insert, key: [id, k]}]":                                                                           false,
+		"streams: [{source: kept, target: t, write: insert, columns: [{from: id, type: int32}, k]}]":                                                  false,
+		"streams: [{source: kept, target: t, write: insert, columns: [id, {from: k, on: {TRUNC: truncate}}]}]":                                        false,
+		"streams: [{source: kept, target: t, write: insert}]\nsettings: {on: {UTF8: replace}}":                                                        false,
+		"streams: [{source: orders, target: t, write: insert}]":                                                                                       false,
+		"streams: [{source: kept, target: t, write: insert, source_column: shop}, {source: kept_too, target: t, write: insert, source_column: shop}]": false,
+	} {
+		made, _, err := plan(p, parse(t, "mode: batch\nsource: {connector: from}\ntarget: {connector: to}\n"+text+"\n"))
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		for _, s := range made.Streams {
+			if s.Sink.Distinct != want {
+				t.Errorf("%s: distinct is %t, want %t", text, s.Sink.Distinct, want)
+			}
+		}
+	}
+}
+
 func TestPlanRefuses(t *testing.T) {
 	t.Parallel()
 	const head = "mode: batch\nsource: {connector: from}\ntarget: {connector: to}\nstreams:\n"

@@ -45,6 +45,7 @@ type shape struct {
 	raw  bool   // a list that is shown in towpath's own form, in hex
 	hex  bool   // bytes that are shown in hex; else in base64, or as PostgreSQL's \x
 	set  bool   // labels joined by commas; else as JSON, or an array of PostgreSQL
+	real bool   // a number that is kept as a float of 64 bits
 	wkb  bool   // a geometry of four bytes of SRID and WKB, in hex; else SRID;hex
 }
 

@@ -10,6 +10,18 @@ import (
 )
 
 // One value has one normal form, however clients show it; another value has another.
+// TestWholeNumberInFloat: a number of more digits than the float that holds it exactly is shown with is that number, and no other is.
+func TestWholeNumberInFloat(t *testing.T) {
+	c := &Column{kind: &kind{form: number}}
+	for _, float := range []shape{{form: float64s}, {form: number, real: true}} {
+		for value, want := range map[string]bool{"835056442322691456": true, "835056442322691457": false, "835056442322691328": false} {
+			if same, why := compare(c, cell{shape{form: number}, value, false}, cell{float, "8.350564423226915e+17", false}); same != want {
+				t.Errorf("%+v of %s: same is %t %s", float, value, same, why)
+			}
+		}
+	}
+}
+
 func TestNormalForms(t *testing.T) {
 	t.Parallel()
 	whole, texts := &shape{form: number, n: 32}, &shape{form: text}

@@ -147,7 +147,16 @@ func compare(c *Column, here, there cell) (same bool, why string) {
 	if err != nil {
 		return false, ": " + err.Error()
 	}
-	return a == b, ""
+	return a == b || want == number && (there.form == float64s || there.real) && a == exactly(there.value), ""
+}
+
+// exactly is the number that a float is, of which fewer digits are shown than it has; "": it is none.
+func exactly(shown string) string {
+	f, err := strconv.ParseFloat(shown, 64)
+	if r := new(big.Rat).SetFloat64(f); err == nil && r != nil {
+		return r.RatString()
+	}
+	return ""
 }
 
 // softened reports whether the plan names what two cells differ in.

@@ -197,6 +197,7 @@ func geometryReasons(value string) []string {
 
 // doubled reports whether a name stands twice in an object of a document.
 func doubled(d *json.Decoder) bool {
+	d.UseNumber() // some are beyond every float
 	found := false
 	var walk func() bool // false at the end of an object or array
 	walk = func() bool {

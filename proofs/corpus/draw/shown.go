@@ -171,7 +171,7 @@ func sqliteShape(stored string, c *Column, line string) (s shape, value string, 
 		if err == nil {
 			raw = strconv.AppendFloat(nil, f, 'g', -1, 64)
 		}
-		s.form = number
+		s.form, s.real = number, true
 	case "blob":
 		s.form, s.hex = octets, true
 		switch {
