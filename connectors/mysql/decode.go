@@ -412,6 +412,13 @@ func decodeDecimal64(d *decoder, c *decodeColumn, p []byte, at int) int {
 	if negative {
 		digits = b[1:]
 	}
+	if n, ok := shortDecimal(p[:next], len(digits), c.field.Type.Scale); ok && n < c.end {
+		if negative {
+			n = -n
+		}
+		c.vector.AppendInt64(int64(n))
+		return next
+	}
 	var n uint64
 	point, count := len(digits), 0
 	for i, x := range digits {
@@ -436,6 +443,39 @@ func decodeDecimal64(d *decoder, c *decodeColumn, p []byte, at int) int {
 		c.vector.AppendInt64(int64(n))
 	}
 	return next
+}
+
+// shortDecimal reads the last n bytes of p, which are up to eight digits, a point and up to seven more of them.
+func shortDecimal(p []byte, n, scale int) (uint64, bool) {
+	whole := n
+	if scale > 0 {
+		whole -= scale + 1
+	}
+	point := len(p) - n + whole
+	if whole < 1 || whole > 8 || scale > 7 || point < 8 {
+		return 0, false
+	}
+	x, ok := eightDigits(p[point-8:point], whole)
+	if scale == 0 {
+		return x, ok
+	}
+	fraction, fits := eightDigits(p[len(p)-8:], scale)
+	return x*powersOf10[scale] + fraction, ok && fits && p[point] == '.'
+}
+
+var powersOf10 = [8]uint64{1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000}
+
+// eightDigits reads the last n of eight bytes, 1 to 8, as digits, all at once: pairs, then fours, then all eight.
+func eightDigits(b []byte, n int) (uint64, bool) {
+	const zeros, tops = 0x3030303030303030, 0x8080808080808080
+	front := uint(64 - 8*n)
+	x := binary.LittleEndian.Uint64(b)>>front<<front | zeros&(1<<front-1)
+	if ((x+0x4646464646464646)|(x-zeros))&tops != 0 {
+		return 0, false
+	}
+	x = (x & 0x0F0F0F0F0F0F0F0F) * (1<<8*10 + 1) >> 8
+	x = (x & 0x00FF00FF00FF00FF) * (1<<16*100 + 1) >> 16
+	return (x & 0x0000FFFF0000FFFF) * (1<<32*10_000 + 1) >> 32, true
 }
 
 // unusualDecimal leaves a decimal in another form than the column's, as an expression can have, to the exact parser.

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"math/rand/v2"
 	"net"
 	"slices"
 	"strings"
@@ -287,6 +288,46 @@ func TestASCII(t *testing.T) {
 				t.Errorf("byte %d of %d is not looked at", i, n)
 			}
 			b[i] = 'a'
+		}
+	}
+}
+
+// TestShortDecimals: the quick way reads what the exact parser reads, and leaves all else to it.
+func TestShortDecimals(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 200_000 {
+		scale := r.IntN(9)
+		typ := record.Type{Kind: record.Decimal, Precision: min(scale+1+r.IntN(10), 18), Scale: scale}
+		text := make([]byte, 0, 24)
+		if r.IntN(2) == 0 {
+			text = append(text, '-')
+		}
+		for range 1 + r.IntN(10) {
+			text = append(text, '0'+byte(r.IntN(10)))
+		}
+		if scale > 0 {
+			text = append(text, '.')
+			for range scale + r.IntN(8)/7 {
+				text = append(text, '0'+byte(r.IntN(10)))
+			}
+		}
+		if r.IntN(10) == 0 {
+			text[r.IntN(len(text))] = " ./:+-e\x00\xff"[r.IntN(9)]
+		}
+		front := r.IntN(12)
+		packet := append(append(bytes.Repeat([]byte{0xff}, front), byte(len(text))), text...)
+		c, ok := bind(&record.Field{Type: typ}, columnDef{Type: wireDecimal})
+		if !ok || typ.Form() != record.FormInt64 {
+			t.Fatalf("%s is no decimal of 64 bits", typ)
+		}
+		got, want := record.NewBatch(&record.Schema{Fields: []record.Field{{Type: typ}}}), record.NewVector(record.FormInt64)
+		c.vector = got.Cols[0]
+		next := c.decode(&decoder{batch: got}, &c, packet, front)
+		code := record.AppendParsed(want, &typ, text)
+		marked := len(got.Marks) == 1 && got.Marks[0].Code == code
+		if next != len(packet) || (code != "") != marked || code == "" && got.Cols[0].Int64[0] != want.Int64[0] {
+			t.Fatalf("%q as %s: got %d %v, want %v %q", text, typ, got.Cols[0].Int64, got.Marks, want.Int64, code)
 		}
 	}
 }
