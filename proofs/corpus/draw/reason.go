@@ -44,8 +44,8 @@ func reasonsOf(target string, c *Column, x cell, stored string) []string {
 		}
 		return reasons
 	case uuid:
-		// MariaDB takes no uuid of a version above 7 that has not the variant of RFC 9562: its own uuids of those versions have
-		if target == "mysql" && value[12] >= '8' && value[16] < '8' {
+		// MariaDB takes no uuid of a version above 7 whose ninth byte is 01 to 80
+		if target == "mysql" && value[12] >= '8' && value[16:18] > "00" && value[16:18] <= "80" {
 			return []string{"RANGE"}
 		}
 	case labels:
