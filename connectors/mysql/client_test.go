@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/connectors/internal/readtest"
 )
 
 func md5Hex(b []byte) string {
@@ -109,7 +110,7 @@ func TestReadErrors(t *testing.T) {
 	} {
 		r, err := Connector().Read(t.Context(), own, c.source)
 		if err == nil {
-			_, _, err = shardRows(t.Context(), r, connector.Shard{}, nil)
+			_, _, err = readtest.Shard(t.Context(), r, connector.Shard{}, nil, nil)
 		}
 		if connector.ClassOf(err) != c.class || !strings.Contains(errText(err), c.text) {
 			t.Errorf("%s: got %v of class %s, want %q of class %s", c.name, err, connector.ClassOf(err), c.text, c.class)
@@ -159,7 +160,7 @@ func TestIdentityDatasetsCount(t *testing.T) {
 		if got := list(name); !slices.Equal(got, []string{name}) {
 			t.Errorf("pattern %q: got %q", name, got)
 		}
-		rows, _ := j.everything(j.reader(c, connector.Source{Dataset: name}), 2)
+		rows, _ := readtest.All(j.t, j.reader(c, connector.Source{Dataset: name}), 2)
 		n, err := Connector().Count(t.Context(), c, name, "`a.b``c` > 1")
 		if len(rows) != 2 || rows[1][1] != "2" || err != nil || n != 1 {
 			t.Errorf("%s: got %v, count %d, %v", name, rows, n, err)
@@ -207,11 +208,11 @@ func TestHiddenKey(t *testing.T) {
 	j.exec("INSERT INTO t SELECT CONCAT('ü', seq DIV 2), 1 + seq % 2, seq FROM seq_1_to_500")
 	j.exec("CREATE VIEW w AS SELECT v, JSON_OBJECT('v', v) AS doc FROM t")
 	c := j.client(nil)
-	rows, shards := j.everything(j.reader(c, connector.Source{Dataset: "t", Columns: []string{"v"}, Where: "v > 100"}), 7)
+	rows, shards := readtest.All(j.t, j.reader(c, connector.Source{Dataset: "t", Columns: []string{"v"}, Where: "v > 100"}), 7)
 	if len(rows) != 400 || len(shards) != 7 || len(rows[0]) != 1 {
 		t.Errorf("got %d rows of %d columns in %d shards", len(rows), len(rows[0]), len(shards))
 	}
-	rows, shards = j.everything(j.reader(c, connector.Source{Dataset: "w"}), 7)
+	rows, shards = readtest.All(j.t, j.reader(c, connector.Source{Dataset: "w"}), 7)
 	if len(rows) != 500 || len(shards) != 1 || shards[0].Replay != connector.None {
 		t.Errorf("view: got %d rows in %d shards", len(rows), len(shards))
 	}
@@ -223,7 +224,7 @@ func TestQuery(t *testing.T) {
 	j.exec("CREATE TABLE t (id INT PRIMARY KEY, g INT, v DECIMAL(5,2), s VARCHAR(20), l VARCHAR(20) CHARACTER SET latin1, b VARBINARY(5), d DATETIME(3))")
 	j.exec("INSERT INTO t SELECT seq, seq % 3, seq / 7, CONCAT('s', seq), 'ü', X'00FF', '2026-01-02 03:04:05.678' FROM seq_1_to_9000")
 	c := j.client(nil)
-	rows, shards := j.everything(j.reader(c, connector.Source{Query: "SELECT g, SUM(v) AS total, COUNT(*) AS n, MAX(d) AS d, MIN(l) AS l, MIN(b) AS b, AVG(id) AS a FROM t GROUP BY g ORDER BY g;"}), 7)
+	rows, shards := readtest.All(j.t, j.reader(c, connector.Source{Query: "SELECT g, SUM(v) AS total, COUNT(*) AS n, MAX(d) AS d, MIN(l) AS l, MIN(b) AS b, AVG(id) AS a FROM t GROUP BY g ORDER BY g;"}), 7)
 	want := j.rows("SELECT g, SUM(v), COUNT(*), MAX(d), MIN(l), LOWER(HEX(MIN(b))), AVG(id) FROM t GROUP BY g ORDER BY g")
 	for i := range want {
 		if !slices.Equal(rows[i], want[i]) {
@@ -233,7 +234,7 @@ func TestQuery(t *testing.T) {
 	if len(shards) != 1 || shards[0].Replay != connector.None {
 		t.Errorf("got %+v", shards)
 	}
-	rows, _ = j.everything(j.reader(c, connector.Source{Query: "SELECT id, s, v FROM t -- all", Columns: []string{"s", "id"}, Where: "id BETWEEN 5 AND 6"}), 1)
+	rows, _ = readtest.All(j.t, j.reader(c, connector.Source{Query: "SELECT id, s, v FROM t -- all", Columns: []string{"s", "id"}, Where: "id BETWEEN 5 AND 6"}), 1)
 	if len(rows) != 2 || strings.Join(rows[0], " ") != "s5 5" {
 		t.Errorf("got %v", rows)
 	}
@@ -242,21 +243,21 @@ func TestQuery(t *testing.T) {
 	if err != nil || len(shards) != 1 || shards[0].Replay != connector.Exact {
 		t.Fatalf("got %+v, %v", shards, err)
 	}
-	all, after, err := shardRows(t.Context(), r, shards[0], nil)
+	all, after, err := readtest.Shard(t.Context(), r, shards[0], nil, nil)
 	if err != nil || len(all) != 6000 {
 		t.Fatalf("got %d rows, %v", len(all), err)
 	}
 	first := slices.IndexFunc(after, func(p connector.Position) bool { return string(p) != string(after[0]) })
-	rest, _, err := shardRows(t.Context(), r, shards[0], after[0])
+	rest, _, err := readtest.Shard(t.Context(), r, shards[0], after[0], nil)
 	if err != nil || len(rest) != len(all)-first {
 		t.Errorf("got %d rows behind %d of %d, %v", len(rest), first, len(all), err)
 	}
 	twice := j.reader(c, connector.Source{Query: "SELECT g, id FROM t WHERE ${range}", Key: []string{"g"}})
-	if _, _, err := shardRows(t.Context(), twice, connector.Shard{}, nil); connector.ClassOf(err) != connector.Config || codeOf(err) != "TOW-439" {
+	if _, _, err := readtest.Shard(t.Context(), twice, connector.Shard{}, nil, nil); connector.ClassOf(err) != connector.Config || codeOf(err) != "TOW-439" {
 		t.Errorf("a key that two rows share gave %v", err)
 	}
 	cut := j.reader(c, connector.Source{Query: "SELECT g, GROUP_CONCAT(REPEAT(s, 100) SEPARATOR '') AS s FROM t GROUP BY g"})
-	if _, _, err := shardRows(t.Context(), cut, connector.Shard{}, nil); connector.ClassOf(err) != connector.Config {
+	if _, _, err := readtest.Shard(t.Context(), cut, connector.Shard{}, nil, nil); connector.ClassOf(err) != connector.Config {
 		t.Logf("longest GROUP_CONCAT: %v", j.rows("SELECT @@group_concat_max_len"))
 		t.Errorf("a value that the server cut gave %v", err)
 	}
@@ -286,7 +287,7 @@ func TestPoolGivesUpWithItsContext(t *testing.T) {
 	}
 	// A session that died unnoticed is replaced.
 	j.exec("KILL " + strconv.Itoa(int(second.id)))
-	j.waitFor("the session to end", func() bool {
+	readtest.WaitFor(j.t, "the session to end", func() bool {
 		return len(j.rows("SELECT ID FROM information_schema.PROCESSLIST WHERE ID = %d", second.id)) == 0
 	})
 	c.give(second)

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/connectors/internal/readtest"
 	"github.com/towpath/towpath/record"
 )
 
@@ -114,7 +115,7 @@ func TestGoldenRows(t *testing.T) {
 	if err := d.row(nulls); err != nil {
 		t.Fatal(err)
 	}
-	got := rowsOf(b)
+	got := readtest.RowsOf(b)
 	for i, g := range goldenCases() {
 		if got[0][i] != g.want || got[1][i] != "<null>" {
 			t.Errorf("%s of %s: got %q and %q, want %q and NULL", g.typ, g.cell, got[0][i], got[1][i], g.want)
@@ -188,7 +189,7 @@ func TestLargeCellsBelowTheKeptPart(t *testing.T) {
 			if err := d.row(slices.Clip(p)); err != nil {
 				t.Fatal(err)
 			}
-			if got := rowsOf(b)[0][0]; got != "TOOBIG:"+strings.Repeat("a", 1025) {
+			if got := readtest.RowsOf(b)[0][0]; got != "TOOBIG:"+strings.Repeat("a", 1025) {
 				t.Errorf("%s before %d bytes: got %d bytes kept, want 1025", typ, behind, len(got)-len("TOOBIG:"))
 			}
 		}
@@ -234,7 +235,7 @@ func FuzzRow(f *testing.F) {
 				t.Fatalf("column %d has %d cells in %d rows", i, v.Len, b.Len)
 			}
 		}
-		rowsOf(b)
+		readtest.RowsOf(b)
 	})
 }
 

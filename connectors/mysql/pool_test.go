@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/connectors/internal/readtest"
 )
 
 // TestFailedReadsGiveTheirSessionsBack: a read that fails before its first statement holds no session from then on.
@@ -21,7 +22,7 @@ func TestFailedReadsGiveTheirSessionsBack(t *testing.T) {
 	r := j.reader(c, connector.Source{Dataset: "t"}).(*reader)
 	r.results = "no_such_charset"
 	for range 2 {
-		if _, _, err := shardRows(t.Context(), r, connector.Shard{}, nil); !strings.Contains(errText(err), "no_such_charset") {
+		if _, _, err := readtest.Shard(t.Context(), r, connector.Shard{}, nil, nil); !strings.Contains(errText(err), "no_such_charset") {
 			t.Fatalf("got %v", err)
 		}
 	}
@@ -97,7 +98,7 @@ func TestStatementsAreClosedAfterErrors(t *testing.T) {
 		"before rows":    {Query: "SELECT id, (SELECT seq FROM seq_1_to_2) AS x FROM t ORDER BY x"},
 		"by its warning": {Query: "SELECT GROUP_CONCAT(REPEAT('x', 100000) SEPARATOR '') AS s FROM seq_1_to_100"},
 	} {
-		if _, _, err := shardRows(t.Context(), j.reader(c, source), connector.Shard{}, nil); connector.ClassOf(err) == connector.Retry || err == nil {
+		if _, _, err := readtest.Shard(t.Context(), j.reader(c, source), connector.Shard{}, nil, nil); connector.ClassOf(err) == connector.Retry || err == nil {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}

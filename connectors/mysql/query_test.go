@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/connectors/internal/readtest"
 	"github.com/towpath/towpath/connectors/internal/sqltable"
 )
 
@@ -16,7 +17,7 @@ import (
 func TestQueryFractions(t *testing.T) {
 	t.Parallel()
 	j := newJudge(t)
-	rows, _ := j.everything(j.reader(j.client(nil), connector.Source{Query: "SELECT FROM_UNIXTIME('1577873472.123456') AS a, SEC_TO_TIME('61.25') AS b, NOW(3) > 0 AS c"}), 1)
+	rows, _ := readtest.All(j.t, j.reader(j.client(nil), connector.Source{Query: "SELECT FROM_UNIXTIME('1577873472.123456') AS a, SEC_TO_TIME('61.25') AS b, NOW(3) > 0 AS c"}), 1)
 	if got, want := strings.Join(rows[0], "|"), "2020-01-01 10:11:12.123456|00:01:01.250000|1"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
@@ -51,7 +52,7 @@ func TestQueryTextKeys(t *testing.T) {
 		r, err := Connector().Read(t.Context(), c, connector.Source{Query: query, Key: []string{"k"}})
 		var rows []row
 		if err == nil {
-			rows, _, err = shardRows(t.Context(), r, connector.Shard{}, nil)
+			rows, _, err = readtest.Shard(t.Context(), r, connector.Shard{}, nil, nil)
 		}
 		if codeOf(err) != kc.code {
 			t.Errorf("%s of %s: got %v (%s), want %q", kc.values, kc.ddl, err, codeOf(err), kc.code)
@@ -66,7 +67,7 @@ func TestQueryTextKeys(t *testing.T) {
 				part.Tag = connector.TagBytes
 				part.Bytes, _ = hex.DecodeString(rows[i][0])
 			}
-			rest, _, err := shardRows(t.Context(), r, connector.Shard{}, sqltable.NewPosition([]connector.Part{part}))
+			rest, _, err := readtest.Shard(t.Context(), r, connector.Shard{}, sqltable.NewPosition([]connector.Part{part}), nil)
 			if err != nil || !slices.EqualFunc(rest, rows[i+1:], slices.Equal) {
 				t.Errorf("%s behind %q: got %q, want %q, %v", kc.ddl, rows[i][0], rest, rows[i+1:], err)
 			}
@@ -88,7 +89,7 @@ func TestQueryWarnings(t *testing.T) {
 		{"more than the server keeps", fmt.Sprintf(harmless, 70_000), -1},
 		{"a cut value behind many", fmt.Sprintf(harmless, 1000) + " UNION ALL SELECT 0, LENGTH(GROUP_CONCAT(REPEAT('x', 100000) SEPARATOR '')) FROM seq_1_to_100", -1},
 	} {
-		rows, _, err := shardRows(t.Context(), j.reader(c, connector.Source{Query: w.query}), connector.Shard{}, nil)
+		rows, _, err := readtest.Shard(t.Context(), j.reader(c, connector.Source{Query: w.query}), connector.Shard{}, nil, nil)
 		if w.rows < 0 && codeOf(err) != "TOW-429" {
 			t.Errorf("%s: got %v, want TOW-429", w.name, err)
 		}

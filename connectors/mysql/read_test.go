@@ -1,11 +1,9 @@
 package mysql
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +11,7 @@ import (
 	"github.com/go-mysql-org/go-mysql/client"
 
 	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/connectors/internal/readtest"
 	"github.com/towpath/towpath/record"
 )
 
@@ -63,85 +62,21 @@ func TestStopsWithinASecond(t *testing.T) {
 			}
 		}
 	}
-	j.waitFor("the server to stop as well", func() bool {
+	readtest.WaitFor(j.t, "the server to stop as well", func() bool {
 		return len(j.rows("SELECT id FROM information_schema.PROCESSLIST WHERE DB IS NULL AND COMMAND <> 'Sleep' AND INFO LIKE 'SELECT seq%%%%' AND INFO LIKE '%%%%100000000%%%%' AND USER = 'towpath'")) == 0
 	})
 }
 
-func (j *judge) waitFor(what string, done func() bool) {
-	j.t.Helper()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	deadline := time.After(10 * time.Second)
-	for !done() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			j.t.Fatalf("waited in vain for %s", what)
-		}
-	}
-}
-
-func TestResumeBehindEveryChunk(t *testing.T) {
+// TestTakenUpAgain: reading goes on behind every chunk, and the far part of a shard can be cut off behind one.
+func TestTakenUpAgain(t *testing.T) {
 	t.Parallel()
 	j := newJudge(t)
 	j.fill("t", 30_000)
-	r := j.reader(j.client(nil), connector.Source{Dataset: "t", Where: "id % 3 <> 0 -- not all"})
-	shards, err := r.Split(t.Context(), connector.Shard{}, nil, connector.Hint{Shards: 2})
-	if err != nil {
-		t.Fatal(err)
+	c := j.client(nil)
+	if n := readtest.ResumeBehindEveryChunk(t, j.reader(c, connector.Source{Dataset: "t", Where: "id % 3 <> 0 -- not all"})); n != 20_000 {
+		t.Errorf("got %d rows, want 20000", n)
 	}
-	var total int
-	for _, s := range shards {
-		all, after, err := shardRows(t.Context(), r, s, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		total += len(all)
-		for i := 1; i <= len(all); i++ {
-			if i < len(all) && bytes.Equal(after[i], after[i-1]) {
-				continue
-			}
-			rest, _, err := shardRows(t.Context(), r, s, after[i-1])
-			if err != nil || !slices.EqualFunc(rest, all[i:], slices.Equal) {
-				t.Fatalf("behind row %d: got %d rows, want %d, %v", i, len(rest), len(all)-i, err)
-			}
-		}
-	}
-	if total != 20_000 {
-		t.Errorf("got %d rows, want 20000", total)
-	}
-}
-
-func TestFarPart(t *testing.T) {
-	t.Parallel()
-	j := newJudge(t)
-	j.fill("t", 10_000)
-	r := j.reader(j.client(nil), connector.Source{Dataset: "t"})
-	shards, err := r.Split(t.Context(), connector.Shard{}, nil, connector.Hint{Shards: 2})
-	if err != nil || len(shards) != 2 {
-		t.Fatalf("got %d shards, %v", len(shards), err)
-	}
-	all, after, err := shardRows(t.Context(), r, shards[1], nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	seen := slices.IndexFunc(after, func(p connector.Position) bool { return !bytes.Equal(p, after[0]) })
-	far, err := r.Split(t.Context(), shards[1], after[0], connector.Hint{Shards: 3})
-	if err != nil || len(far) != 3 {
-		t.Fatalf("got %d shards, %v", len(far), err)
-	}
-	var rest []row
-	for _, s := range far {
-		rows, _, err := shardRows(t.Context(), r, s, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		rest = append(rest, rows...)
-	}
-	if !slices.EqualFunc(rest, all[seen:], slices.Equal) {
-		t.Errorf("far part has %d rows, want %d", len(rest), len(all)-seen)
-	}
+	readtest.FarPart(t, j.reader(c, connector.Source{Dataset: "t"}))
 }
 
 // TestSlowReceiver: a statement that its receiver keeps open too long is given up and taken up again behind the last row.
@@ -151,7 +86,7 @@ func TestSlowReceiver(t *testing.T) {
 	j.fill("t", 50_000)
 	r := j.reader(j.client(nil), connector.Source{Dataset: "t"}).(*reader)
 	r.options.StatementSeconds = 0 // every statement is overdue at once
-	rows, _, err := shardRows(t.Context(), r, connector.Shard{}, nil)
+	rows, _, err := readtest.Shard(t.Context(), r, connector.Shard{}, nil, nil)
 	if err != nil || len(rows) != 50_000 {
 		t.Errorf("got %d rows, %v", len(rows), err)
 	}
@@ -171,7 +106,7 @@ func TestConnectionLostAmidst(t *testing.T) {
 		if failed = err; err != nil {
 			break
 		}
-		rows = append(rows, rowsOf(chunk.Batch)...)
+		rows = append(rows, readtest.RowsOf(chunk.Batch)...)
 		at = chunk.After
 		chunk.Batch.Release()
 		for _, p := range j.rows("SELECT ID FROM information_schema.PROCESSLIST WHERE INFO LIKE '%%%%FROM `%s`%%%%' AND ID <> CONNECTION_ID()", j.db) {
@@ -183,7 +118,7 @@ func TestConnectionLostAmidst(t *testing.T) {
 	if failed == nil || connector.ClassOf(failed) != connector.Retry {
 		t.Fatalf("got %v of class %s, want class retry", failed, connector.ClassOf(failed))
 	}
-	rest, _, err := shardRows(t.Context(), r, connector.Shard{}, at)
+	rest, _, err := readtest.Shard(t.Context(), r, connector.Shard{}, at, nil)
 	if err != nil || len(rows)+len(rest) != 3000 {
 		t.Errorf("got %d and then %d rows, %v, want 3000", len(rows), len(rest), err)
 	}
@@ -225,7 +160,7 @@ func TestRowsWhileTheTableChanges(t *testing.T) {
 	}()
 	seen := map[string]int{}
 	for _, s := range shards {
-		rows, _, err := shardRows(t.Context(), r, s, nil)
+		rows, _, err := readtest.Shard(t.Context(), r, s, nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -265,7 +200,7 @@ func TestColumnsChangedDuringTheRun(t *testing.T) {
 		j.execf("ALTER TABLE %s MODIFY v %s", name, cc.after)
 		j.execf("INSERT INTO %s VALUES (1, %s)", name, cc.value)
 		for of, r := range map[string]connector.Reader{"table": table, "query": query} {
-			if rows, _, err := shardRows(t.Context(), r, connector.Shard{}, nil); connector.ClassOf(err) != connector.Changed {
+			if rows, _, err := readtest.Shard(t.Context(), r, connector.Shard{}, nil, nil); connector.ClassOf(err) != connector.Changed {
 				t.Errorf("%s from %s to %s: got %q, %v, want class changed", of, cc.before, cc.after, rows, err)
 			}
 		}
@@ -278,7 +213,7 @@ func TestColumnsChangedDuringTheRun(t *testing.T) {
 		r := j.reader(c, connector.Source{Dataset: name})
 		j.execf("ALTER TABLE %s MODIFY v %s", name, cc[1])
 		j.execf("INSERT INTO %s VALUES (1, '2026-01-02')", name)
-		if rows, _, err := shardRows(t.Context(), r, connector.Shard{}, nil); err != nil || len(rows) != 1 || !strings.HasPrefix(rows[0][1], "2026-01-02") {
+		if rows, _, err := readtest.Shard(t.Context(), r, connector.Shard{}, nil, nil); err != nil || len(rows) != 1 || !strings.HasPrefix(rows[0][1], "2026-01-02") {
 			t.Errorf("from %s to %s: got %q, %v", cc[0], cc[1], rows, err)
 		}
 	}
@@ -329,7 +264,7 @@ func TestLargeRows(t *testing.T) {
 		t.Errorf("got %d rows, want %d", at, len(sizes))
 	}
 	small := j.reader(j.client(nil), connector.Source{Dataset: "t", Options: []byte(`{"max_cell_bytes": 1048576}`)})
-	rows, _ := j.everything(small, 1)
+	rows, _ := readtest.All(j.t, small, 1)
 	for i, n := range sizes {
 		if marked := strings.HasPrefix(rows[i][1], "TOOBIG:"); marked != (n > 1<<20) {
 			t.Errorf("row of %d bytes: got marked %v", n, marked)
@@ -378,7 +313,7 @@ func TestOldServer(t *testing.T) {
 	j.exec("INSERT INTO t VALUES (18446744073709551615, -1.5, '2026-01-02 03:04:05', 'ü', 'y', X'00FF', 0.1, 5, '-838:59:59', 2155, '2038-01-19 03:14:07', '🦀'), " +
 		"(1, NULL, '0000-00-00', '', 'x', '', 16777217, 0, '00:00:01', 1901, NULL, 'k')")
 	r := j.reader(j.client(nil), connector.Source{Dataset: "t"})
-	rows, shards := j.everything(r, 2)
+	rows, shards := readtest.All(j.t, r, 2)
 	got := fmt.Sprint(rows)
 	want := "[[1 <null> ZERODATE:0000-00-00 00:00:00  x  16777216 000000000 00:00:01 1901 <null> k] " +
 		"[18446744073709551615 -1.50000 2026-01-02 03:04:05 ü y 00ff 0.1 000000101 -838:59:59 2155 2038-01-19 03:14:07Z 🦀]]"

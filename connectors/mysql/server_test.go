@@ -1,7 +1,6 @@
 package mysql
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
@@ -15,7 +14,7 @@ import (
 	"github.com/go-mysql-org/go-mysql/client"
 
 	"github.com/towpath/towpath/connector"
-	"github.com/towpath/towpath/record"
+	"github.com/towpath/towpath/connectors/internal/readtest"
 	"github.com/towpath/towpath/tools/testservers/servers"
 )
 
@@ -164,65 +163,7 @@ func (j *judge) reader(c *Client, s connector.Source) connector.Reader {
 }
 
 // row is a row as text; a mark is code:raw.
-type row []string
-
-func rowsOf(b *record.Batch) []row {
-	out := make([]row, b.Len)
-	for i := range out {
-		out[i] = make(row, len(b.Cols))
-		for c, v := range b.Cols {
-			out[i][c] = "<null>"
-			if !v.Null(i) {
-				out[i][c] = string(record.AppendText(nil, &b.Schema.Fields[c].Type, v, i))
-			}
-		}
-	}
-	for _, m := range b.Marks {
-		out[m.Row][m.Col] = string(m.Code) + ":" + string(m.Raw)
-	}
-	return out
-}
-
-// shardRows reads a shard from a position on, and returns each chunk's rows and position.
-func shardRows(ctx context.Context, r connector.Reader, s connector.Shard, from connector.Position) (rows []row, after []connector.Position, err error) {
-	schema, _, err := r.Schema(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	pool := record.NewPool(0)
-	for chunk, err := range r.Read(ctx, connector.Query{Shard: s, From: from, Schema: schema, Batches: pool}) {
-		if err != nil {
-			return rows, after, err
-		}
-		got := rowsOf(chunk.Batch)
-		rows = append(rows, got...)
-		for range got {
-			after = append(after, chunk.After)
-		}
-		chunk.Batch.Release()
-	}
-	if used := pool.Used(); used != 0 {
-		return rows, after, fmt.Errorf("%d bytes of batches were not given back", used)
-	}
-	return rows, after, nil
-}
-
-// everything reads a whole dataset in the given number of shards.
-func (j *judge) everything(r connector.Reader, shards int) (rows []row, cut []connector.Shard) {
-	j.t.Helper()
-	cut, err := r.Split(j.t.Context(), connector.Shard{}, nil, connector.Hint{Shards: shards})
-	if err != nil {
-		j.t.Fatalf("split: %v", err)
-	}
-	for _, s := range cut {
-		got, _, err := shardRows(j.t.Context(), r, s, nil)
-		if err != nil {
-			j.t.Fatalf("read shard: %v", err)
-		}
-		rows = append(rows, got...)
-	}
-	return rows, cut
-}
+type row = readtest.Row
 
 func TestURL(t *testing.T) {
 	t.Parallel()

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/connectors/internal/readtest"
 	"github.com/towpath/towpath/record"
 )
 
@@ -34,7 +35,7 @@ func readAt(ctx context.Context, r connector.Reader, s connector.Shard, snapshot
 		if err != nil {
 			return err
 		}
-		got := rowsOf(chunk.Batch)
+		got := readtest.RowsOf(chunk.Batch)
 		chunk.Batch.Release()
 		if !each(got) {
 			return nil

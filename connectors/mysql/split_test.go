@@ -1,13 +1,13 @@
 package mysql
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/connectors/internal/readtest"
 	"github.com/towpath/towpath/record"
 )
 
@@ -117,7 +117,7 @@ func TestSplit(t *testing.T) {
 		r := j.reader(c, connector.Source{Dataset: name})
 		want := j.sorted(name)
 		for _, n := range []int{1, 2, 7, 64} {
-			got, shards := j.everything(r, n)
+			got, shards := readtest.All(j.t, r, n)
 			if diff := difference(got, want); diff != "" {
 				t.Errorf("%s in %d shards: %s", kc.name, n, diff)
 			}
@@ -128,7 +128,7 @@ func TestSplit(t *testing.T) {
 				t.Errorf("%s: got %d shards for %d rows, want %d", kc.name, len(shards), rows, min(n, rows))
 			}
 		}
-		j.resumeEverywhere(t.Context(), r, kc)
+		readtest.ResumeEverywhere(t, r, kc.name)
 	}
 }
 
@@ -165,46 +165,6 @@ func difference(got []row, want []string) string {
 		return fmt.Sprintf("got %d distinct rows, want %d", len(seen), len(wanted))
 	}
 	return ""
-}
-
-// resumeEverywhere: after a pause behind any chunk, what follows is exactly the rest.
-func (j *judge) resumeEverywhere(ctx context.Context, r connector.Reader, kc keyCase) {
-	j.t.Helper()
-	shards, err := r.Split(ctx, connector.Shard{}, nil, connector.Hint{Shards: 3})
-	if err != nil {
-		j.t.Fatal(err)
-	}
-	for _, s := range shards {
-		all, after, err := shardRows(ctx, r, s, nil)
-		if err != nil {
-			j.t.Fatalf("%s: %v", kc.name, err)
-		}
-		if s.Replay != connector.Exact {
-			continue
-		}
-		if len(all) > 0 {
-			rest, _, err := shardRows(ctx, r, s, after[len(after)-1])
-			if err != nil || len(rest) != 0 {
-				j.t.Errorf("%s: %d rows follow the last position, %v", kc.name, len(rest), err)
-			}
-		}
-		// Positions of each row are made by splitting the shard to single rows: their borders are keys.
-		pieces, err := r.Split(ctx, s, nil, connector.Hint{Shards: len(all)})
-		if err != nil {
-			j.t.Fatal(err)
-		}
-		var again []row
-		for _, p := range pieces {
-			got, _, err := shardRows(ctx, r, p, nil)
-			if err != nil || (len(got) != 1 && len(all) > 0) {
-				j.t.Errorf("%s: piece of one row holds %d, %v", kc.name, len(got), err)
-			}
-			again = append(again, got...)
-		}
-		if !slices.EqualFunc(all, again, slices.Equal) {
-			j.t.Errorf("%s: single rows read\n%v, want\n%v", kc.name, again, all)
-		}
-	}
 }
 
 // TestIndexIsUsed: a page behind a position is a range of the index for every kind of key, never a scan or a sort.
@@ -266,7 +226,7 @@ func TestHalving(t *testing.T) {
 		r := j.reader(c, connector.Source{Dataset: name}).(*reader)
 		r.walkRows = 1000
 		for _, n := range []int{2, 7, 64} {
-			got, shards := j.everything(r, n)
+			got, shards := readtest.All(j.t, r, n)
 			if diff := difference(got, want); diff != "" {
 				t.Errorf("%s in %d: %s", name, n, diff)
 			}
@@ -285,7 +245,7 @@ func TestPlanningEnds(t *testing.T) {
 	j.exec("INSERT INTO t SELECT MD5(seq) FROM seq_1_to_2000")
 	r := j.reader(j.client(nil), connector.Source{Dataset: "t"}).(*reader)
 	r.options.PlanSeconds = 0
-	got, shards := j.everything(r, 7)
+	got, shards := readtest.All(j.t, r, 7)
 	if diff := difference(got, j.sorted("t")); diff != "" || len(shards) != 1 {
 		t.Errorf("got %d shards: %s", len(shards), diff)
 	}

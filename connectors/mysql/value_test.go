@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/connectors/internal/readtest"
 )
 
 // valueCase is a column type with literals; want is the reader's answer, "" where the judge's expression gives it.
@@ -146,7 +147,7 @@ func checkValues(t *testing.T, j *judge, c *Client, vc valueCase, name string) {
 		expression = "v"
 	}
 	want := j.rows("SELECT %s FROM %s ORDER BY n", expression, name)
-	got, _ := j.everything(r, 1)
+	got, _ := readtest.All(j.t, r, 1)
 	if len(got) != len(want) {
 		t.Fatalf("%s: got %d rows, want %d", vc.ddl, len(got), len(want))
 	}
@@ -180,7 +181,7 @@ func TestTextBeyondUnicode(t *testing.T) {
 		// Every code of two bytes that has a character.
 		j.execf("INSERT IGNORE INTO %s SELECT 10 + seq, UNHEX(CONCAT('8FA2B7', HEX(seq * 61 + 33000))) FROM seq_0_to_500", charset)
 		want := j.rows("SELECT CONVERT(v USING utf8mb4), HEX(v) FROM %s ORDER BY n", charset)
-		got, _ := j.everything(j.reader(c, connector.Source{Dataset: charset}), 1)
+		got, _ := readtest.All(j.t, j.reader(c, connector.Source{Dataset: charset}), 1)
 		if len(got) != len(want) {
 			t.Fatalf("%s: got %d rows, want %d", charset, len(got), len(want))
 		}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/connectors/internal/readtest"
 	"github.com/towpath/towpath/record"
 )
 
@@ -312,7 +313,7 @@ func TestMinusZero(t *testing.T) {
 		for _, table := range []string{"there", "made"} {
 			x := j.start(c, connector.Sink{Dataset: table, Mode: connector.Insert}, schemaOfText(t, "id int32 key", "c float64", "f float32"))
 			group, _ := x.group([]string{"1", "-0", "-0"}, []string{"2", "-0.5", "-0.5"})
-			if got := fmt.Sprint(rowsOf(group[0])); got != fmt.Sprintf("[[1 %s %s] [2 -0.5 -0.5]]", want, want) {
+			if got := fmt.Sprint(readtest.RowsOf(group[0])); got != fmt.Sprintf("[[1 %s %s] [2 -0.5 -0.5]]", want, want) {
 				t.Errorf("%s, %s: %s is hashed", server, table, got)
 			}
 			x.commit(x.take("s", 1), 1, []string{"1", "-0", "-0"}, []string{"2", "-0.5", "-0.5"})

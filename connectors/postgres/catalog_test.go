@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/connectors/internal/readtest"
 	"github.com/towpath/towpath/record"
 	"github.com/towpath/towpath/tools/testservers/servers"
 )
@@ -47,7 +48,7 @@ func TestIdentityDatasetsCount(t *testing.T) {
 		if got := list(name); !slices.Equal(got, []string{name}) {
 			t.Errorf("pattern %q: got %q", name, got)
 		}
-		rows, _ := j.everything(j.reader(c, connector.Source{Dataset: name}), 2)
+		rows, _ := readtest.All(j.t, j.reader(c, connector.Source{Dataset: name}), 2)
 		n, err := Connector().Count(t.Context(), c, name, `"a.b""c" > 1`)
 		if len(rows) != 2 || rows[1][1] != "2" || err != nil || n != 1 {
 			t.Errorf("%s: got %v, count %d, %v", name, rows, n, err)
@@ -204,12 +205,12 @@ func TestHiddenKey(t *testing.T) {
 		INSERT INTO t SELECT inet '10.0.0.0' + i / 2, (ARRAY['a', 'b'])[1 + i % 2]::level, i FROM generate_series(1, 500) i`)
 	c := j.client(nil)
 	for _, columns := range [][]string{{"v"}, {"v", "k"}} {
-		rows, shards := j.everything(j.reader(c, connector.Source{Dataset: "t", Columns: columns, Where: "v > 100 -- some"}), 7)
+		rows, shards := readtest.All(j.t, j.reader(c, connector.Source{Dataset: "t", Columns: columns, Where: "v > 100 -- some"}), 7)
 		if len(rows) != 400 || len(shards) != 7 || len(rows[0]) != len(columns) {
 			t.Errorf("got %d rows of %d columns in %d shards", len(rows), len(rows[0]), len(shards))
 		}
 	}
-	rows, shards := j.everything(j.reader(c, connector.Source{Dataset: "w"}), 7)
+	rows, shards := readtest.All(j.t, j.reader(c, connector.Source{Dataset: "w"}), 7)
 	if len(rows) != 500 || len(shards) != 1 || shards[0].Replay != connector.None {
 		t.Errorf("view: got %d rows in %d shards", len(rows), len(shards))
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/towpath/towpath/connector"
 	"github.com/towpath/towpath/connectors/internal/dial"
+	"github.com/towpath/towpath/connectors/internal/readtest"
 	"github.com/towpath/towpath/tools/testservers/servers"
 )
 
@@ -153,7 +154,7 @@ func TestReadErrors(t *testing.T) {
 	} {
 		r, err := Connector().Read(t.Context(), own, c.source)
 		if err == nil {
-			_, _, err = shardRows(t.Context(), r, connector.Shard{}, nil)
+			_, _, err = readtest.Shard(t.Context(), r, connector.Shard{}, nil, nil)
 		}
 		if connector.ClassOf(err) != c.class || !strings.Contains(errText(err), c.text) || codeOf(err) != c.code {
 			t.Errorf("%s: got %v of class %s (%s), want %q of class %s (%s)", c.name, err, connector.ClassOf(err), codeOf(err), c.text, c.class, c.code)
@@ -164,7 +165,7 @@ func TestReadErrors(t *testing.T) {
 		j.exec("CREATE SEQUENCE IF NOT EXISTS s")
 		r, err := Connector().Read(t.Context(), admin, connector.Source{Query: query})
 		if err == nil {
-			_, _, err = shardRows(t.Context(), r, connector.Shard{}, nil)
+			_, _, err = readtest.Shard(t.Context(), r, connector.Shard{}, nil, nil)
 		}
 		if connector.ClassOf(err) != connector.Config || codeOf(err) != code {
 			t.Errorf("%s, by a role that may: got %v", query, err)
@@ -212,7 +213,7 @@ func TestPool(t *testing.T) {
 	}
 	dead := pid(second)
 	j.execf("SELECT pg_terminate_backend(%s)", dead)
-	j.waitFor("the session to end", func() bool { return len(j.rows("SELECT 1 FROM pg_stat_activity WHERE pid = %s", dead)) == 0 })
+	readtest.WaitFor(j.t, "the session to end", func() bool { return len(j.rows("SELECT 1 FROM pg_stat_activity WHERE pid = %s", dead)) == 0 })
 	c.give(second)
 	third, err := c.take(t.Context(), writes)
 	if err != nil || pid(third) == dead || third.use != writes {
@@ -226,7 +227,7 @@ func TestPool(t *testing.T) {
 	}
 	ends := func(what, pid string) {
 		t.Helper()
-		j.waitFor(what, func() bool { return len(j.rows("SELECT 1 FROM pg_stat_activity WHERE pid = %s", pid)) == 0 })
+		readtest.WaitFor(j.t, what, func() bool { return len(j.rows("SELECT 1 FROM pg_stat_activity WHERE pid = %s", pid)) == 0 })
 	}
 	ends("the third of two sessions to end", kept)
 	// A transaction that was left open, and settings that a job's text may have changed, do not come back.
@@ -288,14 +289,14 @@ func TestCancelGoesToTheSessionsServer(t *testing.T) {
 	if err := s.send(); err != nil {
 		t.Fatal(err)
 	}
-	j.waitFor("the statement to run", func() bool {
+	readtest.WaitFor(j.t, "the statement to run", func() bool {
 		return len(j.rows("SELECT 1 FROM pg_stat_activity WHERE pid = %s AND query LIKE '%%pg_sleep%%'", pid[0][0].text)) == 1
 	})
 	c.abandon(s)
 	if a, b := asked[0].Load(), asked[1].Load(); a != 0 || b != 2 {
 		t.Errorf("got %d and %d connections, want the second of the second server to cancel", a, b)
 	}
-	j.waitFor("the session to end", func() bool { return len(j.rows("SELECT 1 FROM pg_stat_activity WHERE pid = %s", pid[0][0].text)) == 0 })
+	readtest.WaitFor(j.t, "the session to end", func() bool { return len(j.rows("SELECT 1 FROM pg_stat_activity WHERE pid = %s", pid[0][0].text)) == 0 })
 }
 
 // listen serves connections on a port of its own until the test ends.
@@ -412,7 +413,7 @@ func TestReplica(t *testing.T) {
 		t.Errorf("got %q and %q, %v %v", a, b, err, err2)
 	}
 	c := at("replica")
-	j.waitFor("the replica to follow", func() bool {
+	readtest.WaitFor(j.t, "the replica to follow", func() bool {
 		n, err := Connector().Count(t.Context(), c, "t", "")
 		return err == nil && n == 20_000
 	})
@@ -422,13 +423,13 @@ func TestReplica(t *testing.T) {
 	}
 	token, _ := snap.Token()
 	j.exec("UPDATE t SET v = 'later' WHERE id % 2 = 0; INSERT INTO t VALUES (20001, 'later')")
-	j.waitFor("the replica to follow", func() bool {
+	readtest.WaitFor(j.t, "the replica to follow", func() bool {
 		n, err := Connector().Count(t.Context(), c, "t", "")
 		return err == nil && n == 20_001
 	})
 	// The snapshot is joined at its own server, whichever a session would be opened with.
 	other := j.client(map[string]any{"hosts": []string{primary.Addr(), replica.Addr()}})
-	rows, _, err := snapshotRows(t.Context(), j.reader(other, connector.Source{Dataset: "t"}), connector.Shard{}, nil, token)
+	rows, _, err := readtest.Shard(t.Context(), j.reader(other, connector.Source{Dataset: "t"}), connector.Shard{}, nil, token)
 	if err != nil || len(rows) != 20_000 || strings.Contains(rows[1][1], "later") {
 		t.Errorf("got %d rows, %v", len(rows), err)
 	}
@@ -448,10 +449,10 @@ func recoveryConflict(t *testing.T, j *judge, replica servers.Server) {
 	rd := j.reader(c, connector.Source{Query: "SELECT id, pg_sleep(0.01) IS NULL AS x FROM t"})
 	done := make(chan error, 1)
 	go func() {
-		_, _, err := shardRows(t.Context(), rd, connector.Shard{}, nil)
+		_, _, err := readtest.Shard(t.Context(), rd, connector.Shard{}, nil, nil)
 		done <- err
 	}()
-	j.waitFor("the read to begin", func() bool {
+	readtest.WaitFor(j.t, "the read to begin", func() bool {
 		return len(r.rows("SELECT 1 FROM pg_stat_activity WHERE query LIKE '%%pg_sleep(0.01)%%' AND state = 'active' AND pid <> pg_backend_pid()")) > 0
 	})
 	j.exec("DELETE FROM t WHERE id > 10")

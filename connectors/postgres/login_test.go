@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/connectors/internal/readtest"
 	"github.com/towpath/towpath/tools/testservers/servers"
 )
 
@@ -88,7 +89,7 @@ func encrypted(t *testing.T, a *authority) (j *judge, fingerprint string) {
 		j.exec("ALTER SYSTEM SET " + setting)
 	}
 	j.exec("SELECT pg_reload_conf()")
-	j.waitFor("the server to offer TLS", func() bool {
+	readtest.WaitFor(j.t, "the server to offer TLS", func() bool {
 		c, err := net.Dial("tcp", j.srv.Addr())
 		if err != nil {
 			return false
@@ -207,7 +208,7 @@ func cancelOverTLS(t *testing.T, j *judge, tls map[string]any) {
 	if err == nil {
 		t.Error("a statement of a minute took a second")
 	}
-	j.waitFor("the statement to end", func() bool {
+	readtest.WaitFor(j.t, "the statement to end", func() bool {
 		return len(j.rows("SELECT 1 FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60)' AND state = 'active'")) == 0
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/connectors/internal/readtest"
 	"github.com/towpath/towpath/connectors/internal/sqltable"
 )
 
@@ -18,7 +19,7 @@ func TestQuery(t *testing.T) {
 		CREATE FUNCTION twice(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1 * 2'`)
 	c := j.client(nil)
 	const query = "SELECT g, sum(v) AS total, count(*) AS n, max(d) AS d, encode((array_agg(b))[1], 'hex') AS b, avg(id) AS a, array_agg(id ORDER BY id) FILTER (WHERE id < 9) AS list, ROW(1, 'x') AS pair, twice(g) AS tw FROM t GROUP BY g ORDER BY g"
-	rows, shards := j.everything(j.reader(c, connector.Source{Query: query + ";"}), 7)
+	rows, shards := readtest.All(j.t, j.reader(c, connector.Source{Query: query + ";"}), 7)
 	want := j.rows("%s", "SELECT g, total, n, d, b, a, replace(replace(list::text, '{', '['), '}', ']'), pair, tw FROM ("+query+") q")
 	for i := range want {
 		if want[i][3] += ".000"; strings.Contains(want[i][3], ".678") {
@@ -31,7 +32,7 @@ func TestQuery(t *testing.T) {
 	if len(shards) != 1 || shards[0].Replay != connector.None {
 		t.Errorf("got %+v", shards)
 	}
-	rows, _ = j.everything(j.reader(c, connector.Source{Query: "SELECT id, s, v FROM t -- all", Columns: []string{"s", "id"}, Where: "twice(id) BETWEEN 10 AND 12"}), 1)
+	rows, _ = readtest.All(j.t, j.reader(c, connector.Source{Query: "SELECT id, s, v FROM t -- all", Columns: []string{"s", "id"}, Where: "twice(id) BETWEEN 10 AND 12"}), 1)
 	if len(rows) != 2 || strings.Join(rows[0], " ") != "s5 5" {
 		t.Errorf("got %v", rows)
 	}
@@ -49,12 +50,12 @@ func TestQuery(t *testing.T) {
 	if err != nil || len(shards) != 1 || shards[0].Replay != connector.Exact {
 		t.Fatalf("got %+v, %v", shards, err)
 	}
-	all, after, err := shardRows(t.Context(), r, shards[0], nil)
+	all, after, err := readtest.Shard(t.Context(), r, shards[0], nil, nil)
 	if err != nil || len(all) != 6000 {
 		t.Fatalf("got %d rows, %v", len(all), err)
 	}
 	first := slices.IndexFunc(after, func(p connector.Position) bool { return string(p) != string(after[0]) })
-	rest, _, err := shardRows(t.Context(), r, shards[0], after[0])
+	rest, _, err := readtest.Shard(t.Context(), r, shards[0], after[0], nil)
 	if err != nil || len(rest) != len(all)-first {
 		t.Errorf("got %d rows behind %d of %d, %v", len(rest), first, len(all), err)
 	}
@@ -108,7 +109,7 @@ func TestQueryKeys(t *testing.T) {
 		r, err := Connector().Read(t.Context(), c, connector.Source{Query: fmt.Sprintf("SELECT k FROM %s WHERE ${range}", name), Key: []string{"k"}})
 		var rows []row
 		if err == nil {
-			rows, _, err = shardRows(t.Context(), r, connector.Shard{}, nil)
+			rows, _, err = readtest.Shard(t.Context(), r, connector.Shard{}, nil, nil)
 		}
 		if codeOf(err) != kc.code {
 			t.Errorf("%s of %s: got %v (%s), want %q", kc.values, kc.ddl, err, codeOf(err), kc.code)
@@ -126,7 +127,7 @@ func TestQueryKeys(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i, key := range keys {
-			rest, _, err := shardRows(t.Context(), r, connector.Shard{}, sqltable.NewPosition(key))
+			rest, _, err := readtest.Shard(t.Context(), r, connector.Shard{}, sqltable.NewPosition(key), nil)
 			if err != nil || !slices.EqualFunc(rest, rows[i+1:], slices.Equal) {
 				t.Errorf("%s behind %q: got %q, want %q, %v", kc.ddl, rows[i][0], rest, rows[i+1:], err)
 			}
@@ -141,7 +142,7 @@ func TestQueryLeavesNothing(t *testing.T) {
 	j.fill("t", 10)
 	c := j.client(map[string]any{"connections": 2})
 	for _, s := range []connector.Source{{Query: "SELECT set_config('TimeZone', 'Asia/Kolkata', false) AS a"}, {Dataset: "t", Where: "set_config('DateStyle', 'German', false) IS NOT NULL"}} {
-		if _, _, err := shardRows(t.Context(), j.reader(c, s), connector.Shard{}, nil); err != nil {
+		if _, _, err := readtest.Shard(t.Context(), j.reader(c, s), connector.Shard{}, nil, nil); err != nil {
 			t.Fatal(err)
 		}
 		err := c.with(t.Context(), func(s *session) error {

@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"bytes"
 	"context"
 	"crypto/md5"
 	"encoding/hex"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/connectors/internal/readtest"
 	"github.com/towpath/towpath/connectors/internal/sqltable"
 	"github.com/towpath/towpath/record"
 	"github.com/towpath/towpath/tools/testservers/servers"
@@ -59,40 +59,21 @@ func TestStopsWithinASecond(t *testing.T) {
 			}
 		}
 	}
-	j.waitFor("the server to stop as well", func() bool {
+	readtest.WaitFor(j.t, "the server to stop as well", func() bool {
 		return len(j.rows("SELECT 1 FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%%%s%%' AND pid <> pg_backend_pid()", j.schema)) == 0
 	})
 }
 
-func TestResumeBehindEveryChunk(t *testing.T) {
+// TestTakenUpAgain: reading goes on behind every chunk, and the far part of a shard can be cut off behind one.
+func TestTakenUpAgain(t *testing.T) {
 	t.Parallel()
 	j := newJudge(t)
 	j.fill("t", 30_000)
-	r := j.reader(j.client(nil), connector.Source{Dataset: "t", Where: "id % 3 <> 0 -- not all"})
-	shards, err := r.Split(t.Context(), connector.Shard{}, nil, connector.Hint{Shards: 2})
-	if err != nil {
-		t.Fatal(err)
+	c := j.client(nil)
+	if n := readtest.ResumeBehindEveryChunk(t, j.reader(c, connector.Source{Dataset: "t", Where: "id % 3 <> 0 -- not all"})); n != 20_000 {
+		t.Errorf("got %d rows, want 20000", n)
 	}
-	var total int
-	for _, s := range shards {
-		all, after, err := shardRows(t.Context(), r, s, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		total += len(all)
-		for i := 1; i <= len(all); i++ {
-			if i < len(all) && bytes.Equal(after[i], after[i-1]) {
-				continue
-			}
-			rest, _, err := shardRows(t.Context(), r, s, after[i-1])
-			if err != nil || !slices.EqualFunc(rest, all[i:], slices.Equal) {
-				t.Fatalf("behind row %d: got %d rows, want %d, %v", i, len(rest), len(all)-i, err)
-			}
-		}
-	}
-	if total != 20_000 {
-		t.Errorf("got %d rows, want 20000", total)
-	}
+	readtest.FarPart(t, j.reader(c, connector.Source{Dataset: "t"}))
 }
 
 // TestSlowReceiver: a statement that its receiver keeps open too long is given up and taken up again behind the last row.
@@ -103,7 +84,7 @@ func TestSlowReceiver(t *testing.T) {
 	c := j.client(nil)
 	r := j.reader(c, connector.Source{Dataset: "t"}).(*reader)
 	r.options.StatementSeconds = 0 // every statement is overdue at once
-	rows, _, err := shardRows(t.Context(), r, connector.Shard{}, nil)
+	rows, _, err := readtest.Shard(t.Context(), r, connector.Shard{}, nil, nil)
 	if err != nil || len(rows) != 50_000 {
 		t.Errorf("got %d rows, %v", len(rows), err)
 	}
@@ -113,7 +94,7 @@ func TestSlowReceiver(t *testing.T) {
 	}
 	defer snap.Close()
 	token, _ := snap.Token()
-	if rows, _, err := snapshotRows(t.Context(), r, connector.Shard{}, nil, token); err != nil || len(rows) != 50_000 {
+	if rows, _, err := readtest.Shard(t.Context(), r, connector.Shard{}, nil, token); err != nil || len(rows) != 50_000 {
 		t.Errorf("in a snapshot: got %d rows, %v", len(rows), err)
 	}
 }
@@ -131,7 +112,7 @@ func TestConnectionLostAmidst(t *testing.T) {
 		if failed = err; err != nil {
 			break
 		}
-		rows = append(rows, rowsOf(chunk.Batch)...)
+		rows = append(rows, readtest.RowsOf(chunk.Batch)...)
 		at = chunk.After
 		chunk.Batch.Release()
 		j.execf("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%%FROM \"%s\"%%' AND pid <> pg_backend_pid()", j.schema)
@@ -139,7 +120,7 @@ func TestConnectionLostAmidst(t *testing.T) {
 	if failed == nil || connector.ClassOf(failed) != connector.Retry {
 		t.Fatalf("got %v of class %s, want class retry", failed, connector.ClassOf(failed))
 	}
-	rest, _, err := shardRows(t.Context(), r, connector.Shard{}, at)
+	rest, _, err := readtest.Shard(t.Context(), r, connector.Shard{}, at, nil)
 	if err != nil || len(rows)+len(rest) != 3000 {
 		t.Errorf("got %d and then %d rows, %v, want 3000", len(rows), len(rest), err)
 	}
@@ -185,7 +166,7 @@ func TestRowsWhileTheTableChanges(t *testing.T) {
 	end := j.churn("t", 40_000)
 	seen := map[string]int{}
 	for _, s := range shards {
-		rows, _, err := shardRows(t.Context(), r, s, nil)
+		rows, _, err := readtest.Shard(t.Context(), r, s, nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -235,7 +216,7 @@ func TestColumnsChangedDuringTheRun(t *testing.T) {
 		query := j.reader(c, connector.Source{Query: "SELECT n, v FROM " + name})
 		j.execf("ALTER TABLE %s ALTER v TYPE %s; INSERT INTO %s VALUES (1, %s)", name, cc.after, name, cc.value)
 		for of, r := range map[string]connector.Reader{"table": table, "query": query} {
-			rows, _, err := shardRows(t.Context(), r, connector.Shard{}, nil)
+			rows, _, err := readtest.Shard(t.Context(), r, connector.Shard{}, nil, nil)
 			if refused := connector.ClassOf(err) == connector.Changed; refused != cc.refused || !refused && err != nil {
 				t.Errorf("%s from %s to %s: got %q, %v", of, cc.before, cc.after, rows, err)
 			}
@@ -248,7 +229,7 @@ func TestColumnsChangedDuringTheRun(t *testing.T) {
 	j.exec("CREATE TABLE gone (n int PRIMARY KEY, v text)")
 	r := j.reader(c, connector.Source{Dataset: "gone"})
 	j.exec("ALTER TABLE gone DROP v")
-	if _, _, err := shardRows(t.Context(), r, connector.Shard{}, nil); connector.ClassOf(err) != connector.Missing {
+	if _, _, err := readtest.Shard(t.Context(), r, connector.Shard{}, nil, nil); connector.ClassOf(err) != connector.Missing {
 		t.Errorf("a column that is gone: got %v", err)
 	}
 }
@@ -287,7 +268,7 @@ func TestLargeRows(t *testing.T) {
 		t.Errorf("got %d rows, want %d", at, len(sizes))
 	}
 	small := j.reader(j.client(nil), connector.Source{Dataset: "t", Options: []byte(`{"max_cell_bytes": 1048576}`)})
-	rows, _ := j.everything(small, 1)
+	rows, _ := readtest.All(j.t, small, 1)
 	for i, n := range sizes {
 		if marked := strings.HasPrefix(rows[i][1], "TOOBIG:"); marked != (n > 1<<20) {
 			t.Errorf("row of %d bytes: got marked %v", n, marked)
@@ -378,7 +359,7 @@ func TestReadTimeout(t *testing.T) {
 	j := newJudge(t)
 	c := j.client(map[string]any{"read_seconds": 1})
 	began := time.Now()
-	_, _, err := shardRows(t.Context(), j.reader(c, connector.Source{Query: "SELECT pg_sleep(20) IS NULL AS a"}), connector.Shard{}, nil)
+	_, _, err := readtest.Shard(t.Context(), j.reader(c, connector.Source{Query: "SELECT pg_sleep(20) IS NULL AS a"}), connector.Shard{}, nil, nil)
 	if connector.ClassOf(err) != connector.Retry || time.Since(began) > 5*time.Second {
 		t.Errorf("got %v of class %s after %s", err, connector.ClassOf(err), time.Since(began))
 	}
@@ -390,7 +371,7 @@ func TestRowsThatComeSlowly(t *testing.T) {
 	j := newJudge(t)
 	r := j.reader(j.client(nil), connector.Source{Query: "SELECT i, repeat('x', 200) AS v FROM (SELECT generate_series(1, 20000) AS i) s WHERE CASE WHEN i BETWEEN 5000 AND 5050 THEN pg_sleep(0.03) IS NOT NULL ELSE true END"})
 	began := time.Now()
-	rows, _, err := shardRows(t.Context(), r, connector.Shard{}, nil)
+	rows, _, err := readtest.Shard(t.Context(), r, connector.Shard{}, nil, nil)
 	if err != nil || len(rows) != 20_000 {
 		t.Errorf("got %d rows, %v", len(rows), err)
 	}
@@ -429,7 +410,7 @@ func TestForeignEncodings(t *testing.T) {
 	latin := database(t, srv, "ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")
 	latin.exec("SET client_encoding = 'UTF8'") // by itself: the text of a statement is converted before it runs
 	latin.exec("CREATE TABLE t (k text PRIMARY KEY, v text[], w json); INSERT INTO t VALUES ('é', '{ü,x}', '\"ß\"'), ('a', NULL, NULL)")
-	rows, _ := latin.everything(latin.reader(latin.client(nil), connector.Source{Dataset: "t"}), 2)
+	rows, _ := readtest.All(latin.t, latin.reader(latin.client(nil), connector.Source{Dataset: "t"}), 2)
 	if got, want := fmt.Sprint(rows), `[[a <null> <null>] [é ["ü","x"] "ß"]]`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
@@ -438,7 +419,7 @@ func TestForeignEncodings(t *testing.T) {
 	ascii.exec("CREATE TYPE mood AS ENUM ('é'); CREATE TABLE t (k text PRIMARY KEY, v text, w mood, x text[]); " +
 		"INSERT INTO t VALUES ('é', 'ü', 'é', '{a}'), (E'a\\xff', 'x', NULL, NULL), (E'a\\xfe', E'b\\xff', NULL, ARRAY[E'c\\xff'])")
 	r := ascii.reader(ascii.client(nil), connector.Source{Dataset: "t"})
-	rows, shards := ascii.everything(r, 3)
+	rows, shards := readtest.All(ascii.t, r, 3)
 	if got, want := fmt.Sprintf("%q", rows), `[["UTF8:a\xfe" "UTF8:b\xff" "<null>" "UTF8:{\"c\xff\"}"] ["UTF8:a\xff" "x" "<null>" "<null>"] ["é" "ü" "é" "[\"a\"]"]]`; got != want || len(shards) != 3 {
 		t.Errorf("%d shards\n got %s\nwant %s", len(shards), got, want)
 	}
@@ -459,7 +440,7 @@ func TestGeometry(t *testing.T) {
 	if got := schema.Fields[1].Type.String() + schema.Fields[2].Type.String() + schema.Fields[3].Type.String(); got != "geometrygeographylist(geometry)" && got != "geometrygeometrylist(geometry)" {
 		t.Errorf("got types %s", got)
 	}
-	rows, _ := j.everything(r, 1)
+	rows, _ := readtest.All(j.t, r, 1)
 	form := func(v string) string {
 		return "lpad(to_hex(ST_SRID(" + v + ")), 8, '0') || encode(ST_AsBinary(" + v + ", 'NDR'), 'hex')"
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/towpath/towpath/connector"
-	"github.com/towpath/towpath/record"
+	"github.com/towpath/towpath/connectors/internal/readtest"
 	"github.com/towpath/towpath/tools/testservers/servers"
 )
 
@@ -180,69 +180,7 @@ func (j *judge) reader(c *Client, s connector.Source) connector.Reader {
 }
 
 // row is a row as text; a mark is code:raw.
-type row []string
-
-func rowsOf(b *record.Batch) []row {
-	out := make([]row, b.Len)
-	for i := range out {
-		out[i] = make(row, len(b.Cols))
-		for c, v := range b.Cols {
-			out[i][c] = "<null>"
-			if !v.Null(i) {
-				out[i][c] = string(record.AppendText(nil, &b.Schema.Fields[c].Type, v, i))
-			}
-		}
-	}
-	for _, m := range b.Marks {
-		out[m.Row][m.Col] = string(m.Code) + ":" + string(m.Raw)
-	}
-	return out
-}
-
-// shardRows reads a shard from a position on, and returns each chunk's rows and position.
-func shardRows(ctx context.Context, r connector.Reader, s connector.Shard, from connector.Position) (rows []row, after []connector.Position, err error) {
-	return snapshotRows(ctx, r, s, from, nil)
-}
-
-func snapshotRows(ctx context.Context, r connector.Reader, s connector.Shard, from connector.Position, token []byte) (rows []row, after []connector.Position, err error) {
-	schema, _, err := r.Schema(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	pool := record.NewPool(0)
-	for chunk, err := range r.Read(ctx, connector.Query{Shard: s, From: from, Schema: schema, Batches: pool, Snapshot: token}) {
-		if err != nil {
-			return rows, after, err
-		}
-		got := rowsOf(chunk.Batch)
-		rows = append(rows, got...)
-		for range got {
-			after = append(after, chunk.After)
-		}
-		chunk.Batch.Release()
-	}
-	if used := pool.Used(); used != 0 {
-		return rows, after, fmt.Errorf("%d bytes of batches were not given back", used)
-	}
-	return rows, after, nil
-}
-
-// everything reads a whole dataset in the given number of shards.
-func (j *judge) everything(r connector.Reader, shards int) (rows []row, cut []connector.Shard) {
-	j.t.Helper()
-	cut, err := r.Split(j.t.Context(), connector.Shard{}, nil, connector.Hint{Shards: shards})
-	if err != nil {
-		j.t.Fatalf("split: %v", err)
-	}
-	for _, s := range cut {
-		got, _, err := shardRows(j.t.Context(), r, s, nil)
-		if err != nil {
-			j.t.Fatalf("read shard: %v", err)
-		}
-		rows = append(rows, got...)
-	}
-	return rows, cut
-}
+type row = readtest.Row
 
 // fill makes a table of n rows with an integer key and some characters.
 func (j *judge) fill(name string, n int) {
@@ -250,21 +188,6 @@ func (j *judge) fill(name string, n int) {
 	j.execf("CREATE TABLE %s (id int PRIMARY KEY, v varchar(200))", name)
 	j.execf("INSERT INTO %s SELECT i, repeat('x', i %% 200) FROM generate_series(1, %d) i", name, n)
 }
-
-func (j *judge) waitFor(what string, done func() bool) {
-	j.t.Helper()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	deadline := time.After(10 * time.Second)
-	for !done() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			j.t.Fatalf("waited in vain for %s", what)
-		}
-	}
-}
-
 func errText(err error) string {
 	if err == nil {
 		return ""

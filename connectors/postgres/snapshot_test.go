@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/connectors/internal/readtest"
 	"github.com/towpath/towpath/record"
 )
 
@@ -37,7 +38,7 @@ func TestSnapshot(t *testing.T) {
 	c := j.client(nil)
 	datasets := []string{"t", j.schema + ".u", "m", "w"}
 	end := j.churn("t", 40_000)
-	j.waitFor("changes", func() bool { return j.rows("SELECT count(*) FROM t WHERE v IN ('changed', 'new')")[0][0] != "0" })
+	readtest.WaitFor(j.t, "changes", func() bool { return j.rows("SELECT count(*) FROM t WHERE v IN ('changed', 'new')")[0][0] != "0" })
 	snap, err := Connector().Snapshot(t.Context(), c, datasets, 4)
 	if err != nil {
 		t.Fatal(err)
@@ -69,7 +70,7 @@ func TestSnapshot(t *testing.T) {
 		var wg sync.WaitGroup
 		for _, s := range shards {
 			wg.Go(func() {
-				rows, _, err := snapshotRows(t.Context(), r, s, nil, token)
+				rows, _, err := readtest.Shard(t.Context(), r, s, nil, token)
 				if err != nil {
 					t.Errorf("%s: %v", table, err)
 				}
@@ -98,7 +99,7 @@ func TestSnapshot(t *testing.T) {
 	if err := end(); err != nil {
 		t.Fatal(err)
 	}
-	rows, _, err := snapshotRows(t.Context(), j.reader(other, connector.Source{Dataset: "t"}), connector.Shard{}, nil, token)
+	rows, _, err := readtest.Shard(t.Context(), j.reader(other, connector.Source{Dataset: "t"}), connector.Shard{}, nil, token)
 	if connector.ClassOf(err) != connector.Lost || codeOf(err) != "TOW-733" || len(rows) > 0 {
 		t.Errorf("a snapshot that is gone: got %d rows, %v of class %s", len(rows), err, connector.ClassOf(err))
 	}
@@ -144,7 +145,7 @@ func TestSnapshotDies(t *testing.T) {
 	if rows != 60_000 {
 		t.Errorf("got %d rows", rows)
 	}
-	if _, _, err := snapshotRows(t.Context(), r, connector.Shard{}, nil, token); connector.ClassOf(err) != connector.Lost {
+	if _, _, err := readtest.Shard(t.Context(), r, connector.Shard{}, nil, token); connector.ClassOf(err) != connector.Lost {
 		t.Errorf("got %v, want the snapshot to be lost", err)
 	}
 	if err := snap.Close(); err != nil {
@@ -171,7 +172,7 @@ func TestSnapshotErrors(t *testing.T) {
 	r := j.reader(c, connector.Source{Dataset: "t"})
 	for name, token := range map[string][]byte{"spoilt": []byte("abc"), "of another kind": connector.NewPosition("sql.key"),
 		"with a statement": connector.NewPosition(snapshotKind, connector.Part{Tag: connector.TagText, Bytes: []byte(j.srv.Addr())}, connector.Part{Tag: connector.TagText, Bytes: []byte("x'; DROP TABLE t; --")})} {
-		if _, _, err := snapshotRows(t.Context(), r, connector.Shard{}, nil, token); connector.ClassOf(err) != connector.Changed {
+		if _, _, err := readtest.Shard(t.Context(), r, connector.Shard{}, nil, token); connector.ClassOf(err) != connector.Changed {
 			t.Errorf("token %s: got %v", name, err)
 		}
 	}

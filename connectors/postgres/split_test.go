@@ -1,13 +1,13 @@
 package postgres
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/connectors/internal/readtest"
 	"github.com/towpath/towpath/connectors/internal/sqltable"
 	"github.com/towpath/towpath/tools/testservers/servers"
 )
@@ -179,7 +179,7 @@ func (j *judge) splitCase(c *Client, name string, kc keyCase) {
 	for _, walk := range []int64{0, 3} { // by walking the index, and by halving or samples
 		r.(*reader).walkRows = walk
 		for _, n := range []int{1, 2, 7, 64} {
-			got, shards := j.everything(r, n)
+			got, shards := readtest.All(j.t, r, n)
 			if diff := difference(got, want); diff != "" {
 				t.Errorf("%s in %d shards: %s", kc.name, n, diff)
 			}
@@ -192,7 +192,7 @@ func (j *judge) splitCase(c *Client, name string, kc keyCase) {
 		}
 	}
 	r.(*reader).walkRows = 0
-	j.resumeEverywhere(t.Context(), r, kc)
+	readtest.ResumeEverywhere(t, r, kc.name)
 }
 
 // counted returns how often the judge sees each row; values are compared by their own text, which TestValues checks against ours.
@@ -228,46 +228,6 @@ func difference(got []row, want map[string]int) string {
 		return fmt.Sprintf("got %d rows, %d distinct, want %d and %d: %v, want %v", len(got), len(seen), total, len(want), got[:min(len(got), 30)], want)
 	}
 	return ""
-}
-
-// resumeEverywhere: after a pause behind any row, what follows is exactly the rest.
-func (j *judge) resumeEverywhere(ctx context.Context, r connector.Reader, kc keyCase) {
-	j.t.Helper()
-	shards, err := r.Split(ctx, connector.Shard{}, nil, connector.Hint{Shards: 3})
-	if err != nil {
-		j.t.Fatal(err)
-	}
-	for _, s := range shards {
-		all, after, err := shardRows(ctx, r, s, nil)
-		if err != nil {
-			j.t.Fatalf("%s: %v", kc.name, err)
-		}
-		if s.Replay != connector.Exact {
-			continue
-		}
-		if len(all) > 0 {
-			rest, _, err := shardRows(ctx, r, s, after[len(after)-1])
-			if err != nil || len(rest) != 0 {
-				j.t.Errorf("%s: %d rows follow the last position, %v", kc.name, len(rest), err)
-			}
-		}
-		// Positions of each row are made by splitting the shard to single rows: their borders are keys.
-		pieces, err := r.Split(ctx, s, nil, connector.Hint{Shards: len(all)})
-		if err != nil {
-			j.t.Fatal(err)
-		}
-		var again []row
-		for _, p := range pieces {
-			got, _, err := shardRows(ctx, r, p, nil)
-			if err != nil || (len(got) != 1 && len(all) > 0) {
-				j.t.Errorf("%s: piece of one row holds %d, %v", kc.name, len(got), err)
-			}
-			again = append(again, got...)
-		}
-		if !slices.EqualFunc(all, again, slices.Equal) {
-			j.t.Errorf("%s: single rows read\n%v, want\n%v", kc.name, again, all)
-		}
-	}
 }
 
 // TestIndexIsUsed: a page behind a position is a range of the index for every kind of key, never a scan or a sort, though the table is large
@@ -332,7 +292,7 @@ func TestHalving(t *testing.T) {
 	want := j.counted(r, "s")
 	r.walkRows = 1000
 	for _, n := range []int{2, 7, 64} {
-		got, shards := j.everything(r, n)
+		got, shards := readtest.All(j.t, r, n)
 		if diff := difference(got, want); diff != "" {
 			t.Errorf("in %d: %.300s", n, diff)
 		}
@@ -359,7 +319,7 @@ func TestSamples(t *testing.T) {
 		}
 		seen := map[string]bool{}
 		for i, s := range shards {
-			rows, after, err := shardRows(t.Context(), r, s, nil)
+			rows, after, err := readtest.Shard(t.Context(), r, s, nil, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -378,7 +338,7 @@ func TestSamples(t *testing.T) {
 			}
 			rest := 0
 			for _, f := range far {
-				got, _, err := shardRows(t.Context(), r, f, nil)
+				got, _, err := readtest.Shard(t.Context(), r, f, nil, nil)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -404,7 +364,7 @@ func TestPlanningEnds(t *testing.T) {
 	r.options.PlanSeconds = 0
 	for _, walk := range []int64{0, 10} {
 		r.walkRows = walk
-		got, shards := j.everything(r, 7)
+		got, shards := readtest.All(j.t, r, 7)
 		if diff := difference(got, j.counted(r, "t")); diff != "" || len(shards) != 1 {
 			t.Errorf("got %d shards: %.300s", len(shards), diff)
 		}
@@ -421,7 +381,7 @@ func TestOperatorsOfOthers(t *testing.T) {
 	for _, where := range []string{"", "v > 0"} {
 		r := j.reader(j.client(nil), connector.Source{Dataset: "t", Where: where})
 		s, _, _ := r.Schema(t.Context())
-		rows, shards := j.everything(r, 4)
+		rows, shards := readtest.All(j.t, r, 4)
 		if len(rows) != 5000 || len(shards) != 4 || s.Fields[0].Native != "text" {
 			t.Errorf("where %q: got %d rows in %d shards, type %s", where, len(rows), len(shards), s.Fields[0].Native)
 		}
@@ -467,7 +427,7 @@ func TestRangesOfAnotherKey(t *testing.T) {
 	text := sqltable.Range{Low: []connector.Part{{Tag: connector.TagText, Bytes: []byte("5")}}}
 	two := sqltable.Range{Low: []connector.Part{{Tag: connector.TagInt, Int: 1}, {Tag: connector.TagInt, Int: 1}}}
 	for _, rng := range []sqltable.Range{text, two} {
-		if _, _, err := shardRows(t.Context(), r, connector.Shard{Range: rng.Encode()}, nil); connector.ClassOf(err) != connector.Changed || codeOf(err) != "TOW-105" {
+		if _, _, err := readtest.Shard(t.Context(), r, connector.Shard{Range: rng.Encode()}, nil, nil); connector.ClassOf(err) != connector.Changed || codeOf(err) != "TOW-105" {
 			t.Errorf("got %v", err)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/connectors/internal/readtest"
 	"github.com/towpath/towpath/record"
 	"github.com/towpath/towpath/tools/testservers/servers"
 )
@@ -211,7 +212,7 @@ func TestSwapAnswerLost(t *testing.T) {
 			t.Fatalf("publish without an answer: %v", err)
 		}
 		if applied { // somebody writes what a second swap would lose
-			j.waitFor("the swap", func() bool { return j.rows("SELECT count(*) FROM x WHERE id = 5")[0][0] == "1" })
+			readtest.WaitFor(j.t, "the swap", func() bool { return j.rows("SELECT count(*) FROM x WHERE id = 5")[0][0] == "1" })
 			j.exec("INSERT INTO x VALUES (6)")
 		}
 		x.finish(connector.Publish)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/connectors/internal/readtest"
 	"github.com/towpath/towpath/record"
 	"github.com/towpath/towpath/tools/testservers/servers"
 )
@@ -218,7 +219,7 @@ func TestErrorClasses(t *testing.T) {
 	wg.Go(func() {
 		_, _ = other.try("UPDATE x SET v = 'held' WHERE id = 1; COMMIT")
 	})
-	j.waitFor("the other session to wait", func() bool { return j.rows("SELECT count(*) FROM pg_locks WHERE NOT granted")[0][0] == "1" })
+	readtest.WaitFor(j.t, "the other session to wait", func() bool { return j.rows("SELECT count(*) FROM pg_locks WHERE NOT granted")[0][0] == "1" })
 	check("a deadlock", write(x, s, []string{"2", "n"}), connector.Retry, "deadlock")
 	wg.Wait()
 

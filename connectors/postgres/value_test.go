@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/connectors/internal/readtest"
 	"github.com/towpath/towpath/record"
 )
 
@@ -225,7 +226,7 @@ func checkValues(t *testing.T, j *judge, c *Client, vc valueCase, name string) {
 		expression = "v::text"
 	}
 	want := j.rows("SELECT %s FROM %s ORDER BY n", expression, name)
-	got, _ := j.everything(r, 1)
+	got, _ := readtest.All(j.t, r, 1)
 	if len(got) != len(want) {
 		t.Errorf("%s: got %d rows, want %d", vc.ddl, len(got), len(want))
 		return
