@@ -56,7 +56,7 @@ func (c *Client) take(ctx context.Context, u use) (*session, error) {
 }
 
 // give takes a session back; one with an answer left unread, a transaction left open, or stopped, is closed.
-func (c *Client) give(s *session) { c.pool.Give(s, !s.broken && !s.within && !s.stopped.Load()) }
+func (c *Client) give(s *session) { c.pool.Give(s, !s.Broken && !s.within && !s.Stopped()) }
 
 // abandon ends a session in the middle of a result or a statement. The server would notice a closed connection only when it next sends a
 // row, so it is also told to stop, for as long as nobody has to wait for it.
@@ -102,7 +102,7 @@ func (c *Client) withSession(ctx context.Context, u use, f func(*session) error)
 		err = f(s)
 	}
 	release()
-	if s.stopped.Load() {
+	if s.Stopped() {
 		c.abandon(s)
 	} else {
 		c.give(s)

@@ -38,7 +38,7 @@ func (c conn) Query(_ context.Context, text string, args ...any) ([][][]byte, er
 		}
 		row, err := cells(defs, p)
 		if err != nil {
-			c.broken = true
+			c.Broken = true
 			return nil, err
 		}
 		values := make([][]byte, len(row))

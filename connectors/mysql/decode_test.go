@@ -364,7 +364,7 @@ func TestWire(t *testing.T) {
 	if p, err = w.packet(); err != nil || len(p) != 1 || p[0] != 42 {
 		t.Errorf("got %v, %v", p, err)
 	}
-	if _, err = w.packet(); !errors.Is(err, errMalformed) || !w.broken {
+	if _, err = w.packet(); !errors.Is(err, errMalformed) || !w.Broken {
 		t.Errorf("packet out of order: got %v", err)
 	}
 }

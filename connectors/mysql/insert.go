@@ -130,7 +130,7 @@ func (n *inserter) write(s *session, group []*record.Batch) (out connector.Outco
 	}
 	if err != nil {
 		// Answers that are not read leave a session of no use.
-		s.broken = s.broken || len(w.flight) > 0
+		s.Broken = s.Broken || len(w.flight) > 0
 		return out, err
 	}
 	slices.SortStableFunc(w.refused, func(a, b sqltarget.Refusal) int { return cmp.Compare(a.Row, b.Row) })

@@ -34,7 +34,7 @@ func (j *judge) writingTo(table string, bulk bool) *writing {
 	give := func() {
 		if !given {
 			given = true
-			s.broken = true // its settings are this test's
+			s.Broken = true // its settings are this test's
 			c.give(s)
 		}
 	}

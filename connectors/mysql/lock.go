@@ -86,7 +86,7 @@ func (s *session) alone(ctx context.Context, name string, f func() error) error 
 	case err != nil:
 		return err
 	}
-	defer func() { s.broken = s.broken || s.exec(unlock(name)) != nil }()
+	defer func() { s.Broken = s.Broken || s.exec(unlock(name)) != nil }()
 	return f()
 }
 

@@ -92,7 +92,7 @@ func (p *pager) lost(err error) error {
 		return err
 	}
 	e, refused := errors.AsType[*serverError](err)
-	if p.session != nil && (p.session.broken || p.session.stopped.Load()) || refused && e.Number == tableAltered {
+	if p.session != nil && (p.session.Broken || p.session.Stopped()) || refused && e.Number == tableAltered {
 		return snapshotGone(err)
 	}
 	return err
@@ -159,7 +159,7 @@ func (p *pager) page() (whole bool, err error) {
 	}
 	if p.defs == nil || !slices.Equal(p.defs, defs) {
 		if err := p.bind(defs); err != nil {
-			p.session.broken = true
+			p.session.Broken = true
 			return false, err
 		}
 	}
@@ -169,12 +169,12 @@ func (p *pager) page() (whole bool, err error) {
 		if err != nil {
 			_, refused := errors.AsType[*serverError](err)
 			if p.amid = !refused; refused { // the server's error is the end of its answer
-				p.session.single()
+				p.session.Single()
 			}
 			return false, err
 		}
 		if isEOF(packet) {
-			p.session.single()
+			p.session.Single()
 			p.amid = false
 			if err := p.warned(packet); err != nil {
 				return false, err
@@ -183,12 +183,12 @@ func (p *pager) page() (whole bool, err error) {
 		}
 		switch p.Pace() {
 		case sqltable.Together:
-			p.session.batch()
+			p.session.Batch()
 		case sqltable.OneByOne:
-			p.session.single()
+			p.session.Single()
 		}
 		if err := p.row(packet); err != nil {
-			p.session.broken = p.session.broken || errors.Is(err, errMalformed)
+			p.session.Broken = p.session.Broken || errors.Is(err, errMalformed)
 			return false, err
 		}
 		if p.Overdue() {

@@ -329,7 +329,7 @@ func (b *borders) oneKey(s *session, text string, params []param) ([]connector.P
 			break
 		}
 		if err := d.row(p); err != nil {
-			s.broken = true
+			s.Broken = true
 			return nil, err
 		}
 	}

@@ -135,7 +135,7 @@ func (s *session) variables(names ...string) (map[string]string, error) {
 }
 
 // until stops the session when ctx ends; the caller calls the answer once, when it is done.
-func (s *session) until(ctx context.Context) (release func()) { return socket.Until(ctx, s.stop) }
+func (s *session) until(ctx context.Context) (release func()) { return socket.Until(ctx, s.Stop) }
 
 // exec runs a statement without rows.
 func (s *session) exec(text string) error {
@@ -197,8 +197,8 @@ func (s *session) build(text string) error {
 	if err := s.sqlMode(keepingMode); err != nil {
 		return err
 	}
-	before := s.setTimeout(longestBuild)
-	defer s.setTimeout(before)
+	before := s.SetTimeout(longestBuild)
+	defer s.SetTimeout(before)
 	return s.exec(text)
 }
 
@@ -242,7 +242,7 @@ func (s *session) queryColumns(text string, columns []string, params ...param) (
 		}
 		row, err := cells(defs, p)
 		if err != nil {
-			s.broken = true
+			s.Broken = true
 			return nil, err
 		}
 		if columns != nil {
@@ -285,7 +285,7 @@ func (s *session) prepareReady(text string) (*statement, error) {
 
 // drop gives back a statement that ended in an error; a broken session ends with all it has.
 func (s *session) drop(st *statement) {
-	if !s.broken {
+	if !s.Broken {
 		_ = s.closeStatement(st)
 	}
 }
@@ -301,11 +301,11 @@ func (s *session) ping() error {
 // Alive implements pool.Session.
 func (s *session) Alive(ctx context.Context) bool {
 	defer s.until(ctx)()
-	return s.ping() == nil && !s.stopped.Load()
+	return s.ping() == nil && !s.Stopped()
 }
 
 // Close implements pool.Session.
 func (s *session) Close() {
-	s.broken = true
+	s.Broken = true
 	_ = s.conn.Close()
 }

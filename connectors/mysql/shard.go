@@ -97,7 +97,7 @@ func (s *shardWriter) takeLock(ctx context.Context, shard connector.Shard, last 
 	}()
 	release()
 	if err != nil {
-		c.broken = true // it may have the lock
+		c.Broken = true // it may have the lock
 		s.w.client.give(c)
 		return last, err
 	}
@@ -318,7 +318,7 @@ func (s *shardWriter) last(c *session, text string) {
 	defer cancel()
 	defer c.until(ctx)()
 	if err := c.exec(text); err != nil {
-		c.broken = true
+		c.Broken = true
 	}
 }
 
@@ -329,11 +329,11 @@ func (s *shardWriter) rollback() {
 		return
 	}
 	s.open = false
-	if !c.broken && !c.stopped.Load() {
+	if !c.Broken && !c.Stopped() {
 		s.last(c, "ROLLBACK")
 	}
 	switch {
-	case !c.broken && !c.stopped.Load():
+	case !c.Broken && !c.Stopped():
 		s.leave()
 	default:
 		s.session.Store(nil)
@@ -382,7 +382,7 @@ func (s *shardWriter) alive(ctx context.Context) error {
 func (s *shardWriter) evict() {
 	s.evicted.Store(true)
 	if c := s.session.Load(); c != nil && !s.mu.TryLock() {
-		c.stop()
+		c.Stop()
 	} else if c != nil {
 		s.mu.Unlock()
 	}

@@ -82,7 +82,7 @@ func (s *snapshot) open(ctx context.Context, names []tableName, parallel int) er
 			}
 		}
 		// What this session holds is let go with it, so it is not used again.
-		lock.broken = true
+		lock.Broken = true
 		began := time.Now()
 		if err := lock.stopWrites(names, snapshotLockSeconds); err != nil {
 			return err
@@ -201,7 +201,7 @@ func (s *snapshot) lose(why error) {
 
 // discard closes a session; the caller holds s.mu.
 func (s *snapshot) discard(x *session) {
-	x.broken = true
+	x.Broken = true
 	s.client.give(x)
 }
 
@@ -234,13 +234,13 @@ func snapshotGone(why error) error {
 // give takes a session back. In the middle of a result its statement is ended, and not its transaction. A session that does not
 // outlive that takes the snapshot with it: there is no other of the same instant.
 func (s *snapshot) give(x *session, amid bool) {
-	if amid && !x.broken && !x.stopped.Load() {
+	if amid && !x.Broken && !x.Stopped() {
 		s.client.endStatement(x)
 	}
-	x.broken = x.broken || x.stopped.Load() || !x.settled()
+	x.Broken = x.Broken || x.Stopped() || !x.settled()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.lost == nil && !x.broken {
+	if s.lost == nil && !x.Broken {
 		s.free <- x
 		return
 	}
@@ -260,7 +260,7 @@ func (s *snapshot) until(ctx context.Context, x *session) (release func()) {
 		select {
 		case <-over:
 		case <-time.After(endTime):
-			x.stop()
+			x.Stop()
 		}
 	})
 	return func() {
@@ -292,7 +292,7 @@ func (c *Client) endStatement(x *session) {
 			break
 		}
 		if err != nil {
-			x.broken = true
+			x.Broken = true
 			break
 		}
 	}
@@ -304,5 +304,5 @@ func (x *session) settled() bool {
 	ctx, cancel := context.WithTimeout(context.Background(), endTime)
 	defer cancel()
 	defer x.until(ctx)()
-	return x.exec("DO 0") == nil || !x.broken && x.exec("DO 0") == nil
+	return x.exec("DO 0") == nil || !x.Broken && x.exec("DO 0") == nil
 }

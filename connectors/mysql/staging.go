@@ -110,7 +110,7 @@ func (s *session) transaction(f func() error) error {
 	if err == nil {
 		return s.exec("COMMIT")
 	}
-	if !s.broken {
+	if !s.Broken {
 		_ = s.exec("ROLLBACK") // the error at hand says more
 	}
 	return err

@@ -100,7 +100,7 @@ func (w *wire) prepare(text string) (*statement, error) {
 		return nil, err
 	}
 	if p[0] != headOK || len(p) < 9 {
-		w.broken = true
+		w.Broken = true
 		return nil, fmt.Errorf("%w: answer to prepare", errMalformed)
 	}
 	s := &statement{text: text, id: binary.LittleEndian.Uint32(p[1:]), params: int(binary.LittleEndian.Uint16(p[7:]))}
@@ -124,19 +124,19 @@ func (w *wire) defs(n int) ([]columnDef, error) {
 	for {
 		p, err := w.answer()
 		if err != nil {
-			w.broken = true
+			w.Broken = true
 			return nil, err
 		}
 		if len(defs) == n {
 			if !isEOF(p) {
-				w.broken = true
+				w.Broken = true
 				return nil, fmt.Errorf("%w: no end of column definitions", errMalformed)
 			}
 			return defs, nil
 		}
 		d, err := parseColumnDef(p)
 		if err != nil {
-			w.broken = true
+			w.Broken = true
 			return nil, fmt.Errorf("%w: column definition", err)
 		}
 		defs = append(defs, d)
@@ -196,14 +196,14 @@ func (w *wire) resultColumns(s *statement) ([]columnDef, error) {
 	}
 	n, at := lenenc(p, 0)
 	if at < 0 || n == 0 || n > 4096 {
-		w.broken = true
+		w.Broken = true
 		return nil, fmt.Errorf("%w: answer to execute", errMalformed)
 	}
 	// MariaDB can leave the definitions out and says so in a byte behind the number of columns; then those of prepare hold.
 	// https://mariadb.com/kb/en/result-set-packets/
 	if at < len(p) && p[at] == 0 {
 		if len(s.columns) != int(n) {
-			w.broken = true
+			w.Broken = true
 			return nil, fmt.Errorf("%w: %d columns executed, %d prepared", errMalformed, n, len(s.columns))
 		}
 		return s.columns, nil

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"sync/atomic"
 	"time"
 
 	"github.com/towpath/towpath/connectors/internal/socket"
@@ -37,54 +36,26 @@ var errMalformed = errors.New("malformed packet")
 var errStopped = socket.ErrStopped
 
 // wire reads and writes the packets of a connection whose handshake is done. Packets are views into its buffer: between the
-// network and the vectors nothing is copied. One goroutine uses it; stop alone may come from another.
+// network and the vectors nothing is copied. One goroutine uses it; Stop alone may come from another.
 type wire struct {
-	conn    net.Conn
-	in      *socket.Reader
-	seq     byte
-	out     []byte
-	timeout time.Duration // of one read or write on the network; 0: none
-	stopped atomic.Bool
-	broken  bool // an answer was left unread or the network failed
-	within  bool // a transaction is open
+	*socket.Conn
+	conn   net.Conn
+	seq    byte
+	out    []byte
+	within bool // a transaction is open
 }
 
 func newWire(conn net.Conn, timeout time.Duration) *wire {
-	return &wire{conn: conn, in: socket.NewReader(conn, conn, timeout, maxPayload), timeout: timeout}
+	return &wire{Conn: socket.New(conn, conn, timeout, maxPayload), conn: conn}
 }
-
-// stop makes reads and writes, also those under way, end at once. The connection is broken from then on.
-func (w *wire) stop() {
-	w.stopped.Store(true)
-	w.in.Stop()
-}
-
-// next returns the next bytes, valid until the next call.
-func (w *wire) next(n int) ([]byte, error) {
-	b, err := w.in.Next(n)
-	if err != nil {
-		w.broken = true
-	}
-	return b, err
-}
-
-// setTimeout changes how long one read or write on the network may take, and returns how long it was.
-func (w *wire) setTimeout(timeout time.Duration) (before time.Duration) {
-	before, w.timeout = w.timeout, timeout
-	w.in.SetTimeout(timeout)
-	return before
-}
-
-func (w *wire) batch()  { w.in.Batch() }
-func (w *wire) single() { w.in.Single() }
 
 func (w *wire) header() (length int, err error) {
-	h, err := w.next(4)
+	h, err := w.Next(4)
 	if err != nil {
 		return 0, err
 	}
 	if h[3] != w.seq {
-		w.broken = true
+		w.Broken = true
 		return 0, fmt.Errorf("%w: sequence number %d where %d belongs", errMalformed, h[3], w.seq)
 	}
 	w.seq++
@@ -100,12 +71,12 @@ func (w *wire) packet() ([]byte, error) {
 	if length == maxPayload {
 		return w.longPacket(length)
 	}
-	p, err := w.next(length)
+	p, err := w.Next(length)
 	if err != nil {
 		return nil, err
 	}
 	if length == 0 {
-		w.broken = true
+		w.Broken = true
 		return nil, fmt.Errorf("%w: it is empty", errMalformed)
 	}
 	return p, nil
@@ -115,7 +86,7 @@ func (w *wire) packet() ([]byte, error) {
 func (w *wire) longPacket(length int) ([]byte, error) {
 	var whole []byte
 	for {
-		p, err := w.next(length)
+		p, err := w.Next(length)
 		if err != nil {
 			return nil, err
 		}
@@ -141,19 +112,9 @@ func (w *wire) send() error {
 		n := min(len(rest)-4, maxPayload)
 		rest[0], rest[1], rest[2], rest[3] = byte(n), byte(n>>8), byte(n>>16), w.seq
 		w.seq++
-		if w.timeout > 0 {
-			_ = w.conn.SetWriteDeadline(time.Now().Add(w.timeout))
-		}
-		if w.stopped.Load() {
-			w.broken = true
-			return errStopped
-		}
-		if _, err := w.conn.Write(rest[:4+n]); err != nil {
-			w.broken = true
-			if w.stopped.Load() {
-				return errStopped
-			}
-			return fmt.Errorf("write to server: %w", err)
+		if err := w.Write(rest[:4+n]); err != nil {
+			w.Broken = true
+			return err
 		}
 		if n < maxPayload {
 			break
@@ -198,7 +159,7 @@ func (w *wire) done() (d done, err error) {
 	}
 	if p[0] != headOK {
 		// 0xfb would be the wish for a file of ours (LOAD DATA LOCAL): nothing is ever sent.
-		w.broken = true
+		w.Broken = true
 		return d, fmt.Errorf("%w: an answer begins with 0x%02x", errMalformed, p[0])
 	}
 	return w.parseOK(p)
@@ -210,7 +171,7 @@ func (w *wire) parseOK(p []byte) (d done, err error) {
 	affected, at := lenenc(p, 1)
 	_, at = lenenc(p, at) // the last number of AUTO_INCREMENT
 	if at < 0 || len(p)-at < 4 {
-		w.broken = true
+		w.Broken = true
 		return d, fmt.Errorf("%w: the end of a statement", errMalformed)
 	}
 	w.within = binary.LittleEndian.Uint16(p[at:])&statusInTransaction != 0

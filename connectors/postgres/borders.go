@@ -177,7 +177,7 @@ func (b *borders) readKeys(ctx context.Context, st sqltable.Statement) (keys [][
 				}
 			})
 			if err == nil && faulty != nil {
-				s.broken, err = true, faulty // its answer is not read to the end
+				s.Broken, err = true, faulty // its answer is not read to the end
 			}
 			keys = append(keys, key)
 		}

@@ -55,7 +55,7 @@ func (c *Client) takeAt(ctx context.Context, u use, address string) (*session, e
 // give takes a session back. One with an answer left unread, a transaction left open, or stopped, is closed, and so is one in which
 // text of the job ran.
 func (c *Client) give(s *session) {
-	c.pool.Give(s, !s.broken && s.state == stateIdle && !s.stopped.Load() && !s.foreign)
+	c.pool.Give(s, !s.Broken && s.state == stateIdle && !s.Stopped() && !s.foreign)
 }
 
 // abandon ends a session in the middle of a result or a statement. The server would notice a closed connection only when it next
@@ -81,7 +81,7 @@ func (c *Client) withSession(ctx context.Context, u use, f func(*session) error)
 	release := s.until(ctx)
 	err = f(s)
 	release()
-	if s.stopped.Load() {
+	if s.Stopped() {
 		c.abandon(s)
 	} else {
 		c.give(s)

@@ -64,7 +64,7 @@ func (s *session) talk(requests ...request) ([]reply, error) {
 	}
 	err := <-heard
 	if said != nil {
-		s.broken = true
+		s.Broken = true
 		if err == nil {
 			err = said
 		}
@@ -129,7 +129,7 @@ func (s *session) hearOne(r *reply) error {
 		kind, body, err := s.message()
 		if err != nil {
 			if r.err != nil && r.err.last() {
-				s.broken = true
+				s.Broken = true
 				return r.err
 			}
 			return err
@@ -144,7 +144,7 @@ func (s *session) hearOne(r *reply) error {
 		case gotRow:
 			row := []cell{}
 			if err := eachCell(body, func(b []byte, null bool) { row = append(row, cell{string(b), null}) }); err != nil {
-				s.broken = true
+				s.Broken = true
 				return err
 			}
 			r.rows = append(r.rows, row)

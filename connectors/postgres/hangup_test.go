@@ -49,7 +49,7 @@ func TestHangUpAtRefusal(t *testing.T) {
 	if errors.Is(err, errRefused) || connector.ClassOf(classifyWrite(err, "write")) != connector.Retry {
 		t.Errorf("got %v (%v), want an error that passes", err, connector.ClassOf(classifyWrite(err, "write")))
 	}
-	if !s.broken {
+	if !s.Broken {
 		t.Error("the session counts as good")
 	}
 }

@@ -108,10 +108,10 @@ func (w *writer) lockShard(ctx context.Context, shard string, epoch int64) (*ses
 	release := s.until(ctx)
 	err = w.lockIn(ctx, s, shard, epoch)
 	release()
-	if err == nil && !s.stopped.Load() {
+	if err == nil && !s.Stopped() {
 		return s, nil
 	}
-	s.broken = true
+	s.Broken = true
 	w.client.give(s)
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)

@@ -80,12 +80,12 @@ func (p *pager) End() {
 		return
 	}
 	p.session = nil
-	if p.amid || s.stopped.Load() {
+	if p.amid || s.Stopped() {
 		p.amid = false
 		p.client.abandon(s)
 		return
 	}
-	if s.state != stateIdle && !s.broken {
+	if s.state != stateIdle && !s.Broken {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		release := s.until(ctx)
 		_ = s.exec("ROLLBACK") // a session that does not leave its transaction is closed
@@ -133,15 +133,15 @@ func (p *pager) Page() (whole bool, err error) {
 			return false, p.ended(err)
 		}
 		if body == nil {
-			p.session.single()
+			p.session.Single()
 			p.amid = false
 			return true, nil
 		}
 		switch p.Pace() {
 		case sqltable.Together:
-			p.session.batch()
+			p.session.Batch()
 		case sqltable.OneByOne:
-			p.session.single()
+			p.session.Single()
 		}
 		if err := p.row(body); err != nil {
 			return false, err
@@ -154,8 +154,8 @@ func (p *pager) Page() (whole bool, err error) {
 
 // ended notes that a statement ended with the server's error, which is the end of its answer.
 func (p *pager) ended(err error) error {
-	if _, refused := errors.AsType[*serverError](err); refused && !p.session.broken {
-		p.session.single()
+	if _, refused := errors.AsType[*serverError](err); refused && !p.session.Broken {
+		p.session.Single()
 		p.amid = false
 	}
 	return err

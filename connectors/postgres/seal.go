@@ -13,13 +13,13 @@ import (
 // patient runs f without a limit for the server's answer: what it does takes as long as the table is large. The connection is kept alive
 // and found dead by the system below, and the context still ends it.
 func (s *session) patient(f func() error) error {
-	timeout := s.setTimeout(0)
+	timeout := s.SetTimeout(0)
 	_ = s.conn.SetDeadline(time.Time{})
-	if s.stopped.Load() { // a stop whose deadline this took away
-		s.stop()
+	if s.Stopped() { // a stop whose deadline this took away
+		s.Stop()
 	}
 	err := f()
-	s.setTimeout(timeout)
+	s.SetTimeout(timeout)
 	return err
 }
 

@@ -148,7 +148,7 @@ func (s *session) ask(text string, params ...param) ([][]cell, error) {
 }
 
 // until stops the session when ctx ends; the caller calls the answer once, when it is done.
-func (s *session) until(ctx context.Context) (release func()) { return socket.Until(ctx, s.stop) }
+func (s *session) until(ctx context.Context) (release func()) { return socket.Until(ctx, s.Stop) }
 
 // ping asks for a sign of life.
 func (s *session) ping() error {
@@ -163,11 +163,11 @@ func (s *session) ping() error {
 // Alive implements pool.Session.
 func (s *session) Alive(ctx context.Context) bool {
 	defer s.until(ctx)()
-	return s.ping() == nil && !s.stopped.Load()
+	return s.ping() == nil && !s.Stopped()
 }
 
 // Close implements pool.Session.
 func (s *session) Close() {
-	s.broken = true
+	s.Broken = true
 	_ = s.conn.Close()
 }

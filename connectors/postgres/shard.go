@@ -54,9 +54,9 @@ func (s *session) run(steps ...step) ([]reply, error) {
 	replies, err := s.talk(requests...)
 	if at := refusedAt(replies); at < len(replies) {
 		switch refusal := replies[at].err; {
-		case s.broken && err != nil && !refusal.last(): // the session was lost over it, and nobody can go on behind the refusal
+		case s.Broken && err != nil && !refusal.last(): // the session was lost over it, and nobody can go on behind the refusal
 			return replies, err
-		case s.broken || steps[at].refused == nil:
+		case s.Broken || steps[at].refused == nil:
 			return replies, refusal
 		default:
 			return replies, steps[at].refused(refusal)
@@ -105,7 +105,7 @@ func (sw *shardWriter) with(ctx context.Context, f func() error) error {
 		sw.rollback()
 	}
 	release()
-	if sw.session.stopped.Load() || sw.session.broken {
+	if sw.session.Stopped() || sw.session.Broken {
 		sw.drop()
 	} else if !sw.open && sw.w.target.Remembers() {
 		sw.w.client.give(sw.session)
@@ -122,9 +122,9 @@ func (sw *shardWriter) rollback() {
 	sw.open, sw.filled = false, false
 	s := sw.session
 	s.temporary = nil // whether one was made is not known: making it again does no harm
-	if !s.broken && !s.stopped.Load() && s.state != stateIdle {
+	if !s.Broken && !s.Stopped() && s.state != stateIdle {
 		if err := s.exec("ROLLBACK"); err != nil {
-			s.broken = true
+			s.Broken = true
 		}
 	}
 }
@@ -133,7 +133,7 @@ func (sw *shardWriter) rollback() {
 func (sw *shardWriter) drop() {
 	sw.open, sw.filled = false, false
 	if sw.committing {
-		sw.session.broken = true
+		sw.session.Broken = true
 		sw.w.client.give(sw.session)
 	} else {
 		sw.w.client.abandon(sw.session)
@@ -294,7 +294,7 @@ func (sw *shardWriter) Close() error {
 	release := sw.session.until(ctx)
 	sw.rollback()
 	if !sw.w.target.Remembers() {
-		sw.session.broken = true // its lock goes with it
+		sw.session.Broken = true // its lock goes with it
 	}
 	release()
 	sw.w.client.give(sw.session)

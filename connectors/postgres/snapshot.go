@@ -32,9 +32,9 @@ func (c *Client) snapshot(ctx context.Context, datasets []string) (connector.Sna
 	release := s.until(ctx)
 	name, err := s.export(c.dialer.options.Schema, datasets)
 	release()
-	if err != nil || s.stopped.Load() {
+	if err != nil || s.Stopped() {
 		if s.state != stateIdle {
-			s.broken = true
+			s.Broken = true
 		}
 		c.give(s)
 		if ctx.Err() != nil {

@@ -268,7 +268,7 @@ func TestIndexIsUsed(t *testing.T) {
 				return err
 			}
 			plan, err = s.query(st.SQL, params...)
-			s.broken = true
+			s.Broken = true
 			return err
 		})
 		if err != nil {

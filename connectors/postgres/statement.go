@@ -188,7 +188,7 @@ func (w *wire) description() ([]columnDef, error) {
 	}
 	defs, err := parseColumnDefs(body)
 	if err != nil {
-		w.broken = true
+		w.Broken = true
 	}
 	return defs, err
 }
@@ -288,7 +288,7 @@ func (w *wire) cells(defs []columnDef) ([][]cell, error) {
 		}
 		row := make([]cell, 0, len(defs))
 		if err := eachCell(body, func(b []byte, null bool) { row = append(row, cell{string(b), null}) }); err != nil {
-			w.broken = true
+			w.Broken = true
 			return nil, err
 		}
 		rows = append(rows, row)

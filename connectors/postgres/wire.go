@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/towpath/towpath/connectors/internal/socket"
@@ -54,62 +53,34 @@ var errMalformed = errors.New("malformed message")
 var errStopped = socket.ErrStopped
 
 // wire reads and writes the messages of a connection that is logged in. Messages are views into its buffer: between the network
-// and the vectors nothing is copied. One goroutine uses it; stop alone may come from another.
+// and the vectors nothing is copied. One goroutine uses it; Stop alone may come from another.
 type wire struct {
-	conn    net.Conn
-	in      *socket.Reader
-	out     []byte
-	timeout time.Duration // of one read or write on the network; 0: none
-	stopped atomic.Bool
-	broken  bool // an answer was left unread or the network failed
-	state   byte // of the transaction, when the last answer ended
+	*socket.Conn
+	conn  net.Conn
+	out   []byte
+	state byte // of the transaction, when the last answer ended
 
 	affected int64 // rows that the last statement changed or returned
 }
 
 func newWire(conn net.Conn, in io.Reader, timeout time.Duration) *wire {
-	return &wire{conn: conn, in: socket.NewReader(conn, in, timeout, 0), timeout: timeout, state: stateIdle}
+	return &wire{Conn: socket.New(conn, in, timeout, 0), conn: conn, state: stateIdle}
 }
-
-// stop makes reads and writes, also those under way, end at once. The connection is broken from then on.
-func (w *wire) stop() {
-	w.stopped.Store(true)
-	w.in.Stop()
-}
-
-// next returns the next bytes, valid until the next call.
-func (w *wire) next(n int) ([]byte, error) {
-	b, err := w.in.Next(n)
-	if err != nil {
-		w.broken = true
-	}
-	return b, err
-}
-
-// setTimeout changes how long one read or write on the network may take, and returns how long it was.
-func (w *wire) setTimeout(timeout time.Duration) (before time.Duration) {
-	before, w.timeout = w.timeout, timeout
-	w.in.SetTimeout(timeout)
-	return before
-}
-
-func (w *wire) batch()  { w.in.Batch() }
-func (w *wire) single() { w.in.Single() }
 
 // message returns the next message but those that come at any time, valid until the next call.
 func (w *wire) message() (kind byte, body []byte, err error) {
 	for {
-		head, err := w.next(5)
+		head, err := w.Next(5)
 		if err != nil {
 			return 0, nil, err
 		}
 		kind = head[0]
 		length := int(binary.BigEndian.Uint32(head[1:]))
 		if length < 4 || length > maxMessage {
-			w.broken = true
+			w.Broken = true
 			return 0, nil, fmt.Errorf("%w: it is %d bytes long", errMalformed, length)
 		}
-		if body, err = w.next(length - 4); err != nil {
+		if body, err = w.Next(length - 4); err != nil {
 			return 0, nil, err
 		}
 		if kind != gotNotice && kind != gotStatus && kind != gotNotify {
@@ -125,7 +96,7 @@ func (w *wire) answer() (kind byte, body []byte, err error) {
 	if err == nil && kind == gotError {
 		refused := parseServerError(body)
 		if err := w.ready(); err != nil {
-			w.broken = true
+			w.Broken = true
 		}
 		return 0, nil, refused
 	}
@@ -171,7 +142,7 @@ func (w *wire) noteState(body []byte) error {
 
 // unexpected gives up a connection on which something came that does not belong there.
 func (w *wire) unexpected(kind byte) error {
-	w.broken = true
+	w.Broken = true
 	return fmt.Errorf("%w: %q where it does not belong", errMalformed, kind)
 }
 
@@ -201,29 +172,17 @@ func (w *wire) text(s string) { w.out = append(append(w.out, s...), 0) }
 // send writes the messages in w.out.
 func (w *wire) send() error {
 	err := w.push()
-	w.broken = w.broken || err != nil
+	w.Broken = w.Broken || err != nil
 	return err
 }
 
 // push is send beside another goroutine that reads answers: it touches nothing that this one does.
 func (w *wire) push() error {
-	if w.timeout > 0 {
-		_ = w.conn.SetWriteDeadline(time.Now().Add(w.timeout))
-	}
-	if w.stopped.Load() {
-		return errStopped
-	}
-	_, err := w.conn.Write(w.out)
+	err := w.Write(w.out)
 	if w.out = w.out[:0]; cap(w.out) > keepBuffer {
 		w.out = nil
 	}
-	if err == nil {
-		return nil
-	}
-	if w.stopped.Load() {
-		return errStopped
-	}
-	return fmt.Errorf("write to server: %w", err)
+	return err
 }
 
 // serverError is what the server says of a failed statement.

@@ -32,7 +32,7 @@ func TestClaimedLengths(t *testing.T) {
 			_, _ = io.WriteString(far, head+string(make([]byte, 1<<20)))
 			far.Close()
 		}()
-		if _, _, err := w.message(); err == nil || !w.broken {
+		if _, _, err := w.message(); err == nil || !w.Broken {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
@@ -68,8 +68,8 @@ func TestErrorEndsTheAnswer(t *testing.T) {
 	}
 	_, _, err := w.answer()
 	e, ok := errors.AsType[*serverError](err)
-	if !ok || e.Code != "42P01" || e.Error() != "no such table (42P01)" || e.Detail != "more" || w.state != stateFailed || w.broken {
-		t.Errorf("got %v, state %q, broken %v", err, w.state, w.broken)
+	if !ok || e.Code != "42P01" || e.Error() != "no such table (42P01)" || e.Detail != "more" || w.state != stateFailed || w.Broken {
+		t.Errorf("got %v, state %q, broken %v", err, w.state, w.Broken)
 	}
 	if body, err := w.row(); body != nil || err != nil || w.state != stateIdle || w.affected != 17 {
 		t.Errorf("got %q, %v, %d rows", body, err, w.affected)
@@ -78,16 +78,16 @@ func TestErrorEndsTheAnswer(t *testing.T) {
 		_, _ = io.WriteString(far, message('E', "SFATAL\x00C57P01\x00Mgoing down\x00\x00"))
 		far.Close()
 	}()
-	if _, _, err := w.answer(); err == nil || !w.broken {
-		t.Errorf("a server that goes down: got %v, broken %v", err, w.broken)
+	if _, _, err := w.answer(); err == nil || !w.Broken {
+		t.Errorf("a server that goes down: got %v, broken %v", err, w.Broken)
 	}
 }
 
 func TestStopWins(t *testing.T) {
 	t.Parallel()
 	w, _ := pipe(t)
-	go w.stop()
-	if _, _, err := w.message(); !errors.Is(err, errStopped) || !w.broken {
+	go w.Stop()
+	if _, _, err := w.message(); !errors.Is(err, errStopped) || !w.Broken {
 		t.Errorf("got %v", err)
 	}
 	if err := w.send(); !errors.Is(err, errStopped) {

@@ -110,7 +110,7 @@ func (c conn) Query(_ context.Context, text string, args ...any) ([][][]byte, er
 			}
 		})
 		if err != nil {
-			c.broken = true
+			c.Broken = true
 			return nil, err
 		}
 		out = append(out, row)
@@ -154,7 +154,7 @@ func (s *session) within(wait time.Duration, f func() error) error {
 	if err == nil {
 		return s.exec("COMMIT")
 	}
-	if s.state != stateIdle && !s.broken {
+	if s.state != stateIdle && !s.Broken {
 		_ = s.exec("ROLLBACK") // a session that it fails in is closed, which does the same
 	}
 	return err

@@ -14,11 +14,11 @@ import (
 )
 
 // pipe is a reader and the other end of its connection.
-func pipe(t *testing.T, aheadBytes int) (*Reader, net.Conn) {
+func pipe(t *testing.T, aheadBytes int) (*Conn, net.Conn) {
 	t.Helper()
 	near, far := net.Pipe()
 	t.Cleanup(func() { near.Close(); far.Close() })
-	return NewReader(near, near, 5*time.Second, aheadBytes), far
+	return New(near, near, 5*time.Second, aheadBytes), far
 }
 
 // TestViews: what comes is returned piece by piece, whatever the sizes; the buffer grows for what is huge and is given back behind it.
@@ -97,7 +97,7 @@ func TestBatches(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer theirs.Close()
-	r := NewReader(ours, ours, time.Minute, 0)
+	r := New(ours, ours, time.Minute, 0)
 	if r.Batch(); runtime.GOOS == "linux" && !r.batched {
 		t.Fatal("rows do not come in batches")
 	}
