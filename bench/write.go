@@ -78,7 +78,8 @@ func writeFile(path string, rows int64) error {
 	return f.Close()
 }
 
-// measureWritePostgres writes rows into a table with a primary key, by one and by two connections, against psql loading a binary file.
+// measureWritePostgres writes rows into a table that the job makes, by one and by two connections, and by one into a table that is there with
+// its primary key, against psql loading a binary file into such a table. All end with the key.
 func measureWritePostgres(ctx context.Context, b *bench) ([]Figure, error) {
 	rows := cmp.Or(b.rows, 3_000_000)
 	p, table, err := b.postgresSource(ctx, rows)
@@ -90,19 +91,21 @@ func measureWritePostgres(ctx context.Context, b *bench) ([]Figure, error) {
 		return nil, err
 	}
 	defer os.Remove(path)
-	to := postgresTarget{p, copied, true}
-	defer postgresTarget{p, copied, false}.clear(context.WithoutCancel(ctx))
-	judged := counted{to, p.Run, copied}
+	bare := postgresTarget{p, copied, false}
+	defer bare.clear(context.WithoutCancel(ctx))
+	made, judged := counted{postgresTarget{p, copied, true}, p.Run, copied}, counted{bare, p.Run, copied}
 	t := task{Kind: "write", Source: p.URL.String(), Dataset: "public." + table, Rows: rows, Target: p.URL.String(), Index: "public." + copied}
 	one, two := t, t
 	one.Ranges, two.Ranges = 1, 2
-	peer := filling(judged, idsFrom(1, rows), contender{`psql \copy binary`, func(ctx context.Context) (Sample, error) {
+	peer := filling(made, idsFrom(1, rows), contender{`psql \copy binary`, func(ctx context.Context) (Sample, error) {
 		return timed(rows, psql(ctx, p, `\copy `+copied+` FROM '`+path+`' (FORMAT binary)`))
 	}})
 	samples, err := b.interleave(ctx, filling(judged, idsFrom(0, rows), b.job("towpath, 1 connection", one)), peer,
-		filling(judged, idsFrom(0, rows), b.job("towpath, 2 connections", two)))
+		filling(judged, idsFrom(0, rows), b.job("towpath, 2 connections", two)),
+		filling(made, idsFrom(0, rows), b.job("towpath, table is there", one)))
 	if err != nil {
 		return nil, err
 	}
-	return []Figure{figureOf("postgres-write", samples[0], peer.name, samples[1]), figureOf("postgres-write-2", samples[2], peer.name, samples[1])}, nil
+	return []Figure{figureOf("postgres-write", samples[0], peer.name, samples[1]), figureOf("postgres-write-2", samples[2], peer.name, samples[1]),
+		figureOf("postgres-write-there", samples[3], peer.name, samples[1])}, nil
 }

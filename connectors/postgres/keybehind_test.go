@@ -1,7 +1,7 @@
 package postgres
 
 import (
-	"fmt"
+	"errors"
 	"strings"
 	"testing"
 
@@ -25,8 +25,12 @@ func TestKeyBehind(t *testing.T) {
 			expect(t, "rejected", refusals(out), []string{"0.2 KEYNULL b"})
 			expect(t, "keys while rows come", keys(filled), "[]")
 			j.execf("INSERT INTO %s VALUES ('q', 2, 'another')", quote(filled))
-			if err := x.w.Finish(t.Context(), connector.Seal); codeOf(err) != "TOW-761" || !strings.Contains(fmt.Sprint(err), "(b, a)=(q, 2)") {
+			err := x.w.Finish(t.Context(), connector.Seal)
+			if e, ok := errors.AsType[*connector.Error](err); !ok || e.Code != "TOW-761" || !strings.Contains(e.Error(), "(b, a)=(q, 2)") || !strings.Contains(e.Hint, "Others have put rows") {
 				t.Errorf("seal with a key twice: %v", err)
+			}
+			if missing := strings.Contains(x.target.Remain, "no primary key yet"); missing != (mode == connector.Insert) {
+				t.Errorf("what remains after a stop: %q", x.target.Remain)
 			}
 			j.execf("DELETE FROM %s WHERE v = 'another'", quote(filled))
 			x.finish(connector.Seal, connector.Seal, connector.Publish, connector.Seal, connector.Publish)

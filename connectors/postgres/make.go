@@ -81,6 +81,9 @@ func (p *planner) createTable(name tableName) string {
 		primary := "PRIMARY KEY (" + quoteAll(names) + ")"
 		if p.keyBehind(names) {
 			p.layout.Primary = "ALTER TABLE " + name.quoted() + " ADD " + primary
+			if p.target.Mode != connector.Replace {
+				p.target.Remain = "The rows written so far stay in " + p.w.name.String() + ", which has no primary key yet."
+			}
 		} else {
 			b.WriteString(", " + primary)
 		}

@@ -76,7 +76,11 @@ func (w *writer) sealPrimary(ctx context.Context, s *session) error {
 	err = w.uncontended(ctx, func() error {
 		return s.patient(func() error { return s.within(w.lockWait(), func() error { return s.exec(w.layout.Primary) }) })
 	})
-	return constraintError(err, "make the primary key")
+	err = constraintError(err, "make the primary key")
+	if e, ok := errors.AsType[*connector.Error](err); ok && e.Code == "TOW-761" {
+		return e.WithHint("Others have put rows with the same keys into %s since the run began. Remove them and resume.", tableName{w.layout.Schema, w.layout.Table})
+	}
+	return err
 }
 
 // sealPlanned makes an index under the first of its names that is free, unless the table has it under one of them.
