@@ -31,6 +31,7 @@ type task struct {
 	Dataset string `json:"dataset,omitempty"`
 	Target  string `json:"target,omitempty"`
 	Index   string `json:"index,omitempty"` // or table, or a name for each
+	Write   string `json:"write,omitempty"` // mode; "": insert
 	State   string `json:"state,omitempty"` // folder of the control database
 	Procs   int    `json:"procs,omitempty"`
 	Profile string `json:"profile,omitempty"` // file for a CPU profile

@@ -26,7 +26,7 @@ func measureMySQLPostgres(ctx context.Context, b *bench) ([]Figure, error) {
 	}
 	made, bare := postgresTarget{p, copied, true}, postgresTarget{p, copied, false}
 	defer bare.clear(context.WithoutCancel(ctx))
-	t := task{Kind: "copy", Source: s.URL.String(), Dataset: s.dataset, Target: p.URL.String(), Index: "public." + copied, Ranges: cores}
+	t := task{Kind: "copy", Source: s.URL.String(), Dataset: s.dataset, Target: p.URL.String(), Index: "public." + copied, Write: "replace", Ranges: cores}
 	boxed := task{Kind: "boxed", Source: s.URL.String(), Dataset: s.dataset, Target: p.URL.String(), Index: copied}
 	loader := pgloader{server: p, source: s, folder: b.folder}
 	return b.against(ctx, filling(bare, want, b.job("towpath", t)),

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -90,7 +91,7 @@ func copyFrom(ctx context.Context, t task, source map[string]any, more ...connec
 	if t.Ranges > 0 {
 		settings["shards"], settings["parallel"] = t.Ranges, t.Ranges
 	}
-	j, err := jobText(source, target, map[string]any{"source": t.Dataset, "target": t.Index, "write": "insert"}, settings)
+	j, err := jobText(source, target, map[string]any{"source": t.Dataset, "target": t.Index, "write": cmp.Or(t.Write, "insert")}, settings)
 	if err != nil {
 		return Sample{}, err
 	}

@@ -32,7 +32,7 @@ func measures() []measure {
 		{"mysql-read", "a MySQL table read to nothing by 1 and 2 ranges, against the mariadb client", measureRead},
 		{"postgres-read", "a PostgreSQL table read to nothing by 1 and 2 ranges, against psql's binary \\copy", measureReadPostgres},
 		{"mysql-write", "rows into a MySQL table by 1 and 2 connections, against the mariadb client's LOAD DATA of a ready file", measureWriteMySQL},
-		{"postgres-write", "rows into a PostgreSQL table that is made by 1 and 2 connections, and into one that is there, against psql's binary \\copy of a ready file", measureWritePostgres},
+		{"postgres-write", "rows into a new PostgreSQL table by 1 and 2 connections, and into one that is there, against psql's binary \\copy of a ready file", measureWritePostgres},
 		{"mysql-postgres", "a MySQL table into PostgreSQL, against the two clients in a pipe, pgloader and a plain program in Go", measureMySQLPostgres},
 		{"postgres-mysql", "a PostgreSQL table into MySQL, against the two clients in a pipe", measurePostgresMySQL},
 		{"mysql-mysql", "a MySQL table into another, against mariadb-dump and the client in a pipe", measureMySQLMySQL},

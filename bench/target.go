@@ -104,7 +104,19 @@ func (p postgresTarget) clear(ctx context.Context) error {
 }
 
 func (p postgresTarget) print(ctx context.Context) (string, error) {
-	return cells(p.Run(ctx, printOf(p.table)))
+	return cells(p.keyed(ctx, printOf(p.table)))
+}
+
+// keyed asks of the table, which must have its primary key, whoever made it.
+func (p postgresTarget) keyed(ctx context.Context, statement string) (string, error) {
+	keys, err := p.Run(ctx, "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = '"+p.table+"'::regclass AND contype = 'p'")
+	if err == nil && keys != "PRIMARY KEY (id)" {
+		err = fmt.Errorf("the table has no key over id: %q", keys)
+	}
+	if err != nil {
+		return "", err
+	}
+	return p.Run(ctx, statement)
 }
 
 // psql is the client's command that runs one of its own, such as \copy.

@@ -78,8 +78,8 @@ func writeFile(path string, rows int64) error {
 	return f.Close()
 }
 
-// measureWritePostgres writes rows into a table that the job makes, by one and by two connections, and by one into a table that is there with
-// its primary key, against psql loading a binary file into such a table. All end with the key.
+// measureWritePostgres writes rows into a new table by replace, by one and by two connections, and by insert and one connection into a table that
+// is there with its primary key, against psql loading a binary file into such a table.
 func measureWritePostgres(ctx context.Context, b *bench) ([]Figure, error) {
 	rows := cmp.Or(b.rows, 3_000_000)
 	p, table, err := b.postgresSource(ctx, rows)
@@ -93,16 +93,17 @@ func measureWritePostgres(ctx context.Context, b *bench) ([]Figure, error) {
 	defer os.Remove(path)
 	bare := postgresTarget{p, copied, false}
 	defer bare.clear(context.WithoutCancel(ctx))
-	made, judged := counted{postgresTarget{p, copied, true}, p.Run, copied}, counted{bare, p.Run, copied}
+	made, judged := counted{postgresTarget{p, copied, true}, bare.keyed, copied}, counted{bare, bare.keyed, copied}
 	t := task{Kind: "write", Source: p.URL.String(), Dataset: "public." + table, Rows: rows, Target: p.URL.String(), Index: "public." + copied}
-	one, two := t, t
-	one.Ranges, two.Ranges = 1, 2
+	one, two, there := t, t, t
+	one.Ranges, two.Ranges, there.Ranges = 1, 2, 1
+	one.Write, two.Write = "replace", "replace"
 	peer := filling(made, idsFrom(1, rows), contender{`psql \copy binary`, func(ctx context.Context) (Sample, error) {
 		return timed(rows, psql(ctx, p, `\copy `+copied+` FROM '`+path+`' (FORMAT binary)`))
 	}})
 	samples, err := b.interleave(ctx, filling(judged, idsFrom(0, rows), b.job("towpath, 1 connection", one)), peer,
 		filling(judged, idsFrom(0, rows), b.job("towpath, 2 connections", two)),
-		filling(made, idsFrom(0, rows), b.job("towpath, table is there", one)))
+		filling(made, idsFrom(0, rows), b.job("towpath, table is there", there)))
 	if err != nil {
 		return nil, err
 	}

@@ -70,7 +70,7 @@ func (r *reader) describeTable(s *session, n tableName) error {
 	if r.schema, err = schemaOf(r.columns, names, len(r.source.Key) > 0); err != nil {
 		return err
 	}
-	r.schema.Distinct = len(r.source.Key) == 0 && len(r.schema.Key()) > 0
+	r.schema.Distinct = len(r.source.Key) == 0 && len(r.schema.Key()) > 0 && slices.Contains(uniqueEngines, t.engine)
 	if err := s.describeStructure(t, r.schema); err != nil {
 		return err
 	}
@@ -84,6 +84,9 @@ func (r *reader) describeTable(s *session, n tableName) error {
 	r.sel = sqltable.Select{From: from, Where: r.source.Where, Key: t.key(ix)}
 	return r.check(s)
 }
+
+// uniqueEngines keep unique keys themselves. Others declare what the tables behind them need not keep.
+var uniqueEngines = []string{"InnoDB", "MyISAM", "Aria", "MEMORY", "ROCKSDB"}
 
 // check lets the server look at the statement, so that a missing right or a wrong condition is known before anything starts.
 func (r *reader) check(s *session) error {

@@ -81,9 +81,6 @@ func (p *planner) createTable(name tableName) string {
 		primary := "PRIMARY KEY (" + quoteAll(names) + ")"
 		if p.keyBehind(names) {
 			p.layout.Primary = "ALTER TABLE " + name.quoted() + " ADD " + primary
-			if p.target.Mode != connector.Replace {
-				p.target.Remain = "The rows written so far stay in " + p.w.name.String() + ", which has no primary key yet."
-			}
 		} else {
 			b.WriteString(", " + primary)
 		}
@@ -94,17 +91,19 @@ func (p *planner) createTable(name tableName) string {
 // mostIndexed is below the most bytes of a row in an index, 2704 (https://www.postgresql.org/docs/current/btree.html: a third of a page).
 const mostIndexed = 2600
 
-// keyBehind tells whether a table that is made gets its primary key once the rows are there, which costs the server less than keeping its index
-// in order row by row: where no row could be refused for the key's sake, as all that come have keys of their own, each comes once, and
-// all fit into an index.
+// keyBehind tells whether a staging table gets its primary key once the rows are there, which costs the server less than keeping its index in
+// order row by row: where no row could be refused for the key's sake, as all that come have keys of their own, each comes once, and
+// all fit into an index. Other tables have it from the beginning: a run that is stopped or given up leaves them as they are.
 func (p *planner) keyBehind(key []string) bool {
-	if !p.w.sink.Distinct || p.target.Mode == connector.Upsert || !p.target.Remembers() || len(p.target.Folded) > 0 {
+	folds := slices.ContainsFunc(p.layout.Folds, func(fold string) bool { return fold != "" })
+	if !p.w.sink.Distinct || p.target.Mode != connector.Replace || folds {
 		return false
 	}
 	total := int64(0)
 	for _, at := range p.layout.Key {
-		n := mostBytes(&p.target.Stored.Fields[at].Type)
-		if n < 0 {
+		t := &p.target.Stored.Fields[at].Type
+		n := mostBytes(t)
+		if n < 0 || t.Kind == record.Text && p.s.encoding != "UTF8" { // some encodings have one code for two characters
 			return false
 		}
 		total += n

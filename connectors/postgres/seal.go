@@ -63,24 +63,39 @@ func (w *writer) seal(ctx context.Context) error {
 	})
 }
 
-// sealPrimary makes the primary key of a table that was made without, unless it has one.
+// sealPrimary makes the primary key of a staging table that was made without, unless it has one.
 func (w *writer) sealPrimary(ctx context.Context, s *session) error {
 	if w.layout.Primary == "" {
 		return nil
 	}
-	rows, err := s.query("SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace "+
-		"WHERE n.nspname = $1::name AND c.relname = $2::name AND i.indisprimary", textParam(w.layout.Schema), textParam(w.layout.Table))
-	if err != nil || len(rows) > 0 {
+	if there, err := s.hasPrimary(w.staging); err != nil || there {
 		return err
 	}
-	err = w.uncontended(ctx, func() error {
-		return s.patient(func() error { return s.within(w.lockWait(), func() error { return s.exec(w.layout.Primary) }) })
+	err := w.uncontended(ctx, func() error {
+		return s.patient(func() error {
+			return s.within(w.lockWait(), func() error {
+				// By this name another process of the run ends the session of one that was killed, which the server works on for.
+				return s.exec("SET LOCAL application_name = " + literal(ownerName(w.sink.Run, "", 0)) + "; " + w.layout.Primary)
+			})
+		})
 	})
+	if e, refused := errors.AsType[*serverError](err); refused && e.Code == "42P16" { // it has one: of another process of the run
+		if there, err := s.hasPrimary(w.staging); err != nil || there {
+			return err
+		}
+	}
 	err = constraintError(err, "make the primary key")
 	if e, ok := errors.AsType[*connector.Error](err); ok && e.Code == "TOW-761" {
-		return e.WithHint("Others have put rows with the same keys into %s since the run began. Remove them and resume.", tableName{w.layout.Schema, w.layout.Table})
+		return e.WithHint("The source does not keep its key unique: look at it there (CHECK TABLE, REINDEX). Written with insert, rows whose key is there already are dirty.")
 	}
 	return err
+}
+
+// hasPrimary tells whether the table has a primary key.
+func (s *session) hasPrimary(n tableName) (bool, error) {
+	rows, err := s.query("SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace "+
+		"WHERE n.nspname = $1::name AND c.relname = $2::name AND i.indisprimary", textParam(n.schema), textParam(n.table))
+	return len(rows) > 0, err
 }
 
 // sealPlanned makes an index under the first of its names that is free, unless the table has it under one of them.

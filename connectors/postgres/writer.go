@@ -286,11 +286,7 @@ func (w *writer) unchanged(s *session, target *connector.Target) (made bool, err
 	if found == w.layout.Found {
 		return false, nil
 	}
-	key := w.layout.Key
-	if w.layout.Primary != "" {
-		key = nil
-	}
-	if t == nil || w.layout.Found != "" || w.layout.Table != w.name.table || !t.is(target.Stored, key) {
+	if t == nil || w.layout.Found != "" || w.layout.Table != w.name.table || !t.is(target.Stored, w.layout.Key) {
 		return false, sqltarget.NotPlanned(w.name.String())
 	}
 	return true, nil

@@ -12,7 +12,7 @@ import (
 )
 
 // PlanFormat is the version of the stored form of a Plan and its streams.
-const PlanFormat = 2
+const PlanFormat = 3
 
 // Plan is what a run will do, made before the first byte moves. Its head is stored as JSON with a hash, and each stream beside it; it
 // holds no secret.
