@@ -165,6 +165,9 @@ func (p *Planner) existingKey(t *connector.Target, l *Layout, key []int) error {
 	case at < 0 && upsert:
 		return connector.Errorf(connector.Config, "TOW-162", "upsert into %s needs a primary key or unique index over exactly (%s)", p.Name, strings.Join(names, ", "))
 	case at < 0:
+		if p.Sink.Mode == connector.Insert && len(names) > 0 {
+			t.Notes = append(t.Notes, fmt.Sprintf("%s has no unique key over (%s): a row whose key is there is written beside it", p.Name, strings.Join(names, ", ")))
+		}
 		return nil
 	case upsert && slices.ContainsFunc(key, func(k int) bool { return t.Stored.Fields[k].Nullable && p.Want.Fields[k].Nullable }):
 		return connector.Errorf(connector.Config, "TOW-162", "upsert into %s by a key that may be NULL", p.Name)

@@ -107,6 +107,32 @@ func TestPlanOfATableThatIsThere(t *testing.T) {
 	}
 }
 
+// TestPlanNamesAMissingKey: who inserts into a table that does not tell rows apart by the source's key is told so.
+func TestPlanNamesAMissingKey(t *testing.T) {
+	t.Parallel()
+	const note = "db.d has no unique key over (ID): a row whose key is there is written beside it"
+	for _, c := range []struct {
+		mode connector.Mode
+		want *record.Schema
+		keys []sqltarget.Unique
+		told bool
+	}{
+		{connector.Insert, wanted("id"), nil, true},
+		{connector.Insert, wanted("id"), []sqltarget.Unique{unique("other", "code")}, true},
+		{connector.Insert, wanted("id"), []sqltarget.Unique{unique("PRIMARY", "ID")}, false},
+		{connector.Append, wanted("id"), nil, false},
+		{connector.Replace, wanted("id"), nil, false},
+	} {
+		target, _, err := planner(c.mode, c.want, table(5, c.keys...)).Plan()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if told := slices.Contains(target.Notes, note); told != c.told {
+			t.Errorf("%s with %d keys: notes are %q", c.mode, len(c.keys), target.Notes)
+		}
+	}
+}
+
 func TestPlanRefuses(t *testing.T) {
 	t.Parallel()
 	nullable := wanted("id")
