@@ -50,9 +50,10 @@ const hashedRows = 128
 
 // Rows appends the hashes of all rows of the batch to out, in order.
 func (h *Hasher) Rows(b *Batch, out []Hash) []Hash {
+	h.sortMarks(b)
 	out = slices.Grow(out, b.Len)
 	step := hashedRows
-	if len(b.Marks) > 0 {
+	if len(h.marks) > 0 {
 		step = b.Len // marks count rows from the batch's first
 	}
 	for from := 0; from < b.Len; from += step {
@@ -70,6 +71,7 @@ func (h *Hasher) Rows(b *Batch, out []Hash) []Hash {
 
 // Canonical returns the canonical bytes of one row; they last until the next call.
 func (h *Hasher) Canonical(b *Batch, row int) []byte {
+	h.sortMarks(b)
 	h.encode(b, 0, b.Len)
 	start := 0
 	if row > 0 {
@@ -79,9 +81,8 @@ func (h *Hasher) Canonical(b *Batch, row int) []byte {
 }
 
 // encode writes the canonical form of rows from to to (not included), from a multiple of eight; afterwards the cursor of each row is at
-// its end.
+// its end. The marks are sorted.
 func (h *Hasher) encode(b *Batch, from, to int) {
-	h.sortMarks(b)
 	h.cursor = slices.Grow(h.cursor[:0], to-from+1)[:to-from+1]
 	clear(h.cursor)
 	lengths := h.cursor[1:]

@@ -84,7 +84,7 @@ func (c *Client) abandon(s *session) {
 // sameServer tells whether both sessions are with one server: numbers of connections mean nothing elsewhere, and one name can
 // stand for several servers.
 func sameServer(a, b *session) bool {
-	return a.address == b.address && a.conn.RemoteAddr().String() == b.conn.RemoteAddr().String()
+	return a.address == b.address && a.Net.RemoteAddr().String() == b.Net.RemoteAddr().String()
 }
 
 // with runs f on a session that reads and ends with ctx.

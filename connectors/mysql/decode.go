@@ -120,7 +120,7 @@ func bind(f *record.Field, def columnDef) (decodeColumn, bool) {
 		}
 	case record.Decimal:
 		c.decode, ok = decimalDecoder(f.Type.Form()), def.Type == wireDecimal || def.Type == 0
-		c.end = pow10(f.Type.Precision)
+		c.end = powersOf10[min(f.Type.Precision, len(powersOf10)-1)]
 	case record.Bit:
 		c.decode, ok = decodeBit, text
 	case record.Date:
@@ -463,7 +463,8 @@ func shortDecimal(p []byte, n, scale int) (uint64, bool) {
 	return x*powersOf10[scale] + fraction, ok && fits && p[point] == '.'
 }
 
-var powersOf10 = [8]uint64{1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000}
+// powersOf10 are those of 64 bits.
+var powersOf10 = [20]uint64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19}
 
 // eightDigits reads the last n of eight bytes, 1 to 8, as digits, all at once: pairs, then fours, then all eight.
 func eightDigits(b []byte, n int) (uint64, bool) {
@@ -506,12 +507,4 @@ func decodeDecimalText(d *decoder, c *decodeColumn, p []byte, at int) int {
 		return -1
 	}
 	return d.unusualDecimal(c, b, next)
-}
-
-func pow10(n int) uint64 {
-	x := uint64(1)
-	for range min(n, 19) {
-		x *= 10
-	}
-	return x
 }

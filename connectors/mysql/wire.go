@@ -39,14 +39,13 @@ var errStopped = socket.ErrStopped
 // network and the vectors nothing is copied. One goroutine uses it; Stop alone may come from another.
 type wire struct {
 	*socket.Conn
-	conn   net.Conn
 	seq    byte
 	out    []byte
 	within bool // a transaction is open
 }
 
 func newWire(conn net.Conn, timeout time.Duration) *wire {
-	return &wire{Conn: socket.New(conn, conn, timeout, maxPayload), conn: conn}
+	return &wire{Conn: socket.New(conn, conn, timeout, maxPayload)}
 }
 
 func (w *wire) header() (length int, err error) {

@@ -146,15 +146,12 @@ func (c *Client) count(ctx context.Context, dataset, where string) (n int64, err
 		text += " WHERE (" + where + "\n)"
 	}
 	err = c.with(ctx, func(s *session) error {
-		var rows [][]cell
-		var err error
 		if where != "" {
-			if err = s.admit(c.dialer.options.Schema, true); err == nil {
-				rows, err = s.query(text)
+			if err := s.admit(c.dialer.options.Schema, true); err != nil {
+				return classify(err, "count "+name.String())
 			}
-		} else {
-			rows, err = s.inParallel(text)
 		}
+		rows, err := s.inParallel(text)
 		if err != nil {
 			return classifyRead(err, "count "+name.String())
 		}

@@ -60,7 +60,7 @@ func (s *session) talk(requests ...request) ([]reply, error) {
 	said := s.say(requests)
 	if said != nil {
 		// What the server said before it went tells more than the failed write.
-		_ = s.conn.SetReadDeadline(time.Now().Add(time.Second))
+		_ = s.Net.SetReadDeadline(time.Now().Add(time.Second))
 	}
 	err := <-heard
 	if said != nil {

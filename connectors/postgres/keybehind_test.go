@@ -17,7 +17,8 @@ func TestKeyBehind(t *testing.T) {
 			return j.rows("SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = to_regclass('%s') AND contype = 'p'", name)
 		}
 		x := j.begin(c, connector.Sink{Dataset: "x", Mode: connector.Replace, Distinct: true}, schemaOfText(t, "b text(20) key", "a int32 key", "v text null"))
-		staging := x.w.(*writer).staging
+		w := x.w.(*writer)
+		staging := w.staging
 		s := x.take(1)
 		out := x.write(s, 1, batchOf(x.target.Stored, []string{"q", "1", "one"}, []string{"q", "2", "two"}, []string{"NULL", "3", "none"}))
 		expect(t, "rejected", refusals(out), []string{"0.2 KEYNULL b"})
@@ -30,8 +31,8 @@ func TestKeyBehind(t *testing.T) {
 		j.execf("DELETE FROM %s WHERE v = 'another'", staging.quoted())
 		// A process that was killed while the server made the key: its session still has the table.
 		gone := j.other()
-		gone.execf("BEGIN; SET LOCAL application_name = '%s'; LOCK TABLE %s IN ACCESS EXCLUSIVE MODE", ownerName(x.w.(*writer).sink.Run, "", 0), staging.quoted())
-		x.w.(*writer).options.LockSeconds = 1
+		gone.execf("BEGIN; SET LOCAL application_name = '%s'; LOCK TABLE %s IN ACCESS EXCLUSIVE MODE", ownerName(w.sink.Run, "", 0), staging.quoted())
+		w.options.LockSeconds = 1
 		x.finish(connector.Seal, connector.Seal, connector.Publish, connector.Seal, connector.Publish)
 		expect(t, "keys", keys("x"), "[[x_pkey PRIMARY KEY (b, a)]]")
 		expect(t, "rows", j.rows("SELECT * FROM x ORDER BY a"), "[[q 1 one] [q 2 two]]")

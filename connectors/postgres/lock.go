@@ -18,6 +18,11 @@ func ownerName(run, shard string, epoch int64) string {
 	return ownerPrefix(run, shard) + strconv.FormatInt(epoch, 10)
 }
 
+// ownedBy is the statement that gives a transaction the name of its owner.
+func ownedBy(run, shard string, epoch int64) string {
+	return "SET LOCAL application_name = " + literal(ownerName(run, shard, epoch))
+}
+
 // ownerPrefix is the name without the epoch. The server cuts names off, so long ones are replaced by a hash.
 func ownerPrefix(run, shard string) string {
 	const most = nameMost - len("towpath:::") - 20 // digits of an epoch
@@ -47,7 +52,7 @@ const (
 // raise makes the epoch the owner of the shard in the table of checkpoints. Its transaction carries the owner's name, so that it can be
 // ended as well when the process freezes in it.
 func (w *writer) raise(ctx context.Context, shard connector.Shard, epoch int64, last connector.Checkpoint) (c connector.Checkpoint, err error) {
-	name := "SET LOCAL application_name = " + literal(ownerName(w.sink.Run, shard.ID, epoch))
+	name := ownedBy(w.sink.Run, shard.ID, epoch)
 	for try := range raiseTries {
 		err = w.client.withSession(ctx, writes, func(s *session) error {
 			return s.within(raiseWait<<try, func() (err error) {

@@ -14,7 +14,7 @@ import (
 // and found dead by the system below, and the context still ends it.
 func (s *session) patient(f func() error) error {
 	timeout := s.SetTimeout(0)
-	_ = s.conn.SetDeadline(time.Time{})
+	_ = s.Net.SetDeadline(time.Time{})
 	if s.Stopped() { // a stop whose deadline this took away
 		s.Stop()
 	}
@@ -71,14 +71,8 @@ func (w *writer) sealPrimary(ctx context.Context, s *session) error {
 	if there, err := s.hasPrimary(w.staging); err != nil || there {
 		return err
 	}
-	err := w.uncontended(ctx, func() error {
-		return s.patient(func() error {
-			return s.within(w.lockWait(), func() error {
-				// By this name another process of the run ends the session of one that was killed, which the server works on for.
-				return s.exec("SET LOCAL application_name = " + literal(ownerName(w.sink.Run, "", 0)) + "; " + w.layout.Primary)
-			})
-		})
-	})
+	// By this name another process of the run ends the session of one that was killed, which the server works on for.
+	err := w.build(ctx, s, ownedBy(w.sink.Run, "", 0)+"; "+w.layout.Primary)
 	if e, refused := errors.AsType[*serverError](err); refused && e.Code == "42P16" { // it has one: of another process of the run
 		if there, err := s.hasPrimary(w.staging); err != nil || there {
 			return err
@@ -122,13 +116,17 @@ func (w *writer) sealIndex(ctx context.Context, s *session, x object) error {
 	if err != nil || there {
 		return err
 	}
-	err = w.uncontended(ctx, func() error {
-		return s.patient(func() error { return s.within(w.lockWait(), func() error { return s.exec(x.SQL) }) })
-	})
-	return constraintError(err, "make index "+x.Name)
+	return constraintError(w.build(ctx, s, x.SQL), "make index "+x.Name)
 }
 
-// hasIndex tells whether the table has the index; that of a primary key, which came with the table, is none of ours.
+// build makes what takes as long as the table is large, in a transaction of its own.
+func (w *writer) build(ctx context.Context, s *session, text string) error {
+	return w.uncontended(ctx, func() error {
+		return s.patient(func() error { return s.within(w.lockWait(), func() error { return s.exec(text) }) })
+	})
+}
+
+// hasIndex tells whether the table has the index, beside that of its primary key.
 func (s *session) hasIndex(n tableName, index string) (bool, error) {
 	rows, err := s.query("SELECT FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace "+
 		"WHERE n.nspname = $1::name AND c.relname = $2::name AND x.relname = $3::name AND NOT i.indisprimary", textParam(n.schema), textParam(n.table), textParam(index))

@@ -169,5 +169,5 @@ func (s *session) Alive(ctx context.Context) bool {
 // Close implements pool.Session.
 func (s *session) Close() {
 	s.Broken = true
-	_ = s.conn.Close()
+	_ = s.Net.Close()
 }

@@ -160,7 +160,7 @@ func (sw *shardWriter) beginSteps() []step {
 	if !sw.w.target.Remembers() {
 		return steps
 	}
-	steps = append(steps, statement("SET LOCAL application_name = "+literal(ownerName(sw.w.sink.Run, sw.id, sw.epoch))))
+	steps = append(steps, statement(ownedBy(sw.w.sink.Run, sw.id, sw.epoch)))
 	if unfenced {
 		return steps
 	}

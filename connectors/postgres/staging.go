@@ -258,10 +258,7 @@ func (w *writer) sealStaged(ctx context.Context, s *session) error {
 		if len(rows) > 0 {
 			continue
 		}
-		err = w.uncontended(ctx, func() error {
-			return s.patient(func() error { return s.within(w.lockWait(), func() error { return s.exec(x.SQL) }) })
-		})
-		if err != nil {
+		if err := w.build(ctx, s, x.SQL); err != nil {
 			return constraintError(err, fmt.Sprintf("make foreign key %s of %s", x.Name, w.name))
 		}
 	}

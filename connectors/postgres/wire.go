@@ -56,7 +56,6 @@ var errStopped = socket.ErrStopped
 // and the vectors nothing is copied. One goroutine uses it; Stop alone may come from another.
 type wire struct {
 	*socket.Conn
-	conn  net.Conn
 	out   []byte
 	state byte // of the transaction, when the last answer ended
 
@@ -64,7 +63,7 @@ type wire struct {
 }
 
 func newWire(conn net.Conn, in io.Reader, timeout time.Duration) *wire {
-	return &wire{Conn: socket.New(conn, in, timeout, 0), conn: conn, state: stateIdle}
+	return &wire{Conn: socket.New(conn, in, timeout, 0), state: stateIdle}
 }
 
 // message returns the next message but those that come at any time, valid until the next call.

@@ -27,7 +27,7 @@ const (
 type Conn struct {
 	Broken bool // an answer was left unread or reading failed: of no more use. The caller sets it, too
 
-	conn     net.Conn
+	Net      net.Conn // for its addresses, deadlines and end
 	in       io.Reader
 	ahead    int
 	buf      []byte
@@ -41,7 +41,7 @@ type Conn struct {
 // New returns a connection that is read from in, which is conn or what has read ahead on it. One read or write on the network may take
 // timeout; 0: any time. Where more than aheadBytes are asked for, memory is taken as they come, whatever length the other side claims.
 func New(conn net.Conn, in io.Reader, timeout time.Duration, aheadBytes int) *Conn {
-	return &Conn{conn: conn, in: in, timeout: timeout, ahead: aheadBytes, buf: make([]byte, usual)}
+	return &Conn{Net: conn, in: in, timeout: timeout, ahead: aheadBytes, buf: make([]byte, usual)}
 }
 
 // Next returns the next n bytes, valid until the next call. An error ends the use of the connection.
@@ -108,7 +108,7 @@ const batchWait = 20 * time.Millisecond
 // read reads what there is from the network.
 func (c *Conn) read() (int, error) {
 	if c.batched {
-		_ = c.conn.SetReadDeadline(time.Now().Add(batchWait))
+		_ = c.Net.SetReadDeadline(time.Now().Add(batchWait))
 		if c.stopped.Load() {
 			return 0, ErrStopped
 		}
@@ -133,7 +133,7 @@ func (c *Conn) extend() {
 	}
 	if now := time.Now(); now.Sub(c.extended) > c.timeout/16 {
 		c.extended = now
-		_ = c.conn.SetReadDeadline(now.Add(c.timeout))
+		_ = c.Net.SetReadDeadline(now.Add(c.timeout))
 	}
 }
 
@@ -147,13 +147,13 @@ func (c *Conn) SetTimeout(timeout time.Duration) (before time.Duration) {
 // Write writes all of b. An error ends the use of the connection, which the caller notes: Write touches nothing that reading does.
 func (c *Conn) Write(b []byte) error {
 	if c.timeout > 0 {
-		_ = c.conn.SetWriteDeadline(time.Now().Add(c.timeout))
+		_ = c.Net.SetWriteDeadline(time.Now().Add(c.timeout))
 	}
 	// Asked after the deadline is set: Stop either sees its own deadline last or is seen here.
 	if c.Stopped() {
 		return ErrStopped
 	}
-	_, err := c.conn.Write(b)
+	_, err := c.Net.Write(b)
 	if err != nil && c.Stopped() {
 		return ErrStopped
 	}
@@ -167,7 +167,7 @@ func (c *Conn) Write(b []byte) error {
 // what is in them. It lasts until Single is called, or until what comes is too little.
 func (c *Conn) Batch() {
 	if !c.batched {
-		c.batched = WakeFor(c.conn, usual/4)
+		c.batched = WakeFor(c.Net, usual/4)
 	}
 }
 
@@ -175,7 +175,7 @@ func (c *Conn) Batch() {
 func (c *Conn) Single() {
 	if c.batched {
 		c.batched, c.extended = false, time.Time{}
-		WakeFor(c.conn, 1)
+		WakeFor(c.Net, 1)
 	}
 }
 
@@ -183,7 +183,7 @@ func (c *Conn) Single() {
 // then on.
 func (c *Conn) Stop() {
 	c.stopped.Store(true)
-	_ = c.conn.SetDeadline(time.Unix(1, 0))
+	_ = c.Net.SetDeadline(time.Unix(1, 0))
 }
 
 // Stopped reports whether Stop was called.

@@ -71,7 +71,7 @@ func TestTimeout(t *testing.T) {
 	if _, err := r.Next(1); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("got %v", err)
 	}
-	_ = r.conn.SetDeadline(time.Time{})
+	_ = r.Net.SetDeadline(time.Time{})
 	r.SetTimeout(0)
 	go func() { _, _ = far.Write([]byte{7}) }()
 	if b, err := r.Next(1); err != nil || b[0] != 7 {
