@@ -174,6 +174,7 @@ func BenchmarkDecode(b *testing.B) {
 				b.Fatal(err)
 			}
 		}
+		batch.CheckText()
 		return len(packets)
 	})
 }

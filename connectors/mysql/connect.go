@@ -62,9 +62,9 @@ func (d *dialer) openAt(ctx context.Context, address string, u use) (*session, e
 	if err != nil {
 		return nil, d.loginError(ctx, address, err)
 	}
-	guard.done()
+	conn := guard.done(c.Conn.Conn)
 	version, _, _ := strings.Cut(c.GetServerVersion(), "\x00")
-	s := &session{wire: newWire(c.Conn.Conn, time.Duration(d.options.ReadSeconds)*time.Second), id: c.GetConnectionID(), address: address,
+	s := &session{wire: newWire(conn, time.Duration(d.options.ReadSeconds)*time.Second), id: c.GetConnectionID(), address: address,
 		use: u, release: parseRelease(version), bulk: guard.bulk}
 	if err := s.settle(ctx); err != nil {
 		s.Close()
@@ -85,7 +85,7 @@ func (d *dialer) login(ctx context.Context, address string) (c *client.Conn, gua
 		}
 	}()
 	connect := func(ctx context.Context, network, address string) (net.Conn, error) {
-		conn, err := dial.Dialer(d.loopback).DialContext(ctx, network, address)
+		conn, err := dial.Dial(d.loopback)(ctx, network, address)
 		if err != nil {
 			return nil, err
 		}

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
-	"unicode/utf8"
 
 	"github.com/towpath/towpath/record"
 )
@@ -13,21 +12,20 @@ import (
 // call and no allocation; what a vector cannot hold becomes a mark.
 // https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_binary_resultset.html
 
-// decodeFunc appends the cell at p[at:] to c.vector and returns where the next one begins; -1: p is malformed.
-type decodeFunc func(d *decoder, c *decodeColumn, p []byte, at int) int
+// decodeFunc appends a cell to c.vector: its bytes without their length. false: it is malformed. The packet goes on behind b, up to its
+// capacity.
+type decodeFunc func(d *decoder, c *decodeColumn, b []byte) bool
 
 // decodeColumn is a column of the statement.
 type decodeColumn struct {
-	decode decodeFunc
+	decode decodeFunc // nil: it is passed over
 	vector *record.Vector
 	index  int // in the batch; -1: a hidden key column
 	field  *record.Field
-	width  int    // bytes of a number
+	width  int    // bytes of a number; 0: the length comes first
 	end    uint64 // of a decimal in 64 bits: the first number that has a digit too many
 	signed bool   // of the number as the server sends it
 	key    int    // 1-based place in the key; 0: not part of it
-
-	foreign bool // text that foreignText selects: notText may be in front
 }
 
 // decoder decodes rows of one statement into batches of one schema.
@@ -36,7 +34,7 @@ type decoder struct {
 	bitmap  int // bytes of the NULL bitmap
 	maxCell int // bytes; a larger value is a mark
 	batch   *record.Batch
-	keys    [][]byte // the cells of the key columns of the last row, as the server sent them, without their lengths
+	keys    [][]byte // the cells of the key columns of the last row, as the server sent them
 	scratch []byte
 }
 
@@ -68,14 +66,21 @@ func (d *decoder) row(p []byte) error {
 			}
 			continue
 		}
-		next := c.decode(d, c, p, at)
-		if next < 0 {
+		begin, end := at, at+c.width
+		if c.width == 0 {
+			if at < len(p) && p[at] < 0xfb { // nearly all cells
+				begin, end = at+1, at+1+int(p[at])
+			} else {
+				begin, end = longCell(p, at)
+			}
+		}
+		if end > len(p) || c.decode != nil && !c.decode(d, c, p[begin:end]) {
 			return fmt.Errorf("%w: column %d of a row", errMalformed, i+1)
 		}
 		if c.key > 0 {
-			d.keys[c.key-1] = append(d.keys[c.key-1][:0], p[at:next]...)
+			d.keys[c.key-1] = append(d.keys[c.key-1][:0], p[at:end]...)
 		}
-		at = next
+		at = end
 	}
 	if at != len(p) {
 		return fmt.Errorf("%w: %d bytes behind the last column of a row", errMalformed, len(p)-at)
@@ -83,6 +88,15 @@ func (d *decoder) row(p []byte) error {
 	d.batch.Len++
 	d.batch.Size += len(p)
 	return nil
+}
+
+// longCell returns where the bytes of a cell are whose length begins at p[at:]; they end behind p when it is malformed.
+func longCell(p []byte, at int) (begin, end int) {
+	n, begin := lenenc(p, at)
+	if begin < 0 || n > uint64(len(p)-begin) {
+		return at, math.MaxInt
+	}
+	return begin, begin + int(n)
 }
 
 // mark makes a cell a NULL with a mark.
@@ -133,10 +147,8 @@ func bind(f *record.Field, def columnDef) (decodeColumn, bool) {
 		c.decode, ok = decodeUUID, text
 	case record.Geometry:
 		c.decode, ok = decodeGeometry, text
-	case record.Bytes:
+	case record.Bytes, record.Text, record.JSON, record.Enum, record.Set, record.Native:
 		c.decode, ok = decodeBytes, text
-	case record.Text, record.JSON, record.Enum, record.Set, record.Native:
-		c.decode, ok = decodeText, text
 	}
 	return c, ok
 }
@@ -154,27 +166,9 @@ func temporal(typ byte) bool {
 	return typ == wireDate || typ == wireDatetime || typ == wireTimestamp || typ == wireTime
 }
 
-// skipper passes over a hidden column.
+// skipper passes over a hidden column. Dates and times have their lengths in one byte, which is as others have theirs.
 func skipper(def columnDef) decodeColumn {
-	c := decodeColumn{index: -1, width: intWidth(def.Type), signed: def.Flags&flagUnsigned == 0}
-	c.decode = skipBytes
-	if c.width > 0 {
-		c.decode = skipNumber
-	}
-	return c
-}
-
-func skipNumber(_ *decoder, c *decodeColumn, p []byte, at int) int {
-	if len(p)-at < c.width {
-		return -1
-	}
-	return at + c.width
-}
-
-// skipBytes also passes over dates and times, whose length is one byte.
-func skipBytes(_ *decoder, _ *decodeColumn, p []byte, at int) int {
-	_, next := lenencBytes(p, at)
-	return next
+	return decodeColumn{index: -1, width: intWidth(def.Type), signed: def.Flags&flagUnsigned == 0}
 }
 
 func intDecoder(width int) decodeFunc {
@@ -187,34 +181,25 @@ func intDecoder(width int) decodeFunc {
 	return decodeSmall
 }
 
-func decodeInt64(_ *decoder, c *decodeColumn, p []byte, at int) int {
-	if len(p)-at < 8 {
-		return -1
-	}
-	c.vector.AppendInt64(int64(binary.LittleEndian.Uint64(p[at:])))
-	return at + 8
+func decodeInt64(_ *decoder, c *decodeColumn, b []byte) bool {
+	c.vector.AppendInt64(int64(binary.LittleEndian.Uint64(b)))
+	return true
 }
 
-func decodeInt32(_ *decoder, c *decodeColumn, p []byte, at int) int {
-	if len(p)-at < 4 {
-		return -1
-	}
-	n := binary.LittleEndian.Uint32(p[at:])
+func decodeInt32(_ *decoder, c *decodeColumn, b []byte) bool {
+	n := binary.LittleEndian.Uint32(b)
 	if c.signed {
 		c.vector.AppendInt64(int64(int32(n)))
 	} else {
 		c.vector.AppendInt64(int64(n))
 	}
-	return at + 4
+	return true
 }
 
-func decodeSmall(_ *decoder, c *decodeColumn, p []byte, at int) int {
-	if len(p)-at < c.width {
-		return -1
-	}
-	n := uint16(p[at])
+func decodeSmall(_ *decoder, c *decodeColumn, b []byte) bool {
+	n := uint16(b[0])
 	if c.width == 2 {
-		n |= uint16(p[at+1]) << 8
+		n |= uint16(b[1]) << 8
 	}
 	switch {
 	case !c.signed:
@@ -224,118 +209,68 @@ func decodeSmall(_ *decoder, c *decodeColumn, p []byte, at int) int {
 	default:
 		c.vector.AppendInt64(int64(int16(n)))
 	}
-	return at + c.width
+	return true
 }
 
-func decodeYear(_ *decoder, c *decodeColumn, p []byte, at int) int {
-	if len(p)-at < 2 {
-		return -1
-	}
-	c.vector.AppendInt64(int64(binary.LittleEndian.Uint16(p[at:])))
-	return at + 2
+func decodeYear(_ *decoder, c *decodeColumn, b []byte) bool {
+	c.vector.AppendInt64(int64(binary.LittleEndian.Uint16(b)))
+	return true
 }
 
-func decodeUint(d *decoder, c *decodeColumn, p []byte, at int) int {
-	if len(p)-at < c.width {
-		return -1
-	}
+func decodeUint(d *decoder, c *decodeColumn, b []byte) bool {
 	var n uint64
-	for i, b := range p[at : at+c.width] {
-		n |= uint64(b) << (8 * i)
+	for i, x := range b {
+		n |= uint64(x) << (8 * i)
 	}
 	if c.signed && n>>(8*c.width-1) != 0 {
-		d.mark(c, record.Range, []byte(intText(p[at:at+c.width], false)))
-		return at + c.width
+		d.mark(c, record.Range, []byte(intText(b, false)))
+		return true
 	}
 	c.vector.AppendUint64(n)
-	return at + c.width
+	return true
 }
 
-func decodeDouble(_ *decoder, c *decodeColumn, p []byte, at int) int {
-	if len(p)-at < 8 {
-		return -1
-	}
-	c.vector.AppendFloat64(math.Float64frombits(binary.LittleEndian.Uint64(p[at:])))
-	return at + 8
+func decodeDouble(_ *decoder, c *decodeColumn, b []byte) bool {
+	c.vector.AppendFloat64(math.Float64frombits(binary.LittleEndian.Uint64(b)))
+	return true
 }
 
-func decodeFloat(_ *decoder, c *decodeColumn, p []byte, at int) int {
-	if len(p)-at < 4 {
-		return -1
-	}
-	c.vector.AppendFloat64(float64(math.Float32frombits(binary.LittleEndian.Uint32(p[at:]))))
-	return at + 4
+func decodeFloat(_ *decoder, c *decodeColumn, b []byte) bool {
+	c.vector.AppendFloat64(float64(math.Float32frombits(binary.LittleEndian.Uint32(b))))
+	return true
 }
 
-func decodeBit(d *decoder, c *decodeColumn, p []byte, at int) int {
-	b, next := lenencBytes(p, at)
-	if next < 0 || len(b) > 8 {
-		return -1
+func decodeBit(d *decoder, c *decodeColumn, b []byte) bool {
+	if len(b) > 8 {
+		return false
 	}
 	var n uint64
 	for _, x := range b {
 		n = n<<8 | uint64(x)
 	}
 	c.vector.AppendUint64(n)
-	return next
+	return true
 }
 
-func decodeBytes(d *decoder, c *decodeColumn, p []byte, at int) int {
-	b, next := lenencBytes(p, at)
-	if next < 0 {
-		return -1
-	}
+func decodeBytes(d *decoder, c *decodeColumn, b []byte) bool {
 	if len(b) > d.maxCell {
 		d.mark(c, record.TooBig, kept(b))
-		return next
+		return true
 	}
 	c.vector.AppendBytes(b)
-	return next
+	return true
 }
 
-func decodeText(d *decoder, c *decodeColumn, p []byte, at int) int {
-	b, next := lenencBytes(p, at)
-	if next < 0 {
-		return -1
+// decodeForeign reads text that foreignText selects: of a value in another charset its own bytes, which are marked whatever they are.
+func decodeForeign(d *decoder, c *decodeColumn, b []byte) bool {
+	if len(b) > d.maxCell || len(b) == 0 || b[0] != notText {
+		return decodeBytes(d, c, b)
 	}
-	if len(b) > d.maxCell {
-		d.mark(c, record.TooBig, kept(b))
-		return next
-	}
-	if !ascii(b) && !utf8.Valid(b) {
-		// foreignText says so of a value in another charset: its own bytes follow.
-		if c.foreign && b[0] == notText {
-			b = b[1:]
-		}
-		d.mark(c, record.UTF8, b)
-		return next
-	}
-	c.vector.AppendBytes(b)
-	return next
+	d.mark(c, record.UTF8, b[1:])
+	return true
 }
 
-// ascii is the quick answer for short text, where utf8.Valid costs more than the copy.
-func ascii(b []byte) bool {
-	n := len(b)
-	if n < 8 {
-		var all byte
-		for _, x := range b {
-			all |= x
-		}
-		return all < utf8.RuneSelf
-	}
-	all := binary.LittleEndian.Uint64(b[n-8:]) // with what is left by the words in front of it
-	for ; len(b) > 8; b = b[8:] {
-		all |= binary.LittleEndian.Uint64(b)
-	}
-	return all&0x8080808080808080 == 0
-}
-
-func decodeUUID(d *decoder, c *decodeColumn, p []byte, at int) int {
-	b, next := lenencBytes(p, at)
-	if next < 0 {
-		return -1
-	}
+func decodeUUID(d *decoder, c *decodeColumn, b []byte) bool {
 	var id [16]byte
 	digits := 0
 	for _, x := range b {
@@ -352,10 +287,10 @@ func decodeUUID(d *decoder, c *decodeColumn, p []byte, at int) int {
 	}
 	if digits != 32 {
 		d.mark(c, record.WrongType, b)
-		return next
+		return true
 	}
 	c.vector.AppendFixed16(id)
-	return next
+	return true
 }
 
 func hexDigit(c byte) (byte, bool) {
@@ -371,24 +306,20 @@ func hexDigit(c byte) (byte, bool) {
 }
 
 // decodeGeometry turns the server's form, SRID in little-endian before WKB, into SRID in big-endian before WKB.
-func decodeGeometry(d *decoder, c *decodeColumn, p []byte, at int) int {
-	b, next := lenencBytes(p, at)
-	if next < 0 {
-		return -1
-	}
+func decodeGeometry(d *decoder, c *decodeColumn, b []byte) bool {
 	if len(b) > d.maxCell {
 		d.mark(c, record.TooBig, kept(b))
-		return next
+		return true
 	}
 	if len(b) < 9 {
 		d.mark(c, record.WrongType, b)
-		return next
+		return true
 	}
 	v := c.vector
 	v.Data = binary.BigEndian.AppendUint32(v.Data, binary.LittleEndian.Uint32(b))
 	v.Data = append(v.Data, b[4:]...)
 	v.CloseBytes()
-	return next
+	return true
 }
 
 func decimalDecoder(form record.Form) decodeFunc {
@@ -402,22 +333,18 @@ func decimalDecoder(form record.Form) decodeFunc {
 }
 
 // decodeDecimal64 reads the server's fixed form: a sign, digits, a point, exactly Scale digits.
-func decodeDecimal64(d *decoder, c *decodeColumn, p []byte, at int) int {
-	b, next := lenencBytes(p, at)
-	if next < 0 {
-		return -1
+func decodeDecimal64(d *decoder, c *decodeColumn, b []byte) bool {
+	if len(b) == 0 {
+		return d.unusualDecimal(c, b)
 	}
-	digits := b
-	negative := len(b) > 0 && b[0] == '-'
-	if negative {
-		digits = b[1:]
+	minus := 0 // and not a bool: every other number is negative, which a branch could not foresee
+	if b[0] == '-' {
+		minus = 1
 	}
-	if n, ok := shortDecimal(p[:next], len(digits), c.field.Type.Scale); ok && n < c.end {
-		if negative {
-			n = -n
-		}
-		c.vector.AppendInt64(int64(n))
-		return next
+	digits := b[minus:]
+	if n, ok := shortDecimal(digits, c.field.Type.Scale); ok && n < c.end {
+		c.vector.AppendInt64((int64(n) ^ -int64(minus)) + int64(minus))
+		return true
 	}
 	var n uint64
 	point, count := len(digits), 0
@@ -435,42 +362,38 @@ func decodeDecimal64(d *decoder, c *decodeColumn, p []byte, at int) int {
 		}
 	}
 	if count <= 0 || max(len(digits)-point-1, 0) != c.field.Type.Scale || n >= c.end {
-		return d.unusualDecimal(c, b, next)
+		return d.unusualDecimal(c, b)
 	}
-	if negative {
-		c.vector.AppendInt64(-int64(n))
-	} else {
-		c.vector.AppendInt64(int64(n))
-	}
-	return next
+	c.vector.AppendInt64((int64(n) ^ -int64(minus)) + int64(minus))
+	return true
 }
 
-// shortDecimal reads the last n bytes of p, which are up to eight digits, a point and up to seven more of them.
-func shortDecimal(p []byte, n, scale int) (uint64, bool) {
-	whole := n
+// shortDecimal reads up to eight digits, a point and up to seven more of them. It looks at words that may end behind b, within its capacity.
+func shortDecimal(b []byte, scale int) (uint64, bool) {
+	whole := len(b)
 	if scale > 0 {
 		whole -= scale + 1
 	}
-	point := len(p) - n + whole
-	if whole < 1 || whole > 8 || scale > 7 || point < 8 {
+	if whole < 1 || whole > 8 || scale > 7 || cap(b) < whole+1+8 {
 		return 0, false
 	}
-	x, ok := eightDigits(p[point-8:point], whole)
+	b = b[:cap(b)]
+	x, ok := eightDigits(b, whole)
 	if scale == 0 {
 		return x, ok
 	}
-	fraction, fits := eightDigits(p[len(p)-8:], scale)
-	return x*powersOf10[scale] + fraction, ok && fits && p[point] == '.'
+	fraction, fits := eightDigits(b[whole+1:], scale)
+	return x*powersOf10[scale] + fraction, ok && fits && b[whole] == '.'
 }
 
 // powersOf10 are those of 64 bits.
 var powersOf10 = [20]uint64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19}
 
-// eightDigits reads the last n of eight bytes, 1 to 8, as digits, all at once: pairs, then fours, then all eight.
+// eightDigits reads the first n of eight bytes, 1 to 8, as digits, all at once: pairs, then fours, then all eight.
 func eightDigits(b []byte, n int) (uint64, bool) {
 	const zeros, tops = 0x3030303030303030, 0x8080808080808080
 	front := uint(64 - 8*n)
-	x := binary.LittleEndian.Uint64(b)>>front<<front | zeros&(1<<front-1)
+	x := binary.LittleEndian.Uint64(b)<<front | zeros&(1<<front-1)
 	if ((x+0x4646464646464646)|(x-zeros))&tops != 0 {
 		return 0, false
 	}
@@ -480,31 +403,23 @@ func eightDigits(b []byte, n int) (uint64, bool) {
 }
 
 // unusualDecimal leaves a decimal in another form than the column's, as an expression can have, to the exact parser.
-func (d *decoder) unusualDecimal(c *decodeColumn, b []byte, next int) int {
+func (d *decoder) unusualDecimal(c *decodeColumn, b []byte) bool {
 	if code := record.AppendParsed(c.vector, &c.field.Type, b); code != "" {
 		d.mark(c, code, b)
 	}
-	return next
+	return true
 }
 
-func decodeDecimal128(d *decoder, c *decodeColumn, p []byte, at int) int {
-	b, next := lenencBytes(p, at)
-	if next < 0 {
-		return -1
-	}
+func decodeDecimal128(d *decoder, c *decodeColumn, b []byte) bool {
 	x, code := record.Int128FromText(b, c.field.Type.Precision, c.field.Type.Scale)
 	if code != "" {
 		d.mark(c, code, b)
-		return next
+		return true
 	}
 	c.vector.AppendInt128(x)
-	return next
+	return true
 }
 
-func decodeDecimalText(d *decoder, c *decodeColumn, p []byte, at int) int {
-	b, next := lenencBytes(p, at)
-	if next < 0 {
-		return -1
-	}
-	return d.unusualDecimal(c, b, next)
+func decodeDecimalText(d *decoder, c *decodeColumn, b []byte) bool {
+	return d.unusualDecimal(c, b)
 }

@@ -15,7 +15,7 @@ type clock struct {
 	micro                int
 }
 
-// dateOf reads what dateBytes returned: what is left out is zero.
+// dateOf reads a date of 0, 4, 7 or 11 bytes: what is left out is zero.
 func dateOf(b []byte) (c clock) {
 	if len(b) >= 4 {
 		c.year, c.month, c.day = int(binary.LittleEndian.Uint16(b)), int(b[2]), int(b[3])
@@ -58,25 +58,22 @@ func (c *clock) appendDatetime(b []byte, precision int) []byte {
 	return b
 }
 
-// beforeMonth are the days of a year before each month, of other years and of leap years; the last entry is the whole year.
-var beforeMonth = [2][13]uint16{{0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365}, {0, 31, 60, 91, 121, 152, 182, 213, 244, 274, 305, 335, 366}}
+// sinceMarch are the days from the first of March to that of each month. Years are counted from March, so that the leap day is their last.
+var sinceMarch = [12]uint16{306, 337, 0, 31, 61, 92, 122, 153, 184, 214, 245, 275}
 
-// daysBefore1970 are those of the years 0 to 1969.
-const daysBefore1970 = 719_528
+// marchBefore1970 are the days from March of the year -400 to 1970.
+const marchBefore1970 = 719_468 + 146_097
 
 // daysOf returns the days since 1970 of a date as the protocol has it: year, month and day in four bytes. ok is false when there is no
-// such day. It is what record.DaysFromCivil returns, without what years before 0 take.
+// such day. It is what record.DaysFromCivil returns, without what years before 0 take and without a branch that depends on the date.
 func daysOf(b []byte) (days int64, ok bool) {
 	year, month, day := uint32(binary.LittleEndian.Uint16(b)), uint(b[2])-1, uint(b[3])-1
-	long := 0
-	if leap(int(year)) {
-		long = 1
-	}
-	if month > 11 || day >= uint(beforeMonth[long][month+1]-beforeMonth[long][month]) {
+	if month > 11 || day >= uint(daysOfMonth[month+1]) || day == 28 && month == 1 && !leap(int(year)) {
 		return 0, false
 	}
-	whole := year*365 + (year+3)/4 - (year+99)/100 + (year+399)/400
-	return int64(whole) + int64(beforeMonth[long][month]) + int64(day) - daysBefore1970, true
+	year += 400 - uint32(sinceMarch[month]/306) // January and February are of the year before
+	whole := year*365 + year/4 - year/100 + year/400
+	return int64(whole) + int64(sinceMarch[month]) + int64(day) - marchBefore1970, true
 }
 
 // microsOf returns the microseconds since 1970 of a datetime as the protocol has it: four bytes of date, and seven with seconds, or eleven
@@ -97,71 +94,56 @@ func microsOf(b []byte) (micros int64, ok bool) {
 	return (days*86400+hour*3600+minute*60+second)*1_000_000 + micro, ok
 }
 
-// dateBytes returns the bytes of a date at p[at:], 0, 4, 7 or 11, and where the next cell begins; -1: p is malformed.
-func dateBytes(p []byte, at int) (b []byte, next int) {
-	if at >= len(p) {
-		return nil, -1
-	}
-	n := int(p[at])
-	if at++; len(p)-at < n || n != 0 && n != 4 && n != 7 && n != 11 {
-		return nil, -1
-	}
-	return p[at : at+n], at + n
-}
+// dateLength tells whether a date has so many bytes.
+func dateLength(n int) bool { return n == 0 || n == 4 || n == 7 || n == 11 }
 
-func decodeDate(d *decoder, c *decodeColumn, p []byte, at int) int {
-	b, next := dateBytes(p, at)
-	if next < 0 {
-		return -1
+func decodeDate(d *decoder, c *decodeColumn, b []byte) bool {
+	if !dateLength(len(b)) {
+		return false
 	}
 	if len(b) == 4 {
 		if days, ok := daysOf(b); ok {
 			c.vector.AppendInt64(days)
-			return next
+			return true
 		}
 	}
 	t := dateOf(b)
 	if code := t.fault(); code != "" {
 		d.scratch = t.appendDate(d.scratch[:0])
 		d.mark(c, code, d.scratch)
-		return next
+		return true
 	}
 	c.vector.AppendInt64(record.DaysFromCivil(t.year, t.month, t.day))
-	return next
+	return true
 }
 
 // decodeDatetime appends microseconds since 1970: the wall clock of a DATETIME, UTC of a TIMESTAMP, as the session is UTC.
-func decodeDatetime(d *decoder, c *decodeColumn, p []byte, at int) int {
-	b, next := dateBytes(p, at)
-	if next < 0 {
-		return -1
+func decodeDatetime(d *decoder, c *decodeColumn, b []byte) bool {
+	if !dateLength(len(b)) {
+		return false
 	}
 	micros, ok := microsOf(b)
 	if !ok {
 		t := dateOf(b)
 		d.scratch = t.appendDatetime(d.scratch[:0], c.field.Type.Precision)
 		d.mark(c, t.fault(), d.scratch)
-		return next
+		return true
 	}
 	c.vector.AppendInt64(micros)
-	return next
+	return true
 }
 
-// decodeTime appends nanoseconds: a length byte, then nothing, or sign, days, hours, minutes and seconds, or also microseconds.
-func decodeTime(d *decoder, c *decodeColumn, p []byte, at int) int {
-	if at >= len(p) {
-		return -1
-	}
-	n := int(p[at])
-	at++
-	if len(p)-at < n || (n != 0 && n != 8 && n != 12) {
-		return -1
+// decodeTime appends nanoseconds: of nothing, or of sign, days, hours, minutes and seconds, or also microseconds.
+func decodeTime(_ *decoder, c *decodeColumn, b []byte) bool {
+	n := len(b)
+	if n != 0 && n != 8 && n != 12 {
+		return false
 	}
 	var ns int64
-	if b := p[at : at+n]; n > 0 {
+	if n > 0 {
 		days, hours, minutes, seconds := int64(binary.LittleEndian.Uint32(b[1:])), int64(b[5]), int64(b[6]), int64(b[7])
 		if days > 40 || hours > 838 || minutes > 59 || seconds > 59 {
-			return -1
+			return false
 		}
 		ns = ((days*24+hours)*3600 + minutes*60 + seconds) * 1_000_000_000
 		if n == 12 {
@@ -172,5 +154,5 @@ func decodeTime(d *decoder, c *decodeColumn, p []byte, at int) int {
 		}
 	}
 	c.vector.AppendInt64(ns)
-	return at + n
+	return true
 }

@@ -81,11 +81,16 @@ func offersBulk(greeting []byte) bool {
 	return len(rest) > own && rest[abilities]&abilityMySQL == 0 && rest[own]&abilityBulk != 0
 }
 
-// done ends the watch once the login is through.
-func (g *guardedConn) done() {
+// done ends the watch once the login is through. It returns what to read and write from then on: conn, which is g or TLS over it, or
+// the connection that g has watched.
+func (g *guardedConn) done(conn net.Conn) net.Conn {
 	g.release()
 	g.mu.Lock()
 	g.over, g.seen = true, nil
 	g.mu.Unlock()
 	_ = g.SetDeadline(time.Time{})
+	if conn == net.Conn(g) {
+		return g.Conn
+	}
+	return conn
 }

@@ -277,7 +277,6 @@ func (p *pager) bind(defs []columnDef) error {
 			}
 		}
 	}
-	var err error
 	d := decoder{bitmap: (len(defs) + 9) / 8, maxCell: int(p.options.MaxCellBytes), keys: make([][]byte, len(p.keyAt))}
 	for i, def := range defs {
 		c := skipper(def)
@@ -287,8 +286,12 @@ func (p *pager) bind(defs []columnDef) error {
 				return changed("column %q of %s comes as another type than the planned %s", fields[i].Name, p.name, fields[i].Type)
 			}
 			c.index = i
-			if c.foreign, err = p.sent(&fields[i], def); err != nil {
+			foreign, err := p.sent(&fields[i], def)
+			if err != nil {
 				return err
+			}
+			if foreign {
+				c.decode = decodeForeign
 			}
 		}
 		if at := slices.Index(p.keyAt, i); at >= 0 && p.Keyed() {

@@ -76,7 +76,7 @@ func (d *dialer) loginConfig() (*pgconn.Config, error) {
 	c.User, c.Password, c.Database = d.options.User, d.options.Password, d.options.Database
 	c.RuntimeParams = map[string]string{"application_name": "towpath", "client_encoding": "UTF8"}
 	c.Fallbacks, c.KerberosSrvName, c.KerberosSpn = nil, "", ""
-	c.DialFunc = dial.Dialer(d.loopback).DialContext
+	c.DialFunc = dial.Dial(d.loopback)
 	c.RequireAuth = "!gss,!sspi,!oauth"
 	if d.tls == nil {
 		c.RequireAuth += ",!password" // it would be readable on the way

@@ -148,10 +148,10 @@ func bind(f *record.Field, i *typeInfo, mod int32) (c decodeColumn, ok bool) {
 	}
 	oid := i.oid
 	if formatOf(i) == formatText {
-		// jsonb in place of json, text in place of varchar are as good; bytes that are no text of the kind are marked.
+		// jsonb in place of json, text in place of varchar are as good.
 		switch f.Type.Kind {
 		case record.Text, record.Native, record.Enum, record.JSON:
-			c.decode = decodeText
+			c.decode = decodeBytes
 			return c, f.Type.Kind != record.JSON || oid == oidJSON || oid == oidJSONB
 		}
 		return c, false
@@ -292,32 +292,13 @@ func decodeBytes(d *decoder, c *decodeColumn, b []byte) bool {
 	return true
 }
 
-func decodeText(d *decoder, c *decodeColumn, b []byte) bool {
-	switch {
-	case len(b) > d.maxCell:
-		d.mark(c, record.TooBig, kept(b))
-	case !ascii(b) && !utf8.Valid(b):
+// decodeItem reads text within a list, which batches do not look into: what is no UTF-8 is seen at once.
+func decodeItem(d *decoder, c *decodeColumn, b []byte) bool {
+	if len(b) <= d.maxCell && !utf8.Valid(b) {
 		d.mark(c, record.UTF8, b)
-	default:
-		c.vector.AppendBytes(b)
+		return true
 	}
-	return true
-}
-
-// ascii is the quick answer for short text, where utf8.Valid costs more than the copy.
-func ascii(b []byte) bool {
-	for len(b) >= 8 {
-		if binary.LittleEndian.Uint64(b)&0x8080808080808080 != 0 {
-			return false
-		}
-		b = b[8:]
-	}
-	for _, x := range b {
-		if x >= utf8.RuneSelf {
-			return false
-		}
-	}
-	return true
+	return decodeBytes(d, c, b)
 }
 
 func decodeUUID(_ *decoder, c *decodeColumn, b []byte) bool {

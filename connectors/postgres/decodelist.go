@@ -34,8 +34,11 @@ func newListDecoder(f *record.Field, i *typeInfo, mod int32) (*listDecoder, bool
 	var ok bool
 	l.elem, ok = bind(&l.field, i.elem, mod)
 	l.elem.index, l.elem.field, l.elem.vector = ofList, &l.field, l.builder.Elem()
-	if i.elem.oid == oidJSONB && formatOf(i) == formatBinary {
+	switch {
+	case i.elem.oid == oidJSONB && formatOf(i) == formatBinary:
 		l.elem.decode = decodeJSONB
+	case formatOf(i.elem) == formatText:
+		l.elem.decode = decodeItem
 	}
 	return l, ok
 }
@@ -45,7 +48,7 @@ func decodeJSONB(d *decoder, c *decodeColumn, b []byte) bool {
 	if len(b) == 0 || b[0] != 1 {
 		return false
 	}
-	return decodeText(d, c, b[1:])
+	return decodeItem(d, c, b[1:])
 }
 
 // decodeList reads the binary form: number of dimensions, whether there are NULLs, type of the elements, length and lower bound of each

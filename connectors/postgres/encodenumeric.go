@@ -88,10 +88,16 @@ func appendNumeric64(c *valueEncoder, dst []byte, v *record.Vector, row int) []b
 		u = -u
 	}
 	var g numericGroups
-	if odd := g.start(c.scale, x < 0); odd > 0 {
-		unit := powerOf10(odd)
-		g.push(u % unit * powerOf10(4-odd))
-		u /= unit
+	switch g.start(c.scale, x < 0) { // division by a constant is a multiplication
+	case 1:
+		g.push(u % 10 * 1000)
+		u /= 10
+	case 2:
+		g.push(u % 100 * 100)
+		u /= 100
+	case 3:
+		g.push(u % 1000 * 10)
+		u /= 1000
 	}
 	g.rest(u)
 	return g.append(dst)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/connectors/internal/socket"
 )
 
 // Addresses returns host:port of each of hosts, which are host or host:port, in their order; port is that of hosts without one.
@@ -60,16 +61,23 @@ func URL(u *url.URL, known, code string) (map[string]any, error) {
 	return options, nil
 }
 
-// ErrNotLoopback is the error of a Dialer for this machine alone.
+// ErrNotLoopback is the error of Dial for this machine alone.
 var ErrNotLoopback = errors.New("the name stands for another machine, and without TLS only this machine itself is connected to")
 
-// Dialer returns the dialer of connections that last; with loopback it connects to this machine itself alone, whatever a name stands for.
-func Dialer(loopback bool) *net.Dialer {
+// Dial returns what opens connections that last, for streams of rows ([socket.Quick]); with loopback it connects to this machine itself
+// alone, whatever a name stands for.
+func Dial(loopback bool) func(ctx context.Context, network, address string) (net.Conn, error) {
 	d := &net.Dialer{KeepAlive: 15 * time.Second}
 	if loopback {
 		d.ControlContext = onlyLoopback
 	}
-	return d
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := d.DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return socket.Quick(conn), nil
+	}
 }
 
 func onlyLoopback(_ context.Context, _, address string, _ syscall.RawConn) error {

@@ -153,10 +153,12 @@ func TestHandshakes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		conn, err := tls.DialWithDialer(dial.Dialer(true), "tcp", address, dial.ConfigFor(config, address))
-		if err == nil {
-			conn.Close()
+		plain, err := dial.Dial(true)(t.Context(), "tcp", address)
+		if err != nil {
+			t.Fatal(err)
 		}
+		err = tls.Client(plain, dial.ConfigFor(config, address)).HandshakeContext(t.Context())
+		plain.Close()
 		switch known := dial.TLSError("open", err, "cause", code); {
 		case c.text == "":
 			if err != nil {
@@ -193,15 +195,23 @@ func selfSigned(t *testing.T, name string) (tls.Certificate, string) {
 // TestOnlyThisMachine: a name that stands for another machine is not connected to, whatever it looks like.
 func TestOnlyThisMachine(t *testing.T) {
 	t.Parallel()
-	d := dial.Dialer(true)
-	if err := d.ControlContext(t.Context(), "tcp4", "192.0.2.1:3306", nil); err != dial.ErrNotLoopback {
+	if _, err := dial.Dial(true)(t.Context(), "tcp", "192.0.2.1:3306"); !errors.Is(err, dial.ErrNotLoopback) {
 		t.Errorf("got %v", err)
 	}
-	if err := d.ControlContext(t.Context(), "tcp6", "[::1]:3306", nil); err != nil {
-		t.Errorf("got %v", err)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
 	}
-	if dial.Dialer(false).ControlContext != nil {
-		t.Error("every dialer refuses other machines")
+	defer l.Close()
+	conn, err := dial.Dial(true)(t.Context(), "tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := dial.Dial(false)(ctx, "tcp", "192.0.2.1:3306"); errors.Is(err, dial.ErrNotLoopback) {
+		t.Error("every connection refuses other machines")
 	}
 }
 
@@ -212,7 +222,7 @@ func TestErrorsOnTheWay(t *testing.T) {
 		t.Fatal(err)
 	}
 	free.Close()
-	_, refused := dial.Dialer(true).DialContext(t.Context(), "tcp", free.Addr().String())
+	_, refused := dial.Dial(true)(t.Context(), "tcp", free.Addr().String())
 	if out := dial.SilenceError(t.Context(), "open", refused, 3, code); !is(out, connector.Retry, "", "open: connection refused") {
 		t.Errorf("got %v for %v", out, refused)
 	}

@@ -9,7 +9,7 @@ import (
 // Whoever reads then needs a deadline: less may be all that comes.
 // https://man7.org/linux/man-pages/man7/socket.7.html (SO_RCVLOWAT)
 func WakeFor(conn net.Conn, bytes int) bool {
-	tcp, ok := conn.(*net.TCPConn)
+	tcp, ok := conn.(syscall.Conn)
 	if !ok {
 		return false // TLS reads records, whose lengths it knows
 	}

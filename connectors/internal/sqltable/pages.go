@@ -198,7 +198,7 @@ func (p *Pages) Overdue() bool {
 	return p.Batch == nil && p.bounded && time.Since(p.began) > overdue*p.may
 }
 
-// Flush hands the batch on, when there is one, with the position behind its last row.
+// Flush hands the batch on, when there is one, with the position behind its last row. Texts in it that are no UTF-8 become marks.
 func (p *Pages) Flush() error {
 	if p.Batch == nil || p.Batch.Len == 0 {
 		return nil
@@ -211,6 +211,7 @@ func (p *Pages) Flush() error {
 		}
 		chunk.After = NewPosition(key)
 	}
+	p.Batch.CheckText()
 	p.Batch.Settle()
 	p.Batch = nil
 	if !p.yield(chunk, nil) {
