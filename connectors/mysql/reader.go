@@ -255,23 +255,19 @@ func (b *borders) estimate(ctx context.Context, r sqltable.Range) (n int64, err 
 	return n, err
 }
 
-// Ends implements sqltable.Source.
-func (b *borders) Ends(ctx context.Context, r sqltable.Range) (least, greatest connector.Part, err error) {
-	ends := [2]connector.Part{}
-	for i := range ends {
-		sel := b.bare()
-		order := sel.Key
-		if i == 1 {
-			order = slices.Clone(order)
-			order[0].Descending = !order[0].Descending
-		}
-		key, err := b.keyAt(ctx, sel, r, 0, order.OrderBy())
-		if err != nil || key == nil {
-			return least, greatest, err
-		}
-		ends[i] = key[0]
+// End implements sqltable.Source.
+func (b *borders) End(ctx context.Context, r sqltable.Range, greatest bool) (connector.Part, error) {
+	sel := b.bare()
+	order := sel.Key
+	if greatest {
+		order = slices.Clone(order)
+		order[0].Descending = !order[0].Descending
 	}
-	return ends[0], ends[1], nil
+	key, err := b.keyAt(ctx, sel, r, 0, order.OrderBy())
+	if err != nil || key == nil {
+		return connector.Part{}, err
+	}
+	return key[0], nil
 }
 
 // KeyAt implements sqltable.Source.

@@ -77,21 +77,17 @@ func (b *borders) estimate(ctx context.Context, r sqltable.Range) (int64, error)
 	return int64(min(plans[0].Plan.Rows, 1<<62)), nil
 }
 
-// Ends implements sqltable.Source.
-func (b *borders) Ends(ctx context.Context, r sqltable.Range) (least, greatest connector.Part, err error) {
-	ends := [2]connector.Part{}
-	for i := range ends {
-		order := slices.Clone(b.sel.Key)
-		if i == 1 {
-			reverse(&order[0])
-		}
-		keys, err := b.keys(ctx, r, order.OrderBy()+" LIMIT 1")
-		if err != nil || len(keys) == 0 {
-			return least, greatest, err
-		}
-		ends[i] = keys[0][0]
+// End implements sqltable.Source.
+func (b *borders) End(ctx context.Context, r sqltable.Range, greatest bool) (connector.Part, error) {
+	order := slices.Clone(b.sel.Key)
+	if greatest {
+		reverse(&order[0])
 	}
-	return ends[0], ends[1], nil
+	keys, err := b.keys(ctx, r, order.OrderBy()+" LIMIT 1")
+	if err != nil || len(keys) == 0 {
+		return connector.Part{}, err
+	}
+	return keys[0][0], nil
 }
 
 // reverse turns the order of a column round, NULLs included, so that the index gives it as well.

@@ -21,8 +21,12 @@ func (b borders) Rows(ctx context.Context, r sqltable.Range, upTo int64) (int64,
 		return n, err
 	}
 	if r.Part == sqltable.Keyed && len(b.key) == 1 && b.key[0].Integer {
-		least, greatest, err := b.Ends(ctx, r)
+		least, err := b.End(ctx, r, false)
 		if err != nil || least.Tag == connector.TagNull {
+			return n, err
+		}
+		greatest, err := b.End(ctx, r, true)
+		if err != nil || greatest.Tag == connector.TagNull {
 			return n, err
 		}
 		estimate, err := sqltable.Probe(ctx, b, r, least, greatest)
@@ -36,21 +40,14 @@ func (b borders) number(ctx context.Context, s sqltable.Statement) (n int64, err
 	return n, classify(err, "count rows of %s", b.source.Dataset)
 }
 
-// Ends returns the least and greatest rowid.
-func (b borders) Ends(ctx context.Context, r sqltable.Range) (least, greatest connector.Part, err error) {
-	low, high := b.selecting().Ends(r)
-	for i, s := range []sqltable.Statement{low, high} {
-		var v any
-		if err := b.db.QueryRowContext(ctx, s.SQL, arguments(s.Args)...).Scan(&v); err != nil {
-			return least, greatest, classify(err, "find the ends of %s", b.source.Dataset)
-		}
-		if i == 0 {
-			least = part(v)
-		} else {
-			greatest = part(v)
-		}
+// End implements sqltable.Source, by the rowid.
+func (b borders) End(ctx context.Context, r sqltable.Range, greatest bool) (connector.Part, error) {
+	s := b.selecting().End(r, greatest)
+	var v any
+	if err := b.db.QueryRowContext(ctx, s.SQL, arguments(s.Args)...).Scan(&v); err != nil {
+		return connector.Part{}, classify(err, "find the ends of %s", b.source.Dataset)
 	}
-	return least, greatest, nil
+	return part(v), nil
 }
 
 // KeyAt steps through the index.

@@ -48,8 +48,8 @@ func CountOrEstimate(upTo int64, count, estimate func() (int64, error)) (int64, 
 type Source interface {
 	// Rows returns the number of rows of the range: exactly when there are at most upTo, else any estimate above upTo. See CountOrEstimate.
 	Rows(ctx context.Context, r Range, upTo int64) (int64, error)
-	// Ends returns the least and the greatest value of a key of one integer column; TagNull in both: the range is empty.
-	Ends(ctx context.Context, r Range) (least, greatest connector.Part, err error)
+	// End returns the least value of a key of one integer column, or the greatest; TagNull: the range is empty.
+	End(ctx context.Context, r Range, greatest bool) (connector.Part, error)
 	// KeyAt returns the key of row n of the range, counted from 0; nil: there are not that many.
 	KeyAt(ctx context.Context, r Range, n int64) ([]connector.Part, error)
 }

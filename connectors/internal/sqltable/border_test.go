@@ -84,11 +84,15 @@ func (t table) Rows(ctx context.Context, r sqltable.Range, upTo int64) (int64, e
 	return max(n, upTo+1), err
 }
 
-func (t table) Ends(_ context.Context, r sqltable.Range) (least, greatest connector.Part, err error) {
-	if rows := t.within(r); len(rows) > 0 {
-		return t.part(rows[0]), t.part(rows[len(rows)-1]), nil
+func (t table) End(_ context.Context, r sqltable.Range, greatest bool) (connector.Part, error) {
+	rows := t.within(r)
+	switch {
+	case len(rows) == 0:
+		return connector.Part{}, nil
+	case greatest:
+		return t.part(rows[len(rows)-1]), nil
 	}
-	return connector.Part{}, connector.Part{}, nil
+	return t.part(rows[0]), nil
 }
 
 func (t table) KeyAt(_ context.Context, r sqltable.Range, n int64) ([]connector.Part, error) {

@@ -47,8 +47,12 @@ type halver struct {
 // neighbours are joined up to the size of a shard. Skew and gaps so make neither giant nor empty shards, and no statement
 // reads more than some rows.
 func halve(ctx context.Context, src Source, r Range, rows, n int64) ([]Piece, error) {
-	least, greatest, err := src.Ends(ctx, r)
+	least, err := src.End(ctx, r, false)
 	if err != nil || least.Tag == connector.TagNull {
+		return []Piece{{r, 0}}, err
+	}
+	greatest, err := src.End(ctx, r, true)
+	if err != nil || greatest.Tag == connector.TagNull {
 		return []Piece{{r, 0}}, err
 	}
 	h := &halver{src, least.Tag, r}
@@ -120,11 +124,11 @@ func (h *halver) densest(ctx context.Context, list cells, n int64) (cells, error
 // split halves a cell by value and narrows both halves to their rows.
 func (h *halver) split(ctx context.Context, c cell) ([]cell, error) {
 	mid := c.first + (c.last-c.first)/2 // never overflows: last >= first
-	_, below, err := h.src.Ends(ctx, h.between(c.first, mid))
+	below, err := h.src.End(ctx, h.between(c.first, mid), true)
 	if err != nil {
 		return nil, err
 	}
-	above, _, err := h.src.Ends(ctx, h.between(mid+1, c.last))
+	above, err := h.src.End(ctx, h.between(mid+1, c.last), false)
 	if err != nil {
 		return nil, err
 	}

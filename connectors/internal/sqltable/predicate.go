@@ -69,18 +69,13 @@ func (s Select) KeyAt(r Range, n int64) Statement {
 	return b.statement()
 }
 
-// Ends returns the statements that read the least and the greatest value of a key of one column within the range. They are
-// two, because not every system answers min and max of one statement from the ends of an index.
-func (s Select) Ends(r Range) (least, greatest Statement) {
-	for i, name := range [...]string{"min(", "max("} {
-		b := s.from(name+s.Key[0].Quoted+")", r)
-		if i == 0 {
-			least = b.statement()
-		} else {
-			greatest = b.statement()
-		}
+// End returns the statement that reads the least value of a key of one column within the range, or the greatest. One for both would not be
+// answered from the ends of an index by every system.
+func (s Select) End(r Range, greatest bool) Statement {
+	if greatest {
+		return s.from("max("+s.Key[0].Quoted+")", r).statement()
 	}
-	return least, greatest
+	return s.from("min("+s.Key[0].Quoted+")", r).statement()
 }
 
 // CountUpTo returns the statement that counts the rows of the range, but stops after upTo+1 of them; upTo 0: counts all.

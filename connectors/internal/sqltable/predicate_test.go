@@ -82,7 +82,7 @@ func TestOwnPredicateStandsAlone(t *testing.T) {
 	if got := s.KeyAt(sqltable.Range{Low: ints(1), High: ints(2)}, 7).SQL; got != want {
 		t.Errorf("\n got %s\nwant %s", got, want)
 	}
-	least, greatest := s.Ends(sqltable.Range{Low: ints(1)})
+	least, greatest := s.End(sqltable.Range{Low: ints(1)}, false), s.End(sqltable.Range{Low: ints(1)}, true)
 	if !strings.HasPrefix(least.SQL, "SELECT min(a) FROM t WHERE") || !strings.HasPrefix(greatest.SQL, "SELECT max(a)") || len(greatest.Args) != 1 {
 		t.Errorf("got %v, %v", least, greatest)
 	}
