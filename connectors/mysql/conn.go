@@ -54,12 +54,9 @@ func (c conn) Query(_ context.Context, text string, args ...any) ([][][]byte, er
 
 // start sends the execution of a statement.
 func (c conn) start(text string, args []any) (*statement, error) {
-	st := c.known(text)
-	if st == nil {
-		var err error
-		if st, err = c.prepareReady(text); err != nil {
-			return nil, err
-		}
+	st, err := c.standing(text)
+	if err != nil {
+		return nil, err
 	}
 	params := make([]param, len(args))
 	for i, a := range args {

@@ -1,6 +1,7 @@
 package mysql
 
 import (
+	"fmt"
 	"io"
 	"net"
 	"strconv"
@@ -113,6 +114,59 @@ func TestStatementsAreClosedAfterErrors(t *testing.T) {
 		closed, prepared := rows[0][1].int64(), rows[1][1].int64()
 		if prepared < 8 || prepared != closed+1 {
 			t.Errorf("got %d statements prepared and %d closed, want all but the one that asks", prepared, closed)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestStandingStatements: what is asked again is prepared once, answers right whatever became of its table, is good for another use after an
+// error, and makes room for others at last.
+func TestStandingStatements(t *testing.T) {
+	t.Parallel()
+	j := newJudge(t)
+	j.exec("CREATE TABLE t (id INT PRIMARY KEY)")
+	j.exec("INSERT INTO t SELECT seq FROM seq_1_to_3")
+	table := tableName{j.db, "t"}.quoted()
+	err := j.client(nil).with(t.Context(), func(s *session) error {
+		counts := func() (prepared, closed int64) {
+			rows, err := s.query("SHOW SESSION STATUS WHERE Variable_name IN ('Com_stmt_prepare', 'Com_stmt_close', 'Com_stmt_reprepare')")
+			if err != nil {
+				t.Fatal(err)
+			}
+			again := rows[2][1].int64()                               // by the server itself, which counts as preparing
+			return rows[1][1].int64() - 1 - again, rows[0][1].int64() // but for the one that asks
+		}
+		prepared, closed := counts()
+		for i := range int64(20) {
+			rows, err := s.ask("SELECT COUNT(*) FROM "+table+" WHERE id > ?", nil, []param{intParam(i % 4)})
+			if err != nil || rows[0][0].int64() != 3-i%4 {
+				t.Fatalf("got %v, %v", rows, err)
+			}
+			if _, err := s.ask("SELECT (SELECT id FROM "+table+")", nil, nil); err == nil {
+				t.Fatal("a subquery of three rows had a value")
+			}
+		}
+		if now, gone := counts(); now != prepared+3 || gone != closed+1 {
+			t.Errorf("%d statements prepared and %d closed, want two that stay, and the one that asked", now-prepared, gone-closed)
+		}
+		all := "SELECT * FROM " + table + " WHERE id = 2"
+		if rows, err := s.ask(all, nil, nil); err != nil || len(rows[0]) != 1 {
+			t.Errorf("got %v, %v", rows, err)
+		}
+		j.exec("ALTER TABLE t ADD v VARCHAR(5) DEFAULT 'x' FIRST")
+		if rows, err := s.ask(all, []string{"v", "id"}, nil); err != nil || len(rows) != 1 || len(rows[0]) != 2 || rows[0][0].text != "x" || rows[0][1].text != "2" {
+			t.Errorf("with another column: got %v, %v", rows, err)
+		}
+		for i := range 2 * mostReady {
+			if rows, err := s.ask(fmt.Sprintf("SELECT %d", i), nil, nil); err != nil || rows[0][0].int64() != int64(i) {
+				t.Errorf("got %v, %v", rows, err)
+			}
+		}
+		if now, gone := counts(); now-gone != mostReady {
+			t.Errorf("%d statements stay prepared, want %d", now-gone, mostReady)
 		}
 		return nil
 	})

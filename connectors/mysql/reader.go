@@ -211,7 +211,7 @@ func (b *borders) ask(ctx context.Context, doing string, st sqltable.Statement, 
 		return nil, err
 	}
 	err = b.client.with(ctx, func(s *session) error {
-		rows, err = s.queryColumns(st.SQL, columns, params...)
+		rows, err = s.ask(st.SQL, columns, params)
 		return classify(err, doing+" "+b.name)
 	})
 	return rows, err
@@ -246,7 +246,7 @@ func (b *borders) estimate(ctx context.Context, r sqltable.Range) (n int64, err 
 		return 0, err
 	}
 	err = b.client.with(ctx, func(s *session) error {
-		rows, err := s.queryColumns(s.release.explain()+st.SQL, []string{"rows"}, params...)
+		rows, err := s.ask(s.release.explain()+st.SQL, []string{"rows"}, params)
 		for _, row := range rows {
 			n = max(n, row[0].int64())
 		}
@@ -303,7 +303,7 @@ func (b *borders) keyAt(ctx context.Context, sel sqltable.Select, r sqltable.Ran
 
 // oneKey runs a statement whose columns are the key's, and returns its only row; nil: there is none.
 func (b *borders) oneKey(s *session, text string, params []param) ([]connector.Part, error) {
-	st, err := s.prepare(text)
+	st, err := s.standing(text)
 	if err != nil {
 		return nil, err
 	}
@@ -332,7 +332,7 @@ func (b *borders) oneKey(s *session, text string, params []param) ([]connector.P
 			return nil, err
 		}
 	}
-	if err := s.closeStatement(st); err != nil || d.batch.Len == 0 {
+	if err := s.giveBack(st); err != nil || d.batch.Len == 0 {
 		return nil, err
 	}
 	return b.keyParts(defs, d.keys)

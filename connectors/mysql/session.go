@@ -216,15 +216,24 @@ func (s *session) sqlMode(mode string) error {
 
 // query runs a statement with a small result.
 func (s *session) query(text string, params ...param) ([][]cell, error) {
-	return s.queryColumns(text, nil, params...)
-}
-
-// queryColumns is query for the named columns of the result; nil: all.
-func (s *session) queryColumns(text string, columns []string, params ...param) ([][]cell, error) {
 	st, err := s.prepare(text)
 	if err != nil {
 		return nil, err
 	}
+	return s.collect(st, nil, params)
+}
+
+// ask is query for a statement that is asked again and again, and for the named columns of its result; nil: all.
+func (s *session) ask(text string, columns []string, params []param) ([][]cell, error) {
+	st, err := s.standing(text)
+	if err != nil {
+		return nil, err
+	}
+	return s.collect(st, columns, params)
+}
+
+// collect executes a statement, reads its small result and gives the statement back.
+func (s *session) collect(st *statement, columns []string, params []param) ([][]cell, error) {
 	defs, err := s.execute(st, params)
 	if err != nil {
 		s.drop(st)
@@ -250,7 +259,7 @@ func (s *session) queryColumns(text string, columns []string, params ...param) (
 		}
 		rows = append(rows, row)
 	}
-	return rows, s.closeStatement(st)
+	return rows, s.giveBack(st)
 }
 
 // mostReady is how many statements a session keeps prepared: those of one table in all their sizes, and some of another.
@@ -283,10 +292,26 @@ func (s *session) prepareReady(text string) (*statement, error) {
 	return st, nil
 }
 
+// standing returns a statement that stays prepared.
+func (s *session) standing(text string) (*statement, error) {
+	if st := s.known(text); st != nil {
+		return st, nil
+	}
+	return s.prepareReady(text)
+}
+
+// giveBack gives a statement back, unless it stays prepared.
+func (s *session) giveBack(st *statement) error {
+	if slices.Contains(s.ready, st) {
+		return nil
+	}
+	return s.closeStatement(st)
+}
+
 // drop gives back a statement that ended in an error; a broken session ends with all it has.
 func (s *session) drop(st *statement) {
 	if !s.Broken {
-		_ = s.closeStatement(st)
+		_ = s.giveBack(st)
 	}
 }
 
