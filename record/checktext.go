@@ -13,7 +13,7 @@ func (b *Batch) CheckText() {
 		switch b.Schema.Fields[col].Type.Kind {
 		case Text, JSON, Enum, Set, Native:
 			if v := b.Cols[col]; !ascii(v.Data) && !v.isText() {
-				b.markText(col)
+				b.markInvalid(col)
 			}
 		}
 	}
@@ -49,8 +49,8 @@ func (v *Vector) isText() bool {
 	return true
 }
 
-// markText makes the cells of a column that are no UTF-8 NULLs with their marks, and closes up the others.
-func (b *Batch) markText(col int) {
+// markInvalid makes the cells of a column that are no UTF-8 NULLs with their marks, and closes up the others.
+func (b *Batch) markInvalid(col int) {
 	v := b.Cols[col]
 	start, kept := int32(0), int32(0)
 	for i := range v.Len {

@@ -68,6 +68,8 @@ func (r repertoire) holds(x []byte) bool {
 	switch r {
 	case wholeRepertoire:
 		return true
+	case asciiRepertoire:
+		return ascii(x)
 	case bmpRepertoire:
 		for ; len(x) >= word; x = x[word:] {
 			w := binary.LittleEndian.Uint64(x)
@@ -91,7 +93,7 @@ func (r repertoire) holds(x []byte) bool {
 			continue
 		}
 		c, n := utf8.DecodeRune(x)
-		if r == asciiRepertoire || !r.has(c) {
+		if !r.has(c) {
 			return false
 		}
 		x = x[n:]

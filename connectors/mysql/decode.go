@@ -71,10 +71,12 @@ func (d *decoder) row(p []byte) error {
 			if at < len(p) && p[at] < 0xfb { // nearly all cells
 				begin, end = at+1, at+1+int(p[at])
 			} else {
-				begin, end = longCell(p, at)
+				var b []byte
+				b, end = lenencBytes(p, at)
+				begin = end - len(b)
 			}
 		}
-		if end > len(p) || c.decode != nil && !c.decode(d, c, p[begin:end]) {
+		if uint(end) > uint(len(p)) || c.decode != nil && !c.decode(d, c, p[begin:end]) {
 			return fmt.Errorf("%w: column %d of a row", errMalformed, i+1)
 		}
 		if c.key > 0 {
@@ -88,15 +90,6 @@ func (d *decoder) row(p []byte) error {
 	d.batch.Len++
 	d.batch.Size += len(p)
 	return nil
-}
-
-// longCell returns where the bytes of a cell are whose length begins at p[at:]; they end behind p when it is malformed.
-func longCell(p []byte, at int) (begin, end int) {
-	n, begin := lenenc(p, at)
-	if begin < 0 || n > uint64(len(p)-begin) {
-		return at, math.MaxInt
-	}
-	return begin, begin + int(n)
 }
 
 // mark makes a cell a NULL with a mark.
@@ -168,7 +161,7 @@ func temporal(typ byte) bool {
 
 // skipper passes over a hidden column. Dates and times have their lengths in one byte, which is as others have theirs.
 func skipper(def columnDef) decodeColumn {
-	return decodeColumn{index: -1, width: intWidth(def.Type), signed: def.Flags&flagUnsigned == 0}
+	return decodeColumn{index: -1, width: intWidth(def.Type)}
 }
 
 func intDecoder(width int) decodeFunc {
@@ -335,15 +328,15 @@ func decimalDecoder(form record.Form) decodeFunc {
 // decodeDecimal64 reads the server's fixed form: a sign, digits, a point, exactly Scale digits.
 func decodeDecimal64(d *decoder, c *decodeColumn, b []byte) bool {
 	if len(b) == 0 {
-		return d.unusualDecimal(c, b)
+		return decodeDecimalText(d, c, b)
 	}
-	minus := 0 // and not a bool: every other number is negative, which a branch could not foresee
+	minus := 0
 	if b[0] == '-' {
 		minus = 1
 	}
 	digits := b[minus:]
 	if n, ok := shortDecimal(digits, c.field.Type.Scale); ok && n < c.end {
-		c.vector.AppendInt64((int64(n) ^ -int64(minus)) + int64(minus))
+		c.vector.AppendInt64(negated(n, minus))
 		return true
 	}
 	var n uint64
@@ -362,11 +355,14 @@ func decodeDecimal64(d *decoder, c *decodeColumn, b []byte) bool {
 		}
 	}
 	if count <= 0 || max(len(digits)-point-1, 0) != c.field.Type.Scale || n >= c.end {
-		return d.unusualDecimal(c, b)
+		return decodeDecimalText(d, c, b)
 	}
-	c.vector.AppendInt64((int64(n) ^ -int64(minus)) + int64(minus))
+	c.vector.AppendInt64(negated(n, minus))
 	return true
 }
+
+// negated returns -n where minus is 1, and n where it is 0, without a branch: no processor could foresee which numbers are negative.
+func negated(n uint64, minus int) int64 { return (int64(n) ^ -int64(minus)) + int64(minus) }
 
 // shortDecimal reads up to eight digits, a point and up to seven more of them. It looks at words that may end behind b, within its capacity.
 func shortDecimal(b []byte, scale int) (uint64, bool) {
@@ -402,14 +398,6 @@ func eightDigits(b []byte, n int) (uint64, bool) {
 	return (x & 0x0000FFFF0000FFFF) * (1<<32*10_000 + 1) >> 32, true
 }
 
-// unusualDecimal leaves a decimal in another form than the column's, as an expression can have, to the exact parser.
-func (d *decoder) unusualDecimal(c *decodeColumn, b []byte) bool {
-	if code := record.AppendParsed(c.vector, &c.field.Type, b); code != "" {
-		d.mark(c, code, b)
-	}
-	return true
-}
-
 func decodeDecimal128(d *decoder, c *decodeColumn, b []byte) bool {
 	x, code := record.Int128FromText(b, c.field.Type.Precision, c.field.Type.Scale)
 	if code != "" {
@@ -420,6 +408,10 @@ func decodeDecimal128(d *decoder, c *decodeColumn, b []byte) bool {
 	return true
 }
 
+// decodeDecimalText leaves a decimal to the exact parser: of a long column, or in another form than the column's, as an expression can have.
 func decodeDecimalText(d *decoder, c *decodeColumn, b []byte) bool {
-	return d.unusualDecimal(c, b)
+	if code := record.AppendParsed(c.vector, &c.field.Type, b); code != "" {
+		d.mark(c, code, b)
+	}
+	return true
 }

@@ -232,14 +232,6 @@ func lenenc(p []byte, at int) (n uint64, next int) {
 
 // lenencBytes reads length-encoded bytes at p[at:], a view; next is -1 when p is too short.
 func lenencBytes(p []byte, at int) (b []byte, next int) {
-	if at >= 0 && at < len(p) && p[at] < 0xfb {
-		// nearly all cells
-		end := at + 1 + int(p[at])
-		if end > len(p) {
-			return nil, -1
-		}
-		return p[at+1 : end], end
-	}
 	n, at := lenenc(p, at)
 	if at < 0 || n > uint64(len(p)-at) {
 		return nil, -1

@@ -21,12 +21,8 @@ func (b borders) Rows(ctx context.Context, r sqltable.Range, upTo int64) (int64,
 		return n, err
 	}
 	if r.Part == sqltable.Keyed && len(b.key) == 1 && b.key[0].Integer {
-		least, err := b.End(ctx, r, false)
+		least, greatest, err := sqltable.Ends(ctx, b, r)
 		if err != nil || least.Tag == connector.TagNull {
-			return n, err
-		}
-		greatest, err := b.End(ctx, r, true)
-		if err != nil || greatest.Tag == connector.TagNull {
 			return n, err
 		}
 		estimate, err := sqltable.Probe(ctx, b, r, least, greatest)

@@ -208,6 +208,9 @@ func TestOnlyThisMachine(t *testing.T) {
 		t.Fatal(err)
 	}
 	conn.Close()
+	if _, err := dial.Dial(true)(t.Context(), "tcp", "[::1]:1"); err == nil || errors.Is(err, dial.ErrNotLoopback) {
+		t.Errorf("this machine itself, by its other address: got %v", err)
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	if _, err := dial.Dial(false)(ctx, "tcp", "192.0.2.1:3306"); errors.Is(err, dial.ErrNotLoopback) {

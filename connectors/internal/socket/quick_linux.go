@@ -25,8 +25,9 @@ func Quick(conn net.Conn) net.Conn {
 		return conn
 	}
 	q := &quick{TCPConn: tcp}
-	q.in.begin(raw.Read, "read", syscall.SYS_READ, tcp)
-	q.out.begin(raw.Write, "write", syscall.SYS_WRITE, tcp)
+	q.in.conn, q.in.wait, q.in.call, q.in.number = tcp, raw.Read, "read", syscall.SYS_READ
+	q.out.conn, q.out.wait, q.out.call, q.out.number, q.out.whole = tcp, raw.Write, "write", syscall.SYS_WRITE, true
+	q.in.try, q.out.try = q.in.once, q.out.once // bound here, so that a move allocates nothing
 	return q
 }
 
@@ -41,7 +42,7 @@ type quick struct {
 
 // Read implements [io.Reader].
 func (q *quick) Read(b []byte) (int, error) {
-	n, err := q.in.move(b, false)
+	n, err := q.in.move(b)
 	if n == 0 && err == nil && len(b) > 0 {
 		err = io.EOF
 	}
@@ -49,33 +50,28 @@ func (q *quick) Read(b []byte) (int, error) {
 }
 
 // Write implements [io.Writer].
-func (q *quick) Write(b []byte) (int, error) { return q.out.move(b, true) }
+func (q *quick) Write(b []byte) (int, error) { return q.out.move(b) }
 
 // direction is one of the two in which bytes go.
 type direction struct {
+	conn   *net.TCPConn
 	wait   func(try func(fd uintptr) bool) error // calls try whenever the socket is ready, until it returns true
 	try    func(fd uintptr) bool
 	call   string
 	number uintptr
-	conn   *net.TCPConn
+	whole  bool // a move is of all bytes, not of those that there are
 
 	mu      sync.Mutex // of what follows, the move under way
 	rest    []byte
-	whole   bool
 	moved   int
 	refused syscall.Errno
 }
 
-func (d *direction) begin(wait func(func(uintptr) bool) error, call string, number uintptr, conn *net.TCPConn) {
-	d.wait, d.call, d.number, d.conn = wait, call, number, conn
-	d.try = d.once // bound here, so that a move allocates nothing
-}
-
-// move moves bytes from or to b, all of them where whole is true, else those that there are, and returns how many.
-func (d *direction) move(b []byte, whole bool) (int, error) {
+// move moves bytes from or to b and returns how many.
+func (d *direction) move(b []byte) (int, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.rest, d.whole, d.moved, d.refused = b, whole, 0, 0
+	d.rest, d.moved, d.refused = b, 0, 0
 	err := d.wait(d.try)
 	d.rest = nil
 	if e, ok := errors.AsType[*net.OpError](err); ok {

@@ -16,25 +16,11 @@ import (
 // quickPair is a quick connection and the other end of it.
 func quickPair(t *testing.T) (near, far net.Conn) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	dialled, err := net.Dial("tcp", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	far, err = l.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	near = Quick(dialled)
-	t.Cleanup(func() { near.Close(); far.Close() })
-	return near, far
+	near, far = tcpPair(t)
+	return Quick(near), far
 }
 
-// TestQuickMovesAll: what goes through arrives, in both directions at a time, far more than a socket holds.
+// TestQuickMovesAll: what goes through arrives, both ways, in many calls.
 func TestQuickMovesAll(t *testing.T) {
 	t.Parallel()
 	near, far := quickPair(t)

@@ -21,6 +21,25 @@ func pipe(t *testing.T, aheadBytes int) (*Conn, net.Conn) {
 	return New(near, near, 5*time.Second, aheadBytes), far
 }
 
+// tcpPair is a TCP connection on this machine, and the other end of it.
+func tcpPair(t *testing.T) (near, far net.Conn) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if near, err = net.Dial("tcp", l.Addr().String()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { near.Close() })
+	if far, err = l.Accept(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { far.Close() })
+	return near, far
+}
+
 // TestViews: what comes is returned piece by piece, whatever the sizes; the buffer grows for what is huge and is given back behind it.
 func TestViews(t *testing.T) {
 	t.Parallel()
@@ -82,21 +101,7 @@ func TestTimeout(t *testing.T) {
 // TestBatches: less than a batch is waited for only so long, and whoever stops the read is heard at once.
 func TestBatches(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	ours, err := net.Dial("tcp", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ours.Close()
-	theirs, err := l.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer theirs.Close()
+	ours, theirs := tcpPair(t)
 	r := New(ours, ours, time.Minute, 0)
 	if r.Batch(); runtime.GOOS == "linux" && !r.batched {
 		t.Fatal("rows do not come in batches")

@@ -9,11 +9,11 @@ import (
 // Whoever reads then needs a deadline: less may be all that comes.
 // https://man7.org/linux/man-pages/man7/socket.7.html (SO_RCVLOWAT)
 func WakeFor(conn net.Conn, bytes int) bool {
-	tcp, ok := conn.(syscall.Conn)
+	c, ok := conn.(syscall.Conn)
 	if !ok {
 		return false // TLS reads records, whose lengths it knows
 	}
-	raw, err := tcp.SyscallConn()
+	raw, err := c.SyscallConn()
 	if err != nil {
 		return false
 	}

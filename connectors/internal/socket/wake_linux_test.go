@@ -8,16 +8,7 @@ import (
 
 func TestWakeFor(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	conn, err := net.Dial("tcp", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
+	conn, _ := tcpPair(t)
 	for _, want := range []int{64 << 10, 1} {
 		if !WakeFor(conn, want) {
 			t.Fatalf("the system does not wait for %d bytes", want)

@@ -54,6 +54,17 @@ type Source interface {
 	KeyAt(ctx context.Context, r Range, n int64) ([]connector.Part, error)
 }
 
+// Ends returns both ends of a range; TagNull in both: it is empty, or became so meanwhile.
+func Ends(ctx context.Context, src Source, r Range) (least, greatest connector.Part, err error) {
+	if least, err = src.End(ctx, r, false); err != nil || least.Tag == connector.TagNull {
+		return connector.Part{}, connector.Part{}, err
+	}
+	if greatest, err = src.End(ctx, r, true); err != nil || greatest.Tag == connector.TagNull {
+		return connector.Part{}, connector.Part{}, err
+	}
+	return least, greatest, nil
+}
+
 // Sizing says how large shards shall be.
 type Sizing struct {
 	Rows     int64 // the source's estimate of the whole table; 0: none

@@ -47,12 +47,8 @@ type halver struct {
 // neighbours are joined up to the size of a shard. Skew and gaps so make neither giant nor empty shards, and no statement
 // reads more than some rows.
 func halve(ctx context.Context, src Source, r Range, rows, n int64) ([]Piece, error) {
-	least, err := src.End(ctx, r, false)
+	least, greatest, err := Ends(ctx, src, r)
 	if err != nil || least.Tag == connector.TagNull {
-		return []Piece{{r, 0}}, err
-	}
-	greatest, err := src.End(ctx, r, true)
-	if err != nil || greatest.Tag == connector.TagNull {
 		return []Piece{{r, 0}}, err
 	}
 	h := &halver{src, least.Tag, r}
