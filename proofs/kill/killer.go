@@ -169,7 +169,7 @@ func (r *ride) live(ctx context.Context, l life) (ended bool, err error) {
 	switch {
 	case l.free:
 		if !p.wait(patience) {
-			r.tally.fault("%s of run %s is stuck", args[0], r.key)
+			r.tally.fault("%s of run %s is stuck: %s", args[0], r.key, p.lastWords())
 		}
 	case l.aim != crashpoint.Elsewhere:
 		if !p.wait(l.after) && p.reach(30*time.Second, l.aim) {

@@ -112,8 +112,7 @@ func (o *outage) toEnd(ctx context.Context) error {
 			return err
 		}
 		if !p.wait(patience) {
-			p.kill()
-			o.tally.fault("%v is stuck: %s", args, p.said())
+			o.tally.fault("%v is stuck: %s", args, p.lastWords())
 			return nil
 		}
 		os.Remove(p.points)

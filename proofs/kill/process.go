@@ -120,6 +120,13 @@ func (p *process) result() (code int, a answer) {
 	return p.cmd.ProcessState.ExitCode(), a
 }
 
+// lastWords ends a process that is stuck, and tells what it said.
+func (p *process) lastWords() string {
+	p.kill()
+	return p.said()
+}
+
+// said is what a process that has ended printed.
 func (p *process) said() string {
 	text := strings.TrimSpace(p.stdout.String() + p.stderr.String())
 	if len(text) > 1500 {

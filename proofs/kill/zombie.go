@@ -61,6 +61,7 @@ type trial struct {
 	when          Moment
 	tally         *Tally
 	first, second *process
+	open          bool  // the first process is frozen within a transaction at the target
 	refused       int64 // before the first process was woken
 }
 
@@ -89,7 +90,7 @@ func (z *trial) run(ctx context.Context) (err error) {
 	}
 	for name, p := range map[string]*process{"woken": z.first, "second": z.second} {
 		if !p.wait(patience) {
-			z.tally.fault("the %s process of run %s is stuck", name, z.key)
+			z.tally.fault("the %s process of run %s is stuck: %s", name, z.key, p.lastWords())
 			return nil
 		}
 	}
@@ -167,6 +168,7 @@ func (z *trial) hold() error {
 			return err
 		}
 		if !ledger && (!target && slices.Contains(z.first.stands(), z.wants.Freeze) || target && z.when == During && z.Rand.IntN(20) == 0) {
+			z.open = target
 			return nil
 		}
 		if err := z.first.wake(); err != nil {
@@ -182,7 +184,8 @@ func (z *trial) hold() error {
 // ledgerFile is the control database.
 const ledgerFile = "state/towpath.db"
 
-// isLocked reports whether somebody has a transaction open that writes the file.
+// isLocked reports whether somebody keeps others from writing the file: with a transaction that writes, or where there is no write-ahead log with
+// one that has only read so far, even if it is the first step of BEGIN IMMEDIATE (SQLite, File Locking And Concurrency, 3.0).
 func isLocked(dir, file string) (bool, error) {
 	if file == "" {
 		return false, nil
@@ -196,7 +199,7 @@ func isLocked(dir, file string) (bool, error) {
 	if _, err := db.Exec("PRAGMA busy_timeout = 0"); err != nil {
 		return false, err
 	}
-	if _, err := db.Exec("BEGIN IMMEDIATE"); err != nil {
+	if _, err := db.Exec("BEGIN EXCLUSIVE"); err != nil {
 		if strings.Contains(err.Error(), "locked") {
 			return true, nil
 		}
@@ -217,7 +220,9 @@ func (z *trial) takeOver(ctx context.Context) (err error) {
 		if err := z.taken(ctx); err != nil {
 			return err
 		}
-		z.second.reach(patience, crashpoint.Writing) // it has a shard; false: it has ended
+		if !z.open {
+			z.second.reach(patience, crashpoint.Writing) // it has a shard; false: it has ended
+		}
 		z.second.wait(time.Duration(z.Rand.Int64N(int64(300 * time.Millisecond))))
 		return nil
 	case Before:
@@ -229,7 +234,7 @@ func (z *trial) takeOver(ctx context.Context) (err error) {
 		}
 	case After:
 		if !z.second.wait(patience) {
-			z.tally.fault("run %s is stuck while its former process is frozen", z.key)
+			z.tally.fault("run %s is stuck while its former process is frozen: %s", z.key, z.second.lastWords())
 			return nil
 		}
 	}
