@@ -244,3 +244,21 @@ func TestGeneratedCopyCountsEveryRow(t *testing.T) {
 		t.Errorf("%d rows, %v; want 50000", s.Rows, err)
 	}
 }
+
+func TestCPUOf(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		stat string
+		want float64
+		ok   bool
+	}{
+		{"42 (mariadbd) S 1 42 42 0 -1 4194560 9 0 0 0 1234 66 0 0 20 0 9 0 100", 13, true},
+		{"42 (a) b (c) S 1 42 42 0 -1 4194560 9 0 0 0 100 0 7 7 20 0 9 0 100", 1, true},
+		{"42 (mariadbd) S 1 42", 0, false},
+		{"", 0, false},
+	} {
+		if got, ok := cpuOf(test.stat); got != test.want || ok != test.ok {
+			t.Errorf("%q: got %v %v, want %v %v", test.stat, got, ok, test.want, test.ok)
+		}
+	}
+}

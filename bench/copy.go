@@ -29,7 +29,7 @@ func measureMySQLPostgres(ctx context.Context, b *bench) ([]Figure, error) {
 	t := task{Kind: "copy", Source: s.URL.String(), Dataset: s.dataset, Target: p.URL.String(), Index: "public." + copied, Write: "replace", Ranges: cores}
 	boxed := task{Kind: "boxed", Source: s.URL.String(), Dataset: s.dataset, Target: p.URL.String(), Index: copied}
 	loader := pgloader{server: p, source: s, folder: b.folder}
-	return b.against(ctx, filling(bare, want, b.job("towpath", t)),
+	return b.against(ctx, filling(bare, want, s.beside(b.job("towpath", t))),
 		rival{"mysql-postgres", filling(made, want, contender{`mariadb -B | psql \copy`, func(ctx context.Context) (Sample, error) {
 			return timed(s.rows, s.reading(ctx),
 				psql(ctx, p, `\copy `+copied+` FROM pstdin (NULL 'NULL')`))

@@ -14,13 +14,14 @@ type Figure struct {
 	Peer   string  `json:"peer"`  // what it was compared with; "" where that is not installed or there is nothing to compare
 	Ratio  float64 `json:"ratio"` // times as fast as the peer; 0 without one
 	CPU    float64 `json:"cpu_s_per_mrow"`
+	Source float64 `json:"source_cpu_s_per_mrow,omitempty"` // what the source's server took for them meanwhile; 0: unknown
 	Allocs float64 `json:"allocs_per_row"`
 	RSS    float64 `json:"peak_rss_mb"`
 	Runs   int     `json:"runs"`
 }
 
 func tableHeading() string {
-	return fmt.Sprintf("%-18s %14s  %-10s %8s  %-22s %10s %10s %8s", "measure", "value", "unit", "ratio", "against", "CPU s/Mrow", "allocs/row", "RSS MB")
+	return fmt.Sprintf("%-18s %14s  %-10s %8s  %-22s %10s %10s %10s %8s", "measure", "value", "unit", "ratio", "against", "CPU s/Mrow", "source's", "allocs/row", "RSS MB")
 }
 
 func (f Figure) line() string {
@@ -28,11 +29,15 @@ func (f Figure) line() string {
 	if f.Peer != "" {
 		ratio = fmt.Sprintf("%.2f", f.Ratio)
 	}
+	source := "-"
+	if f.Source > 0 {
+		source = fmt.Sprintf("%.3f", f.Source)
+	}
 	value := fmt.Sprintf("%.3f", f.Value)
 	if f.Value >= 1000 {
 		value = fmt.Sprintf("%.0f", f.Value)
 	}
-	return fmt.Sprintf("%-18s %14s  %-10s %8s  %-22s %10.3f %10.4f %8.0f", f.Name, value, f.Unit, ratio, f.Peer, f.CPU, f.Allocs, f.RSS)
+	return fmt.Sprintf("%-18s %14s  %-10s %8s  %-22s %10.3f %10s %10.4f %8.0f", f.Name, value, f.Unit, ratio, f.Peer, f.CPU, source, f.Allocs, f.RSS)
 }
 
 // contender is one side of a comparison.
@@ -86,6 +91,7 @@ func over(a, b float64) float64 {
 func figureOf(name string, ours []Sample, peerName string, peer []Sample) Figure {
 	f := Figure{Name: name, Unit: "rows/s", Value: median(ours, Sample.rate), Peer: peerName,
 		CPU:    median(ours, func(s Sample) float64 { return over(s.CPU, float64(s.Rows)/1e6) }),
+		Source: median(ours, func(s Sample) float64 { return over(s.Source, float64(s.Rows)/1e6) }),
 		Allocs: median(ours, func(s Sample) float64 { return over(float64(s.Allocs), float64(s.Rows)) }),
 		RSS:    median(ours, func(s Sample) float64 { return s.RSS })}
 	if peerName != "" {

@@ -85,8 +85,10 @@ func measureRead(ctx context.Context, b *bench) ([]Figure, error) {
 	if _, err := peer.once(ctx); err != nil { // warms the server's cache as well
 		return nil, err
 	}
-	samples, err := b.interleave(ctx, b.ours("towpath, 1 range", task{Kind: "read", Source: s.URL.String(), Dataset: s.dataset, Ranges: 1}), peer,
-		b.ours("towpath, 2 ranges", task{Kind: "read", Source: s.URL.String(), Dataset: s.dataset, Ranges: 2}))
+	one := task{Kind: "read", Source: s.URL.String(), Dataset: s.dataset, Ranges: 1}
+	two := one
+	two.Ranges = 2
+	samples, err := b.interleave(ctx, s.beside(b.ours("towpath, 1 range", one)), peer, s.beside(b.ours("towpath, 2 ranges", two)))
 	if err != nil {
 		return nil, err
 	}

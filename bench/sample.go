@@ -13,6 +13,7 @@ type Sample struct {
 	CPU     float64            `json:"cpu"`    // seconds of the process, all threads
 	Allocs  uint64             `json:"allocs"` // heap objects made
 	RSS     float64            `json:"rss"`    // peak of the process, MB
+	Source  float64            `json:"-"`      // CPU seconds of the source's server meanwhile; 0: unknown
 	Extra   map[string]float64 `json:"extra,omitempty"`
 }
 
