@@ -1,7 +1,7 @@
 # What can be done with this tree; `make` alone lists it.
 
 GO ?= go
-SERVERS := mariadb mysql55 postgres postgres11 postgres17 postgres18 elasticsearch7 elasticsearch8 opensearch
+SERVERS := mariadb mysql55 postgres postgres11 postgres17 postgres18 elasticsearch7 elasticsearch8 opensearch hbase
 
 # reproducible and without C; the race detector alone wants C
 export CGO_ENABLED = 0

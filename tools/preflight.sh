@@ -33,7 +33,7 @@ command -v git >/dev/null || lacks git "apt-get install git"
 command -v "${CC:-cc}" >/dev/null || command -v gcc >/dev/null || lacks "a C compiler, for the race detector" "apt-get install gcc libc6-dev"
 
 servers=("$@")
-[ $# -gt 0 ] || read -r -a servers <<<"mariadb mysql55 postgres postgres11 postgres17 postgres18 elasticsearch7 elasticsearch8 opensearch"
+[ $# -gt 0 ] || read -r -a servers <<<"mariadb mysql55 postgres postgres11 postgres17 postgres18 elasticsearch7 elasticsearch8 opensearch hbase"
 needs=$(tools/testservers/servers.sh needs "${servers[@]}" 2>&1) || lacks "test servers" "$needs"
 [ -z "$needs" ] || printf '%s\n' "$needs" >>"$missing"
 if command -v javac >/dev/null; then

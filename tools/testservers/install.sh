@@ -274,11 +274,16 @@ jars() {
   touch "$JARS/.complete"
 }
 
+# building: sets BUILT, the folder of what is made from the server's sources, and CLASSES in it. Another content is another folder.
+building() {
+  BUILT=$SERVERS/built/$NAME-$(cat "$CATALOG/$NAME"/* | sha256sum | cut -c1-12)
+  CLASSES=$BUILT/classes
+}
+
 # compiled FILE...: compiles the server's Java sources against $JARS; sets BUILT and CLASSES. Done once per content of its folder.
 # Returns 1 when they were there, so that a caller does the rest of its building once.
 compiled() {
-  BUILT=$SERVERS/built/$NAME-$(cat "$CATALOG/$NAME"/* | sha256sum | cut -c1-12)
-  CLASSES=$BUILT/classes
+  building
   [ ! -e "$BUILT/.complete" ] || return 1
   rm -rf "$BUILT" && mkdir -p "$CLASSES"
   (cd "$CATALOG/$NAME" && javac -nowarn -d "$CLASSES" -cp "$JARS/*" "$@") >"$LOGS/javac.log" 2>&1 || fail "$NAME: javac; see $LOGS/javac.log"

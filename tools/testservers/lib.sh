@@ -1,6 +1,6 @@
 # Processes: start, find again, stop. A file of the catalog defines VARIABLE (the environment variable of its address) and the
 # functions ports, requires, install, start, ready, environment and, where there is something to make after a start, prepare; STOP is the
-# signal that ends the server politely, TERM without it.
+# signal that ends the server politely, TERM without it; the function stop does so where no signal can.
 
 fail() {
   echo "testservers: $*" >&2
@@ -145,13 +145,13 @@ gone() {
   return 1
 }
 
-# down [SIGNAL]: KILL goes to the whole session, as a crash of the machine would; a polite signal to the server alone.
+# down [KILL]: KILL goes to the whole session, as a crash of the machine would; a polite end is asked of the server alone.
 down() {
   running || { rm -f "$HOME_OF/pid"; return 0; }
-  local signal=${1:-${STOP:-TERM}}
-  [ "$signal" = KILL ] || kill -"$signal" "$PID"
-  if [ "$signal" = KILL ] || ! gone; then
-    [ "$signal" = KILL ] || say "does not stop, killing it"
+  local how=${1:-}
+  [ "$how" = KILL ] || stop
+  if [ "$how" = KILL ] || ! gone; then
+    [ "$how" = KILL ] || say "does not stop, killing it"
     slay "$PID"
     gone
   fi

@@ -41,6 +41,7 @@ with() {
   HOME_OF=$DATA/$NAME
   LOGS=$HOME_OF/logs
   prepare() { :; }
+  stop() { kill -"${STOP:-TERM}" "$PID"; }
   . "$CATALOG/$NAME.sh"
   GIVEN=
   [ -n "${TOWPATH_SERVERS_DATA:-}" ] || GIVEN=${!VARIABLE:-}

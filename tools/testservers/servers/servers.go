@@ -21,7 +21,7 @@ import (
 // Server says how a running server is reached.
 type Server struct {
 	Name   string
-	URL    string // the user who may do everything: mysql://user:password@host:port/database, postgres://..., or http://host:port
+	URL    string // the user who may do everything: mysql://user:password@host:port/database, postgres://..., http://..., hbase://zookeeper:port
 	Reader string // the same as a user who may only read; "" where there is none
 	Writer string // the same as a user who may change rows but makes no tables; "" where there is none
 	Client string // path of the system's own command line client, for judges that must not use our reader; "" where there is none
@@ -29,7 +29,7 @@ type Server struct {
 
 // Names lists the servers that Need and Private know, in order.
 func Names() []string {
-	return []string{"elasticsearch7", "elasticsearch8", "mariadb", "mysql55", "opensearch", "postgres", "postgres11", "postgres17", "postgres18"}
+	return []string{"elasticsearch7", "elasticsearch8", "hbase", "mariadb", "mysql55", "opensearch", "postgres", "postgres11", "postgres17", "postgres18"}
 }
 
 // missing is the exit status of servers.sh when this machine lacks what only its owner can install.
@@ -145,7 +145,7 @@ func variable(name string) string {
 	switch {
 	case name == "mariadb":
 		return "TOWPATH_TEST_MYSQL"
-	case name == "mysql55", strings.HasPrefix(name, "postgres"):
+	case name == "hbase", name == "mysql55", strings.HasPrefix(name, "postgres"):
 		return "TOWPATH_TEST_" + strings.ToUpper(name)
 	}
 	return "TOWPATH_TEST_" + strings.ToUpper(name) + "_URL"
@@ -178,6 +178,8 @@ func fromEnv(name string, lookup func(string) (string, bool)) Server {
 		s.Client = cmp.Or(get("_CLIENT"), "mariadb")
 	case strings.HasPrefix(s.URL, "postgres"):
 		s.Client = cmp.Or(get("_CLIENT"), "psql")
+	case strings.HasPrefix(s.URL, "hbase:"):
+		s.Client = get("_CLIENT") // HBase's own command is no judge: it writes for people
 	}
 	return s
 }
@@ -244,7 +246,8 @@ func script() (string, error) {
 	}
 }
 
-// freePort finds a port that is free together with the one 100 above it, which the search servers use between nodes.
+// freePort finds a port that is free together with those 100 and 101 above it: the search servers use the first between nodes, HBase has
+// its master and its region server there.
 func freePort(t testing.TB) int {
 	t.Helper()
 	for range 100 {
@@ -253,13 +256,20 @@ func freePort(t testing.TB) int {
 			t.Fatalf("find a free port: %v", err)
 		}
 		port := first.Addr().(*net.TCPAddr).Port
-		second, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+100))
+		free := unused(port+100) && unused(port+101)
 		first.Close()
-		if err == nil {
-			second.Close()
+		if free {
 			return port
 		}
 	}
 	t.Fatal("find a free port: none in 100 tries")
 	return 0
+}
+
+func unused(port int) bool {
+	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if err == nil {
+		l.Close()
+	}
+	return err == nil
 }

@@ -65,6 +65,10 @@ func TestAddressThatIsSetIsUsed(t *testing.T) {
 			"http", "elasticsearch8", "TOWPATH_TEST_ELASTICSEARCH8_URL", "http://search.example:9200",
 			servers.Server{Name: "elasticsearch8", URL: "http://search.example:9200"},
 		},
+		{
+			"hbase", "hbase", "TOWPATH_TEST_HBASE", "hbase://zk.example:2181",
+			servers.Server{Name: "hbase", URL: "hbase://zk.example:2181"},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for _, suffix := range []string{"_READER", "_WRITER", "_CLIENT"} {

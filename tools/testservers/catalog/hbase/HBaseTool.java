@@ -1,0 +1,289 @@
+import java.io.BufferedOutputStream;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.hbase.Cell;
+import org.apache.hadoop.hbase.CellUtil;
+import org.apache.hadoop.hbase.HBaseConfiguration;
+import org.apache.hadoop.hbase.NamespaceDescriptor;
+import org.apache.hadoop.hbase.NamespaceExistException;
+import org.apache.hadoop.hbase.TableName;
+import org.apache.hadoop.hbase.client.Admin;
+import org.apache.hadoop.hbase.client.BufferedMutator;
+import org.apache.hadoop.hbase.client.ColumnFamilyDescriptorBuilder;
+import org.apache.hadoop.hbase.client.CompactionState;
+import org.apache.hadoop.hbase.client.Connection;
+import org.apache.hadoop.hbase.client.ConnectionFactory;
+import org.apache.hadoop.hbase.client.Delete;
+import org.apache.hadoop.hbase.client.Get;
+import org.apache.hadoop.hbase.client.Put;
+import org.apache.hadoop.hbase.client.RegionInfo;
+import org.apache.hadoop.hbase.client.RegionLocator;
+import org.apache.hadoop.hbase.client.Result;
+import org.apache.hadoop.hbase.client.ResultScanner;
+import org.apache.hadoop.hbase.client.Scan;
+import org.apache.hadoop.hbase.client.Table;
+import org.apache.hadoop.hbase.client.TableDescriptorBuilder;
+import org.apache.hadoop.hbase.util.Bytes;
+
+/**
+ * HBase's own client, driven by lines: the judge of tests. Started with ZooKeeper's host:port, it reads a command a line, fields separated
+ * by tabs, and answers each with lines of which the last is "ok" or "error", a tab and the message. Names of tables and families are text;
+ * rows, qualifiers and values are hexadecimal. It ends with its input, and what was put and not flushed is lost then.
+ */
+public class HBaseTool {
+    private static final long PATIENCE = TimeUnit.SECONDS.toNanos(40);
+
+    private final Configuration conf = HBaseConfiguration.create();
+    private final Map<TableName, BufferedMutator> puts = new HashMap<>();
+    private final PrintStream out;
+    private Connection connection;
+    private Admin admin;
+
+    private HBaseTool(String address, PrintStream out) {
+        this.out = out;
+        int colon = address.lastIndexOf(':');
+        conf.set("hbase.zookeeper.quorum", address.substring(0, colon));
+        conf.set("hbase.zookeeper.property.clientPort", address.substring(colon + 1));
+        // a server that cannot be reached is an error in less than half a minute
+        conf.setInt("zookeeper.recovery.retry", 2);
+        conf.setInt("hbase.client.retries.number", 9);
+        conf.setInt("hbase.rpc.timeout", 10_000);
+        conf.setInt("hbase.client.operation.timeout", 20_000);
+        conf.setInt("hbase.client.meta.operation.timeout", 20_000);
+        conf.setInt("hbase.client.scanner.timeout.period", 20_000);
+        conf.setInt("hbase.client.sync.wait.timeout.msec", 50_000);
+    }
+
+    public static void main(String[] args) throws IOException {
+        PrintStream out = new PrintStream(new BufferedOutputStream(System.out, 1 << 16), false, StandardCharsets.UTF_8);
+        System.setOut(System.err); // for what libraries say
+        HBaseTool tool = new HBaseTool(args[0], out);
+        BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+        for (String line; (line = in.readLine()) != null;) {
+            try {
+                tool.run(line.split("\t", -1));
+                out.print("ok\n");
+            } catch (Exception e) {
+                out.print("error\t" + e.toString().replaceAll("\\s+", " ") + "\n");
+            }
+            // answers to commands that came together go together
+            if (!in.ready()) {
+                out.flush();
+            }
+        }
+        System.exit(0);
+    }
+
+    private void run(String[] f) throws Exception {
+        if (connection == null) {
+            connection = ConnectionFactory.createConnection(conf);
+            admin = connection.getAdmin();
+        }
+        switch (f[0]) {
+            case "create" -> create(name(f), f[2], f.length > 3 ? f[3] : "");
+            case "put" -> put(name(f), f);
+            case "flush" -> flush();
+            case "scan" -> scan(name(f), f.length > 2 ? Integer.parseInt(f[2]) : 1);
+            case "delete" -> delete(name(f), bytes(f[2]));
+            case "drop" -> drop(name(f));
+            case "disable" -> admin.disableTable(name(f));
+            case "enable" -> admin.enableTable(name(f));
+            case "tables" -> tables();
+            case "regions" -> regions(name(f));
+            case "split" -> split(name(f), bytes(f[2]));
+            case "merge" -> merge(name(f));
+            case "flushtable" -> admin.flush(name(f));
+            case "compact" -> compact(name(f));
+            case "shutdown" -> admin.shutdown();
+            default -> throw new IllegalArgumentException("no command " + f[0]);
+        }
+    }
+
+    private static TableName name(String[] f) {
+        return TableName.valueOf(f[1]);
+    }
+
+    private static byte[] bytes(String hex) {
+        return Bytes.fromHex(hex);
+    }
+
+    private void create(TableName name, String families, String keys) throws IOException {
+        try {
+            admin.createNamespace(NamespaceDescriptor.create(name.getNamespaceAsString()).build());
+        } catch (NamespaceExistException e) {
+            // as it should be
+        }
+        TableDescriptorBuilder table = TableDescriptorBuilder.newBuilder(name);
+        for (String family : families.split(",")) {
+            String[] parts = family.split(":");
+            ColumnFamilyDescriptorBuilder b = ColumnFamilyDescriptorBuilder.newBuilder(Bytes.toBytes(parts[0]));
+            if (parts.length > 1) {
+                b.setMaxVersions(Integer.parseInt(parts[1]));
+            }
+            table.setColumnFamily(b.build());
+        }
+        if (keys.isEmpty()) {
+            admin.createTable(table.build());
+        } else {
+            admin.createTable(table.build(), Arrays.stream(keys.split(",")).map(HBaseTool::bytes).toArray(byte[][]::new));
+        }
+    }
+
+    private void put(TableName name, String[] f) throws IOException {
+        BufferedMutator m = puts.get(name);
+        if (m == null) {
+            m = connection.getBufferedMutator(name);
+            puts.put(name, m);
+        }
+        Put put = new Put(bytes(f[2]));
+        if (f.length > 6) {
+            put.addColumn(Bytes.toBytes(f[3]), bytes(f[4]), Long.parseLong(f[6]), bytes(f[5]));
+        } else {
+            put.addColumn(Bytes.toBytes(f[3]), bytes(f[4]), bytes(f[5]));
+        }
+        m.mutate(put);
+    }
+
+    /** Sends what was put and forgets it, also when the server refuses it. */
+    private void flush() throws IOException {
+        List<BufferedMutator> all = new ArrayList<>(puts.values());
+        puts.clear();
+        IOException failed = null;
+        for (BufferedMutator m : all) {
+            try {
+                m.close();
+            } catch (IOException e) {
+                failed = e;
+            }
+        }
+        if (failed != null) {
+            throw failed;
+        }
+    }
+
+    private void scan(TableName name, int versions) throws IOException {
+        Scan scan = new Scan().readVersions(versions).setCaching(1000).setCacheBlocks(false);
+        try (Table table = connection.getTable(name); ResultScanner rows = table.getScanner(scan)) {
+            for (Result row : rows) {
+                for (Cell c : row.rawCells()) {
+                    out.print(Bytes.toHex(CellUtil.cloneRow(c)) + "\t" + Bytes.toString(CellUtil.cloneFamily(c)) + "\t"
+                        + Bytes.toHex(CellUtil.cloneQualifier(c)) + "\t" + c.getTimestamp() + "\t" + Bytes.toHex(CellUtil.cloneValue(c)) + "\n");
+                }
+            }
+        }
+    }
+
+    private void delete(TableName name, byte[] row) throws IOException {
+        try (Table table = connection.getTable(name)) {
+            table.delete(new Delete(row));
+        }
+    }
+
+    private void drop(TableName name) throws IOException {
+        BufferedMutator m = puts.remove(name);
+        if (m != null) {
+            try {
+                m.close();
+            } catch (IOException e) {
+                // what it could not write goes with the table
+            }
+        }
+        if (!admin.tableExists(name)) {
+            return;
+        }
+        if (admin.isTableEnabled(name)) {
+            admin.disableTable(name);
+        }
+        admin.deleteTable(name);
+    }
+
+    private void tables() throws IOException {
+        for (TableName name : admin.listTableNames()) {
+            out.print(name.getNameWithNamespaceInclAsString() + "\n");
+        }
+    }
+
+    private void regions(TableName name) throws IOException {
+        for (RegionInfo r : admin.getRegions(name)) {
+            out.print(Bytes.toHex(r.getStartKey()) + "\t" + Bytes.toHex(r.getEndKey()) + "\n");
+        }
+    }
+
+    private void split(TableName name, byte[] key) throws Exception {
+        int before = admin.getRegions(name).size();
+        byte[] region;
+        try (RegionLocator locator = connection.getRegionLocator(name)) {
+            region = locator.getRegionLocation(key, true).getRegion().getRegionName();
+        }
+        reshape(name, () -> admin.splitRegionAsync(region, key));
+        await(name, () -> admin.getRegions(name).size() > before);
+        opened(name);
+    }
+
+    private void merge(TableName name) throws Exception {
+        byte[][] regions = admin.getRegions(name).stream().map(RegionInfo::getRegionName).toArray(byte[][]::new);
+        if (regions.length > 1) {
+            reshape(name, () -> admin.mergeRegionsAsync(regions, true));
+            await(name, () -> admin.getRegions(name).size() == 1);
+        }
+        opened(name);
+    }
+
+    /** Does a split or merge. It is refused while files or the catalog still refer to earlier ones; compacting and cleaning end that. */
+    private void reshape(TableName name, Callable<Future<Void>> change) throws Exception {
+        for (long end = System.nanoTime() + PATIENCE;;) {
+            try {
+                change.call().get(50, TimeUnit.SECONDS);
+                return;
+            } catch (IOException | ExecutionException e) {
+                String message = e.toString();
+                if (System.nanoTime() > end || !(message.contains("splittable") || message.contains("mergeable") || message.contains("qualifier"))) {
+                    throw e;
+                }
+            }
+            compact(name);
+            Thread.sleep(1000);
+            admin.runCatalogJanitor();
+        }
+    }
+
+    private void compact(TableName name) throws Exception {
+        admin.majorCompact(name);
+        // it begins some time after it was asked for
+        Thread.sleep(300);
+        await(name, () -> admin.getCompactionState(name) == CompactionState.NONE);
+    }
+
+    /** Returns when every region answers. */
+    private void opened(TableName name) throws IOException {
+        connection.clearRegionLocationCache();
+        try (Table table = connection.getTable(name)) {
+            for (RegionInfo r : admin.getRegions(name)) {
+                table.exists(new Get(r.getStartKey().length > 0 ? r.getStartKey() : new byte[1]));
+            }
+        }
+    }
+
+    private static void await(TableName name, Callable<Boolean> done) throws Exception {
+        for (long end = System.nanoTime() + PATIENCE; !done.call();) {
+            if (System.nanoTime() > end) {
+                throw new IOException("nothing came of it: " + name);
+            }
+            Thread.sleep(50);
+        }
+    }
+}
