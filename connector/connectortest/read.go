@@ -1,6 +1,7 @@
 package connectortest
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -30,7 +31,7 @@ func (s Suite) source(tb TB, table Table) *source {
 	tb.Helper()
 	name := s.NewName(tb)
 	s.MakeDataset(tb, name, table)
-	return s.sourceOf(tb, connector.Source{Dataset: name, Options: s.Reading}, table)
+	return s.sourceOf(tb, connector.Source{Dataset: name, Options: s.readingOf(table)}, table)
 }
 
 func (s Suite) sourceOf(tb TB, from connector.Source, table Table) *source {
@@ -45,6 +46,13 @@ func (s Suite) sourceOf(tb TB, from connector.Source, table Table) *source {
 		tb.Fatalf("schema: %v", err)
 	}
 	return &source{tb, from, table, r, schema}
+}
+
+func (s Suite) readingOf(table Table) json.RawMessage {
+	if s.ReadingOf != nil {
+		return s.ReadingOf(table)
+	}
+	return s.Reading
 }
 
 func (x *source) cut(of connector.Shard, after connector.Position, hint connector.Hint) []connector.Shard {
@@ -105,7 +113,7 @@ func (s Suite) readSchema(tb TB) {
 		table := Fixture(key, 3)
 		name := s.NewName(tb)
 		s.MakeDataset(tb, name, table)
-		x := s.sourceOf(tb, connector.Source{Dataset: name, Options: s.Reading}, table)
+		x := s.sourceOf(tb, connector.Source{Dataset: name, Options: s.readingOf(table)}, table)
 		if got, want := names(x.schema), names(table.Schema); !slices.Equal(got, want) {
 			tb.Errorf("%s key: columns %q, want %q", key, got, want)
 			continue
@@ -113,7 +121,7 @@ func (s Suite) readSchema(tb TB) {
 		if key != NullableKey && !slices.Equal(x.schema.Key(), table.Schema.Key()) {
 			tb.Errorf("%s key: key columns %v, want %v", key, x.schema.Key(), table.Schema.Key())
 		}
-		y := s.sourceOf(tb, connector.Source{Dataset: name, Columns: []string{"note", "amount"}, Options: s.Reading}, table)
+		y := s.sourceOf(tb, connector.Source{Dataset: name, Columns: []string{"note", "amount"}, Options: s.readingOf(table)}, table)
 		if got := names(y.schema); !slices.Equal(got, []string{"note", "amount"}) {
 			tb.Errorf("%s key: columns asked for: got %q", key, got)
 			continue

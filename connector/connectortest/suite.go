@@ -18,6 +18,8 @@ type Suite struct {
 	// Connection returns the options of a connection to the system under test.
 	Connection       func(tb TB) json.RawMessage
 	Reading, Writing json.RawMessage // options of every Source and Sink; nil: the defaults
+	// ReadingOf returns the options of a Source that reads what MakeDataset made of the table, for systems that keep no schema; nil: Reading.
+	ReadingOf func(table Table) json.RawMessage
 
 	// NewName returns a dataset name that nothing uses, and removes afterwards (tb.Cleanup) what has come to stand there.
 	NewName func(tb TB) string

@@ -4,6 +4,7 @@ package all
 import (
 	"github.com/towpath/towpath/connector"
 	"github.com/towpath/towpath/connectors/elasticsearch"
+	"github.com/towpath/towpath/connectors/hbase"
 	"github.com/towpath/towpath/connectors/mysql"
 	"github.com/towpath/towpath/connectors/postgres"
 	"github.com/towpath/towpath/connectors/sqlite"
@@ -14,6 +15,7 @@ func Connectors() connector.Set {
 	return connector.NewSet(
 		elasticsearch.Connector(),
 		elasticsearch.OpenSearch(),
+		hbase.Connector(),
 		mysql.Connector(),
 		postgres.Connector(),
 		sqlite.Connector(),

@@ -109,6 +109,8 @@ func drivers() map[string][]string {
 		"github.com/go-mysql-org/go-mysql":        {"connectors/mysql"},
 		"github.com/jackc/":                       {"connectors/postgres", "internal/store"},
 		"github.com/elastic/elastic-transport-go": {"connectors/elasticsearch"},
+		"github.com/tsuna/gohbase":                {"connectors/hbase"},
+		"github.com/go-zookeeper/zk":              {"connectors/hbase"},
 		"github.com/alecthomas/kong":              {"internal/cli"},
 		"github.com/jotaen/kong-completion":       {"internal/cli"},
 		"github.com/posener/complete":             {"internal/cli"},

@@ -151,7 +151,7 @@ func describe(code ast.Node, above []ast.Node) place {
 			}
 			return p
 		case *ast.CompositeLit:
-			return fields(n)
+			return fields(n, code)
 		case *ast.ReturnStmt:
 			return place{class: className(n.Results)}
 		}
@@ -179,7 +179,11 @@ func chained(above []ast.Node) string {
 	return ""
 }
 
-func fields(n *ast.CompositeLit) place {
+// fields reads a struct: fields by their names, or by position the class somewhere and the hint behind the code.
+func fields(n *ast.CompositeLit, code ast.Node) place {
+	if at := slices.IndexFunc(n.Elts, func(e ast.Expr) bool { return e == code }); at >= 0 {
+		return place{class: className(n.Elts), hint: literalAt(n.Elts[at+1:], 0)}
+	}
 	var p place
 	for _, e := range n.Elts {
 		kv, ok := e.(*ast.KeyValueExpr)
@@ -272,6 +276,7 @@ func families() []struct{ first, title string } {
 		{"TOW-4", "MySQL and MariaDB"},
 		{"TOW-5", "Elasticsearch and OpenSearch"},
 		{"TOW-7", "PostgreSQL"},
+		{"TOW-8", "HBase"},
 		{"TOW-6", "Job documents and connections files"},
 	}
 }

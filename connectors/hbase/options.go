@@ -1,0 +1,59 @@
+package hbase
+
+// Connection is how a cluster is reached.
+type Connection struct {
+	Quorum         []string `json:"quorum" doc:"ZooKeeper servers of the cluster, host or host:port; port 2181 where none is written." required:"true" example:"zk1"`
+	Root           string   `json:"root" doc:"The cluster's node in ZooKeeper, zookeeper.znode.parent in its configuration."`
+	User           string   `json:"user" doc:"Name under which calls are made. Simple authentication believes it."`
+	Authentication string   `json:"authentication" doc:"How the cluster checks users; kerberos is not spoken and refused." enum:"simple,kerberos"`
+	ConnectSeconds int      `json:"connect_seconds" doc:"Seconds to wait for ZooKeeper's answer." minimum:"1" maximum:"60"`
+	AnswerSeconds  int      `json:"answer_seconds" doc:"Seconds to wait for the answer to one call, moves of its region included." minimum:"1" maximum:"3600"`
+}
+
+func defaultConnection() Connection {
+	return Connection{Root: "/hbase", User: "towpath", Authentication: "simple", ConnectSeconds: 8, AnswerSeconds: 60}
+}
+
+// ReadOptions is how a table is read.
+type ReadOptions struct {
+	Row         RowKey   `json:"row" doc:"What row keys are made of."`
+	Columns     []Column `json:"columns" doc:"Columns to read and their encodings, in this order. Left out: those that a sample of rows shows."`
+	Family      string   `json:"family" doc:"Family whose columns are named without it."`
+	Rest        string   `json:"rest" doc:"Name of a json column that takes the cells which no other column takes, by family and qualifier. Left out: rest where columns are found by a sample, none where they are listed."`
+	SkipEmpty   bool     `json:"skip_empty" doc:"Leave out rows that have none of the columns; the server then sends these columns alone. Otherwise every row is read."`
+	SampleRows  int      `json:"sample_rows" doc:"Rows that are looked at to find columns and encodings." minimum:"1" maximum:"100000"`
+	StartRow    string   `json:"start_row" doc:"First row key to read, bytes beyond ASCII written \\xNN as the HBase shell does."`
+	StopRow     string   `json:"stop_row" doc:"Row key before which reading ends, written alike."`
+	BeforeStart bool     `json:"before_start" doc:"Read only cells whose timestamp is before the moment at which the run was planned."`
+	FetchRows   int      `json:"fetch_rows" doc:"Rows asked for at a time." minimum:"1" maximum:"100000"`
+	FetchBytes  int      `json:"fetch_bytes" doc:"Bytes of an answer; rows beyond it come in parts." minimum:"4096" maximum:"67108864"`
+	RowMax      int      `json:"row_max" doc:"Bytes of a row beyond which it is dirty (TOOBIG)." minimum:"4096" maximum:"536870912"`
+}
+
+// RowKey is what row keys are made of.
+type RowKey struct {
+	Name      string `json:"name" doc:"Name of the key's column."`
+	Encoding  string `json:"encoding" doc:"Encoding of the key. Left out: string or bytes, by a sample."`
+	Salt      int    `json:"salt" doc:"Bytes in front of each key that spread rows over regions; they are left out." minimum:"0" maximum:"64"`
+	Reversed  bool   `json:"reversed" doc:"The key, behind its salt, is stored with its bytes in reverse order."`
+	Separator string `json:"separator" doc:"What stands between the parts of a key; bytes beyond ASCII written \\xNN."`
+	Parts     []Part `json:"parts" doc:"Parts of a composite key, in their order, each a column of its own."`
+}
+
+// Part is a part of a composite row key.
+type Part struct {
+	Name     string `json:"name" doc:"Name of the part's column." required:"true"`
+	Encoding string `json:"encoding" doc:"Encoding of the part; string when left out."`
+	Width    int    `json:"width" doc:"Bytes of the part. 0: as many as its encoding always has, else up to the separator, and for the last part up to the key's end." minimum:"0" maximum:"32767"`
+}
+
+// Column is a column of the table.
+type Column struct {
+	Column   string `json:"column" doc:"family:qualifier; bytes beyond ASCII written \\xNN." required:"true"`
+	Name     string `json:"name" doc:"Name under which it is read; family:qualifier when left out."`
+	Encoding string `json:"encoding" doc:"How its values are written: string, bytes, boolean, short, int, long, float, double, decimal (as Java's Bytes does), epoch_s, epoch_ms, epoch_us (a long), or text TYPE for text of a logical type, as in text date. string when left out."`
+}
+
+func defaultReading() ReadOptions {
+	return ReadOptions{Row: RowKey{Name: "row"}, SampleRows: 1000, FetchRows: 2000, FetchBytes: 2 << 20, RowMax: 64 << 20}
+}

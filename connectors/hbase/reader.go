@@ -1,0 +1,327 @@
+package hbase
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/record"
+)
+
+// reader reads one table.
+type reader struct {
+	client      *Client
+	table       string
+	options     ReadOptions
+	start, stop []byte // of the job
+	planned     int64  // ms: cells from here on are not read by a run that is planned now; 0: all are
+	key         *rowKey
+	schema      *record.Schema
+	declared    bool
+}
+
+func newReader(ctx context.Context, c *Client, s connector.Source, o ReadOptions) (*reader, error) {
+	switch {
+	case s.Query != "":
+		return nil, connector.Errorf(connector.Config, "TOW-812", "HBase has no language for queries").At("query").WithHint("Name a table as source.")
+	case s.Where != "":
+		return nil, noWhere()
+	case len(s.Key) > 0:
+		return nil, connector.Errorf(connector.Config, "TOW-814", "the key of an HBase table is its row key").At("key").WithHint("Describe it by the option row, and leave key out.")
+	}
+	r := &reader{client: c, options: o}
+	var err error
+	if r.table, err = tableName(s.Dataset); err != nil {
+		return nil, err
+	}
+	if r.start, err = unescapeOption(o.StartRow, "source.options.start_row"); err != nil {
+		return nil, err
+	}
+	if r.stop, err = unescapeOption(o.StopRow, "source.options.stop_row"); err != nil {
+		return nil, err
+	}
+	if len(r.stop) > 0 && bytes.Compare(r.start, r.stop) >= 0 {
+		return nil, connector.Errorf(connector.Config, "TOW-814", "start_row is not before stop_row").At("source.options.start_row")
+	}
+	if o.BeforeStart {
+		r.planned = time.Now().UnixMilli()
+	}
+	if err := c.check(ctx, r.table); err != nil {
+		return nil, err
+	}
+	if err := r.describe(ctx, s.Columns); err != nil {
+		return nil, err
+	}
+	return r, r.checkFamilies(ctx)
+}
+
+// checkFamilies has the server look whether the table has all families that columns are read from: cells of others would be missing
+// without a word.
+func (r *reader) checkFamilies(ctx context.Context) error {
+	b, err := r.bind(r.schema)
+	if err != nil {
+		return err
+	}
+	s := scan{table: r.table, start: r.start, stop: r.stop, columns: b.wanted(), rows: 1, bytes: metaBytes}
+	if len(s.columns) == 0 {
+		return nil
+	}
+	if s.filter, err = keysOnly(); err != nil {
+		return err
+	}
+	x := r.client.scanner(s)
+	defer x.close()
+	_, err = x.next(ctx, nil)
+	return classify(err, "look at the families of %s", r.table)
+}
+
+// described is what the options, and a sample where they do not tell, say of the table.
+type described struct {
+	fields []record.Field
+	byName map[string]int
+}
+
+// describe makes the schema: the row key's columns, those of the table, the rest; or those that are asked for, in their order.
+func (r *reader) describe(ctx context.Context, asked []string) error {
+	sampled := sync.OnceValues(func() (*sample, error) { return r.look(ctx) })
+	r.declared = true
+	as := "string"
+	if r.options.Row.Encoding == "" && len(r.options.Row.Parts) == 0 {
+		s, err := sampled()
+		if err != nil {
+			return err
+		}
+		r.declared = false
+		if !s.key.text || r.options.Row.Salt > 0 || r.options.Row.Reversed {
+			as = "bytes"
+		}
+	}
+	var err error
+	if r.key, err = newRowKey(r.options.Row, as); err != nil {
+		return err
+	}
+	all := described{byName: map[string]int{}}
+	for _, f := range r.key.fields() {
+		if err := all.add(f, "source.options.row"); err != nil {
+			return err
+		}
+	}
+	if err := r.columns(&all, asked, sampled); err != nil {
+		return err
+	}
+	if asked == nil {
+		r.schema = &record.Schema{Fields: all.fields}
+		return nil
+	}
+	return r.choose(&all, asked)
+}
+
+func (d *described) add(f record.Field, at string) error {
+	if _, twice := d.byName[f.Name]; twice {
+		return connector.Errorf(connector.Config, "TOW-813", "two columns are named %q", f.Name).At(at).WithHint("Give one of them a name of its own.")
+	}
+	d.byName[f.Name] = len(d.fields)
+	d.fields = append(d.fields, f)
+	return nil
+}
+
+// columns adds the table's columns and the rest.
+func (r *reader) columns(all *described, asked []string, sampled func() (*sample, error)) error {
+	rest := r.options.Rest
+	for i, c := range r.options.Columns {
+		at := fmt.Sprintf("source.options.columns.%d", i)
+		f, err := r.listed(c, at)
+		if err != nil {
+			return err
+		}
+		if err := all.add(f, at); err != nil {
+			return err
+		}
+	}
+	unknown := func(name string) bool {
+		_, found := all.byName[name]
+		return !found && name != rest
+	}
+	if len(r.options.Columns) == 0 || slices.ContainsFunc(asked, unknown) {
+		s, err := sampled()
+		if err != nil {
+			return err
+		}
+		r.declared = false
+		if len(r.options.Columns) == 0 {
+			rest = restOr(rest)
+		}
+		if err := r.addFound(all, s, asked); err != nil {
+			return err
+		}
+	}
+	if rest == "" {
+		return nil
+	}
+	return all.add(record.Field{Name: rest, Type: record.Type{Kind: record.JSON}, Nullable: true, Native: restNative}, "source.options.rest")
+}
+
+// restNative is the source type of the column that takes all other cells.
+const restNative = "other cells"
+
+func restOr(name string) string {
+	if name == "" {
+		return "rest"
+	}
+	return name
+}
+
+// addFound adds columns that a sample shows: all of them where none is listed, else those that are asked for.
+func (r *reader) addFound(all *described, s *sample, asked []string) error {
+	if len(r.options.Columns) == 0 {
+		for _, c := range s.found() {
+			name := c.text(r.options.Family)
+			f, err := s.field(name, c)
+			if err != nil {
+				return err
+			}
+			if err := all.add(f, "source.options.columns"); err != nil {
+				return err
+			}
+		}
+	}
+	for _, name := range asked {
+		if _, found := all.byName[name]; found || name == restOr(r.options.Rest) {
+			continue
+		}
+		c, ok := parseColumn(name, r.options.Family)
+		if !ok {
+			return connector.Errorf(connector.Missing, "TOW-813", "table %s has no column %q", r.table, name).WithHint("Columns are named family:qualifier.")
+		}
+		f, err := s.field(name, c)
+		if err != nil {
+			return err
+		}
+		if err := all.add(f, "columns"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// listed is a column of the options.
+func (r *reader) listed(c Column, at string) (record.Field, error) {
+	if _, ok := parseColumn(c.Column, r.options.Family); !ok {
+		return record.Field{}, connector.Errorf(connector.Config, "TOW-813", "%q is no column", c.Column).At(at + ".column").WithHint("Write family:qualifier.")
+	}
+	if c.Encoding == "" {
+		c.Encoding = "string"
+	}
+	as, err := encodingOf(c.Encoding, at+".encoding")
+	if err != nil {
+		return record.Field{}, err
+	}
+	name := c.Name
+	if name == "" {
+		name = c.Column
+	}
+	return record.Field{Name: name, Type: as.typ, Nullable: true, Native: as.name}, nil
+}
+
+// choose makes the schema of the columns that are asked for. Without all of the key's columns it has no key.
+func (r *reader) choose(all *described, asked []string) error {
+	r.schema = new(record.Schema)
+	keys := 0
+	for _, name := range asked {
+		at, found := all.byName[name]
+		if !found {
+			return connector.Errorf(connector.Missing, "TOW-813", "table %s has no column %q", r.table, name)
+		}
+		f := all.fields[at]
+		if f.Key > 0 {
+			keys++
+		}
+		r.schema.Fields = append(r.schema.Fields, f)
+	}
+	if keys < len(r.key.parts) {
+		for i := range r.schema.Fields {
+			r.schema.Fields[i].Key = 0
+		}
+	}
+	return nil
+}
+
+// Schema returns the columns. Those that a sample has shown are not declared.
+func (r *reader) Schema(context.Context) (*record.Schema, bool, error) {
+	return r.schema, r.declared, nil
+}
+
+// Close does nothing: the client owns the sockets.
+func (r *reader) Close() error { return nil }
+
+// Read reads the rows of a shard in the order of their keys, each whole.
+func (r *reader) Read(ctx context.Context, q connector.Query) iter.Seq2[connector.Chunk, error] {
+	return func(yield func(connector.Chunk, error) bool) {
+		p, err := r.pager(ctx, q, yield)
+		if err == nil {
+			err = p.run()
+		}
+		if err != nil {
+			yield(connector.Chunk{}, classify(err, "read %s", r.table))
+		}
+	}
+}
+
+// place is what a column of a schema is filled from.
+type place struct {
+	as   encoding
+	part int // of the row key; −1: none
+	rest bool
+}
+
+// binding is where the cells of a table go in the batches of a frozen schema.
+type binding struct {
+	places  []place
+	columns map[string]int // family, a zero byte, qualifier
+	names   []columnName   // by place; the zero name where it is no column
+	rest    int            // −1: other cells are left out
+}
+
+// bind reads a schema that this reader, or one of an earlier process, has made.
+func (r *reader) bind(s *record.Schema) (*binding, error) {
+	b := &binding{columns: map[string]int{}, rest: -1}
+	for i := range s.Fields {
+		f := &s.Fields[i]
+		at := place{part: slices.IndexFunc(r.key.parts, func(p keyPart) bool { return p.name == f.Name })}
+		name, _, _ := strings.Cut(f.Native, nativeNote)
+		var column columnName
+		switch {
+		case f.Native == restNative:
+			at.rest, b.rest = true, i
+		default:
+			var err error
+			if at.as, err = encodingOf(name, "source.options"); err != nil {
+				return nil, err
+			}
+			if at.part < 0 {
+				column = r.columnOf(f.Name)
+				b.columns[column.family+"\x00"+column.qualifier] = i
+			}
+		}
+		b.places, b.names = append(b.places, at), append(b.names, column)
+	}
+	return b, nil
+}
+
+// columnOf is the column that is read under a name.
+func (r *reader) columnOf(name string) columnName {
+	for _, c := range r.options.Columns {
+		if c.Name == name {
+			name = c.Column
+			break
+		}
+	}
+	column, _ := parseColumn(name, r.options.Family) // it was parsed when the schema was made
+	return column
+}

@@ -1,0 +1,29 @@
+package hbase
+
+import (
+	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/connectors/internal/typedoc"
+	"github.com/towpath/towpath/record"
+)
+
+// typeDocs is the table of encodings.
+func typeDocs() []connector.TypeDoc {
+	var out []connector.TypeDoc
+	for _, e := range encodings {
+		out = append(out, connector.TypeDoc{From: e.name, To: e.typ.String(), Note: encodingNotes[e.name]})
+	}
+	for _, t := range typedoc.Logical() {
+		if e, err := encodingOf(textPrefix+t.String(), ""); err == nil {
+			out = append(out, connector.TypeDoc{From: e.name, To: e.typ.String()})
+		}
+	}
+	return append(out, connector.TypeDoc{From: restNative, To: (&record.Type{Kind: record.JSON}).String(),
+		Note: `by family and qualifier; a value that is no UTF-8 is {"$base64": ...}`})
+}
+
+var encodingNotes = map[string]string{
+	"string":  "UTF-8; other bytes are dirty (UTF8)",
+	"boolean": "0 is false, −1 and 1 are true; others are dirty (TYPE)",
+	"decimal": "Java's BigDecimal: scale, then unscaled value",
+	"short":   "big-endian, as all numbers; another length is dirty (TYPE)",
+}

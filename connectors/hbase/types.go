@@ -1,0 +1,188 @@
+package hbase
+
+import (
+	"encoding/binary"
+	"math"
+	"math/big"
+	"strconv"
+	"strings"
+
+	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/record"
+)
+
+// encoding is how a program writes the values of a column.
+type encoding struct {
+	name  string
+	typ   record.Type
+	width int // bytes of every value; 0: any number
+	// put appends the value x, which has the width, or says why it cannot and appends nothing. d is for its scratch.
+	put func(d *scratch, t *record.Type, v *record.Vector, x []byte) record.Code
+}
+
+// scratch is what the values of one shard are decoded with.
+type scratch struct{ text []byte }
+
+// encodings are those of org.apache.hadoop.hbase.util.Bytes, big-endian, and of moments counted from 1970 in one of its longs.
+var encodings = []encoding{
+	{"string", record.Type{Kind: record.Text}, 0, putBytes},
+	{"bytes", record.Type{Kind: record.Bytes}, 0, putBytes},
+	{"boolean", record.Type{Kind: record.Bool}, 1, putBool},
+	{"short", record.Type{Kind: record.Int, Bits: 16}, 2, putInt},
+	{"int", record.Type{Kind: record.Int, Bits: 32}, 4, putInt},
+	{"long", record.Type{Kind: record.Int, Bits: 64}, 8, putInt},
+	{"float", record.Type{Kind: record.Float, Bits: 32}, 4, putFloat},
+	{"double", record.Type{Kind: record.Float, Bits: 64}, 8, putFloat},
+	{"decimal", record.Type{Kind: record.Decimal}, 0, putDecimal},
+	{"epoch_s", record.Type{Kind: record.Instant}, 8, moment(1)},
+	{"epoch_ms", record.Type{Kind: record.Instant, Precision: 3}, 8, moment(1000)},
+	{"epoch_us", record.Type{Kind: record.Instant, Precision: 6}, 8, moment(1_000_000)},
+}
+
+// textPrefix begins the name of an encoding as the text of a logical type.
+const textPrefix = "text "
+
+// encodingOf finds an encoding by its name.
+func encodingOf(name, at string) (encoding, error) {
+	for _, e := range encodings {
+		if e.name == name {
+			return e, nil
+		}
+	}
+	if of, found := strings.CutPrefix(name, textPrefix); found {
+		t, err := record.ParseType(of)
+		if err != nil {
+			return encoding{}, connector.Errorf(connector.Config, "TOW-813", "encoding %q: %w", name, err).At(at)
+		}
+		switch t.Kind {
+		case record.Document, record.List, record.Geometry, record.Native:
+			return encoding{}, connector.Errorf(connector.Config, "TOW-813", "encoding %q: %s has no text here", name, t).At(at)
+		}
+		return encoding{name: name, typ: t, put: putText}, nil
+	}
+	var names []string
+	for _, e := range encodings {
+		names = append(names, e.name)
+	}
+	return encoding{}, connector.Errorf(connector.Config, "TOW-813", "unknown encoding %q", name).At(at).
+		WithHint("One of %s, or text and a logical type, as in text date.", strings.Join(names, ", "))
+}
+
+func putBytes(_ *scratch, _ *record.Type, v *record.Vector, x []byte) record.Code {
+	v.AppendBytes(x) // texts are checked a column at a time, when the batch is handed on
+	return ""
+}
+
+// putBool takes what Bytes.toBytes writes, 0 and −1, and the 1 of other programs.
+func putBool(_ *scratch, _ *record.Type, v *record.Vector, x []byte) record.Code {
+	switch x[0] {
+	case 0, 1, 0xFF:
+		v.AppendBool(x[0] != 0)
+		return ""
+	}
+	return record.WrongType
+}
+
+func putInt(_ *scratch, _ *record.Type, v *record.Vector, x []byte) record.Code {
+	v.AppendInt64(signed(x))
+	return ""
+}
+
+// signed reads a big-endian two's complement of 2, 4 or 8 bytes.
+func signed(x []byte) int64 {
+	switch len(x) {
+	case 2:
+		return int64(int16(binary.BigEndian.Uint16(x)))
+	case 4:
+		return int64(int32(binary.BigEndian.Uint32(x)))
+	}
+	return int64(binary.BigEndian.Uint64(x))
+}
+
+func putFloat(_ *scratch, _ *record.Type, v *record.Vector, x []byte) record.Code {
+	if len(x) == 4 {
+		v.AppendFloat64(float64(math.Float32frombits(binary.BigEndian.Uint32(x))))
+	} else {
+		v.AppendFloat64(math.Float64frombits(binary.BigEndian.Uint64(x)))
+	}
+	return ""
+}
+
+// farthest is how far from zero a moment may lie, in seconds: the years −290,000 to 290,000, whose µs an int64 holds.
+const farthest = math.MaxInt64 / 1_000_000
+
+// moment counts units of a second since 1970. The vector holds µs.
+func moment(perSecond int64) func(*scratch, *record.Type, *record.Vector, []byte) record.Code {
+	return func(_ *scratch, _ *record.Type, v *record.Vector, x []byte) record.Code {
+		n := signed(x)
+		if n/perSecond > farthest || n/perSecond < -farthest {
+			return record.Range
+		}
+		v.AppendInt64(n * (1_000_000 / perSecond))
+		return ""
+	}
+}
+
+// mostDigits bounds the digits that a decimal's scale may add.
+const mostDigits = 20_000
+
+// putDecimal takes a Java BigDecimal: its scale in four bytes, then its unscaled value in two's complement.
+func putDecimal(d *scratch, t *record.Type, v *record.Vector, x []byte) record.Code {
+	if len(x) < 5 {
+		return record.WrongType
+	}
+	scale := signed(x[:4])
+	if scale > mostDigits || scale < -mostDigits {
+		return record.Range
+	}
+	d.text = appendUnscaled(d.text[:0], x[4:])
+	d.text = placePoint(d.text, int(scale))
+	return record.AppendParsed(v, t, d.text)
+}
+
+// appendUnscaled appends the digits of a two's complement of any length.
+func appendUnscaled(dst, x []byte) []byte {
+	if len(x) <= 8 {
+		n := int64(int8(x[0]))
+		for _, b := range x[1:] {
+			n = n<<8 | int64(b)
+		}
+		return strconv.AppendInt(dst, n, 10)
+	}
+	n := new(big.Int).SetBytes(x)
+	if x[0]&0x80 != 0 {
+		n.Sub(n, new(big.Int).Lsh(big.NewInt(1), uint(8*len(x))))
+	}
+	return n.Append(dst, 10)
+}
+
+// placePoint puts a point before the last scale digits of an integer's text; a negative scale appends zeros.
+func placePoint(text []byte, scale int) []byte {
+	if scale <= 0 {
+		if len(text) == 1 && text[0] == '0' {
+			return text
+		}
+		for range -scale {
+			text = append(text, '0')
+		}
+		return text
+	}
+	sign := 0
+	if text[0] == '-' {
+		sign = 1
+	}
+	for len(text)-sign <= scale { // a digit before the point
+		text = append(text, 0)
+		copy(text[sign+1:], text[sign:])
+		text[sign] = '0'
+	}
+	point := len(text) - scale
+	text = append(text, 0)
+	copy(text[point+1:], text[point:])
+	text[point] = '.'
+	return text
+}
+
+func putText(_ *scratch, t *record.Type, v *record.Vector, x []byte) record.Code {
+	return record.AppendParsed(v, t, x)
+}
