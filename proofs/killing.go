@@ -134,6 +134,19 @@ func search(ctx context.Context, w *work, name string) (kill.Scene, error) {
 	return kill.NewSearch(ctx, name, kill.SearchConfig{MySQL: source, Search: target.URL.String(), Prefix: w.prefix(), Rows: fileRows})
 }
 
+// hbase makes scenes of a table of HBase and an index, on the shared test servers.
+func hbase(ctx context.Context, w *work, name string) (kill.Scene, error) {
+	source, err := w.servers().Shared(ctx, "hbase")
+	if err != nil {
+		return nil, err
+	}
+	target, err := w.servers().Shared(ctx, "elasticsearch8")
+	if err != nil {
+		return nil, err
+	}
+	return kill.NewSearch(ctx, name, kill.SearchConfig{HBase: source, Search: target.URL.String(), Prefix: w.prefix(), Rows: fileRows})
+}
+
 // tablesParts are a part for each scene of tables.
 func tablesParts() []part {
 	var list []part

@@ -21,6 +21,9 @@ func parts() []part {
 		{"zombie-search", "60 frozen processes that wake up after another took over, MariaDB to Elasticsearch", func(ctx context.Context, w *work) (any, error) {
 			return killing(ctx, w, search, goal{kill.Upsert, 0, 30}, goal{kill.Swap, 0, 30})
 		}},
+		{"kill-hbase", "300 kills with resume and 30 frozen processes that wake up, HBase to Elasticsearch: by key into an index, and swapped in", func(ctx context.Context, w *work) (any, error) {
+			return killing(ctx, w, hbase, goal{kill.Upsert, 150, 15}, goal{kill.Swap, 150, 15})
+		}},
 		{"kill-servers", "20 kills each of MariaDB and PostgreSQL themselves while rows move: as source, and as target of append, upsert and replace", killServers},
 		{"documents", "3,000,000 rows of 20 columns from MariaDB into Elasticsearch 7, 8 and OpenSearch, every document compared with its row", proveDocuments},
 		{"corpus", "every cell of the corpus of values through every lane, process and servers in three pairs of time zones, PostgreSQL 15 and 17", proveCorpus},

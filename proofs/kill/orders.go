@@ -9,36 +9,74 @@ import (
 	"sync"
 )
 
-// orders are the rows of the scenes that have a SQL store as their source: a table of which one row in eighty is refused.
+// orders are the rows of the scenes that have a store of records as their source: a table of which one row in eighty is refused.
 type orders struct {
-	database
-	place, table string
-	count        int
-	dirty        map[string]bool // ids of the rows that have more cents than there are
+	keeper
+	count int
+	dirty map[string]bool // ids of the rows that have more cents than there are
 
 	mu      sync.Mutex
 	changed bool   // a target may hold rows as they were or as they are
 	settled *Judge // what the target was seen to hold
 }
 
-// newOrders makes the table in a place of its own.
-func newOrders(ctx context.Context, d database, place string, count int) (*orders, error) {
-	says := d.says()
-	o := &orders{database: d, place: place, table: of(says.table, place, "orders"), count: count, dirty: map[string]bool{}}
+// keeper is a store as its own client sees it, and the table of orders in it.
+type keeper interface {
+	// fill makes the table with so many orders, in a place of its own.
+	fill(ctx context.Context, count int) error
+	// touch raises every order's revision by one.
+	touch(ctx context.Context) error
+	// rows gives all orders in the form that all stores share.
+	rows(ctx context.Context, row func(id string, row []byte)) error
+	// remove removes the place.
+	remove(ctx context.Context) error
+	// connection is how the program reaches the store, as connections.yaml has it.
+	connection() string
+	// stream is the table as the source of a job's stream.
+	stream() string
+}
+
+// newOrders makes the table.
+func newOrders(ctx context.Context, k keeper, count int) (*orders, error) {
+	o := &orders{keeper: k, count: count, dirty: map[string]bool{}}
 	for id := 1; id <= count; id++ {
 		if refused(id) {
 			o.dirty[strconv.Itoa(id)] = true
 		}
 	}
-	_, err := d.run(ctx, of(says.reset, place, "")+"; "+makeOrders(o.table, true)+"; "+insertOrders(o.table, 1, count, 1))
-	return o, err
+	return o, k.fill(ctx, count)
 }
 
-// remove removes the place.
-func (o *orders) remove(ctx context.Context) error {
-	_, err := o.run(ctx, of(o.says().remove, o.place, ""))
+// sqlOrders are orders in a SQL store.
+type sqlOrders struct {
+	database
+	place, table string
+}
+
+func inSQL(d database, place string) sqlOrders {
+	return sqlOrders{d, place, of(d.says().table, place, "orders")}
+}
+
+func (k sqlOrders) fill(ctx context.Context, count int) error {
+	_, err := k.run(ctx, of(k.says().reset, k.place, "")+"; "+makeOrders(k.table, true)+"; "+insertOrders(k.table, 1, count, 1))
 	return err
 }
+
+func (k sqlOrders) touch(ctx context.Context) error {
+	_, err := k.run(ctx, "UPDATE "+k.table+" SET revision = revision + 1")
+	return err
+}
+
+func (k sqlOrders) rows(ctx context.Context, row func(id string, row []byte)) error {
+	return each(ctx, k.database, of(k.says().orders, "", k.table), row)
+}
+
+func (k sqlOrders) remove(ctx context.Context) error {
+	_, err := k.run(ctx, of(k.says().remove, k.place, ""))
+	return err
+}
+
+func (k sqlOrders) stream() string { return "source: " + k.table }
 
 // mostCents are what a target takes.
 const mostCents = 1_000_000_000
@@ -57,11 +95,28 @@ func makeOrders(table string, keyed bool, more ...string) string {
 // from committing, for it has nothing to tell the control database before.
 func refused(id int) bool { return id/100%8 == 1 && id%10 == 7 }
 
+// order is one order as it is made; without a note it has none.
+type order struct {
+	id, cents      int
+	customer, note string
+}
+
+func orderOf(id int) order {
+	x := max(id, -id)
+	o := order{id: id, cents: x * 31 % 100003, customer: fmt.Sprintf("customer %d", x*7919%5003)}
+	if refused(id) {
+		o.cents = 5 * mostCents
+	}
+	if x%3 > 0 {
+		o.note = fmt.Sprintf("order %d: \"with care\",\nnummer %d €", x, x*17%1009)
+	}
+	return o
+}
+
 // insertOrders is the statement that puts count orders into a table, with ids from first on by step.
 func insertOrders(table string, first, count, step int) string {
 	var b strings.Builder
 	for n := range count {
-		id := first + n*step
 		if n%1000 == 0 {
 			if n > 0 {
 				b.WriteString("; ")
@@ -70,15 +125,12 @@ func insertOrders(table string, first, count, step int) string {
 		} else {
 			b.WriteString(", ")
 		}
-		x := max(id, -id)
-		cents, note := x*31%100003, "NULL"
-		if refused(id) {
-			cents = 5 * mostCents
+		o := orderOf(first + n*step)
+		note := "NULL"
+		if o.note != "" {
+			note = "'" + o.note + "'"
 		}
-		if x%3 > 0 {
-			note = fmt.Sprintf("'order %d: \"with care\",\nnummer %d €'", x, x*17%1009)
-		}
-		fmt.Fprintf(&b, "(%d, 'customer %d', %d, %s, 0)", id, x*7919%5003, cents, note)
+		fmt.Fprintf(&b, "(%d, '%s', %d, %s, 0)", o.id, o.customer, o.cents, note)
 	}
 	return b.String()
 }
@@ -109,8 +161,7 @@ func (o *orders) change(ctx context.Context) error {
 	o.mu.Lock()
 	o.changed = true
 	o.mu.Unlock()
-	_, err := o.run(ctx, "UPDATE "+o.table+" SET revision = revision + 1")
-	return err
+	return o.touch(ctx)
 }
 
 // settle notes what the target holds: from here on nothing of it may change.
@@ -136,7 +187,10 @@ func (o *orders) judge(ctx context.Context) (j *Judge, settled bool, err error) 
 	}
 	j = new(Judge)
 	var wrong error
-	err = each(ctx, o.database, of(o.says().orders, "", o.table)+fmt.Sprintf(" WHERE cents < %d", mostCents), func(id string, row []byte) {
+	err = o.rows(ctx, func(id string, row []byte) {
+		if o.dirty[id] {
+			return
+		}
 		j.Expect(id, row)
 		if !changed {
 			return

@@ -21,9 +21,10 @@ const (
 	Swap   = "swap"   // an index is filled and swapped in for one that holds other documents
 )
 
-// Search is a scene of a table of a MySQL-like server and an index of a search server. One row in eighty does not fit the type
-// that its column is cast to.
+// Search is a scene of a table of a MySQL-like server or of HBase, and an index of a search server. One row in eighty does not fit the
+// type that its column is cast to.
 type Search struct {
+	name  string
 	kind  string
 	from  *orders
 	index searchIndex
@@ -32,6 +33,7 @@ type Search struct {
 // SearchConfig says where a Search scene plays.
 type SearchConfig struct {
 	MySQL  machine.Server // its user may make databases
+	HBase  machine.Server // the source, where it has an address: then there is no MySQL
 	Search string         // URL of the search server
 	Prefix string         // of the database and the index that are made
 	Rows   int
@@ -39,8 +41,15 @@ type SearchConfig struct {
 
 // NewSearch makes the source.
 func NewSearch(ctx context.Context, kind string, c SearchConfig) (*Search, error) {
-	from, err := newOrders(ctx, mariadb{c.MySQL}, c.Prefix+"_"+kind, c.Rows)
-	return &Search{kind: kind, from: from, index: searchIndex{c.Search, c.Prefix + "_" + kind}}, err
+	s := &Search{name: "search-" + kind, kind: kind, index: searchIndex{c.Search, c.Prefix + "_" + kind}}
+	var from keeper = inSQL(mariadb{c.MySQL}, c.Prefix+"_"+kind)
+	if c.HBase.URL != nil {
+		s.name = "hbase-" + s.name
+		from = &cells{server: c.HBase, table: c.Prefix + "_" + kind}
+	}
+	var err error
+	s.from, err = newOrders(ctx, from, c.Rows)
+	return s, err
 }
 
 // Drop removes the source and the index.
@@ -48,8 +57,8 @@ func (s *Search) Drop(ctx context.Context) error {
 	return errors.Join(s.from.remove(ctx), s.index.drop(ctx))
 }
 
-// Name is the kind.
-func (s *Search) Name() string { return "search-" + s.kind }
+// Name says from where, and the kind.
+func (s *Search) Name() string { return s.name }
 
 // Wants is the same for every run.
 func (s *Search) Wants() Wants {
@@ -74,7 +83,7 @@ func (s *Search) Reset(ctx context.Context, dir string) error {
 			return err
 		}
 	}
-	return writeJob(dir, fmt.Sprintf("source: %s, target: %s, write: %s, columns: [id, customer, {from: cents, type: int32}, note, revision]", s.from.table, s.index.name, write),
+	return writeJob(dir, fmt.Sprintf("%s, target: %s, write: %s, columns: [id, customer, {from: cents, type: int32}, note, revision]", s.from.stream(), s.index.name, write),
 		s.from.connection(), fmt.Sprintf("{connector: elasticsearch, urls: [%q]}", s.index.server), "")
 }
 
@@ -93,7 +102,7 @@ func (s *Search) settle(ctx context.Context, _ string) error {
 	return s.from.settle(func(row func(id string, row []byte)) error { return x.documents(ctx, row) })
 }
 
-// Judge reads the table through the mariadb command and the index through HTTP.
+// Judge reads the table through its store's own client and the index through HTTP.
 func (s *Search) Judge(ctx context.Context, _ string) (Verdict, error) {
 	j, _, err := s.from.judge(ctx)
 	if err != nil {

@@ -86,7 +86,7 @@ func NewTables(ctx context.Context, name string, c TablesConfig) (*Tables, error
 	s.to = c.store(s.scene.to, name)
 	s.table = of(s.to.says().table, s.place, "copies")
 	var err error
-	s.from, err = newOrders(ctx, c.store(s.scene.from, name), s.place+"_from", c.Rows)
+	s.from, err = newOrders(ctx, inSQL(c.store(s.scene.from, name), s.place+"_from"), c.Rows)
 	return s, err
 }
 
@@ -161,7 +161,7 @@ func (s *Tables) Reset(ctx context.Context, dir string) error {
 	if err := each(ctx, s.to, of(says.orders, "", s.table)+" WHERE id < 0", s.others.Expect); err != nil {
 		return err
 	}
-	return writeJob(dir, fmt.Sprintf("source: %s, target: %s, write: %s", s.from.table, s.table, s.scene.write), s.from.connection(), connection, s.settings())
+	return writeJob(dir, fmt.Sprintf("%s, target: %s, write: %s", s.from.stream(), s.table, s.scene.write), s.from.connection(), connection, s.settings())
 }
 
 // objects are all things in the target's place.

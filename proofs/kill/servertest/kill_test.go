@@ -13,6 +13,7 @@ func TestRunsSurvive(t *testing.T) {
 	for _, kind := range []string{kill.Upsert, kill.Swap} {
 		t.Run("search-"+kind, func(t *testing.T) { killtest.Survives(t, h, search(t, kind), 6, kill.During, kill.Before, kill.After) })
 	}
+	t.Run("hbase-search-upsert", func(t *testing.T) { killtest.Survives(t, h, hbase(t, kill.Upsert), 8, kill.During, kill.After) })
 	for _, c := range kill.TablesScenes() {
 		t.Run(c.Name, func(t *testing.T) { killtest.Survives(t, h, tables(t, c.Name), 16, kill.During, kill.After) })
 	}

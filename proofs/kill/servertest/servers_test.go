@@ -57,6 +57,13 @@ func search(t *testing.T, kind string) kill.Scene {
 	return dropped(t, s, err)
 }
 
+func hbase(t *testing.T, kind string) kill.Scene {
+	t.Helper()
+	s, err := kill.NewSearch(t.Context(), kind, kill.SearchConfig{HBase: need(t, "hbase"), Search: need(t, "elasticsearch8").URL.String(),
+		Prefix: prefix() + "_hbase", Rows: killtest.SmallRows})
+	return dropped(t, s, err)
+}
+
 func tables(t *testing.T, name string) kill.Scene {
 	t.Helper()
 	s, err := kill.NewTables(t.Context(), name, kill.TablesConfig{MySQL: need(t, "mariadb"), Postgres: need(t, "postgres"), Dir: t.TempDir(),
