@@ -31,6 +31,7 @@ func measures() []measure {
 		{"memory", "peak memory of a copy of 10,000,000 rows", measureMemory},
 		{"mysql-read", "a MySQL table read to nothing by 1 and 2 ranges, against the mariadb client", measureRead},
 		{"postgres-read", "a PostgreSQL table read to nothing by 1 and 2 ranges, against psql's binary \\copy", measureReadPostgres},
+		{"hbase-read", "an HBase table of one region read to nothing, against a scan of its Java client; all per cell", measureReadHBase},
 		{"mysql-write", "rows into a MySQL table by 1 and 2 connections, against the mariadb client's LOAD DATA of a ready file", measureWriteMySQL},
 		{"postgres-write", "rows into a new PostgreSQL table by 1 and 2 connections, and into one that is there, against psql's binary \\copy of a ready file", measureWritePostgres},
 		{"mysql-postgres", "a MySQL table into PostgreSQL, against the two clients in a pipe, pgloader and a plain program in Go", measureMySQLPostgres},
