@@ -369,6 +369,30 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// TestRights: a user without rights is told which, and with them reads.
+func TestRights(t *testing.T) {
+	i := servers.Guarded(t)
+	tool := hbasetool.Start(t, i.Server)
+	fill(tool, "guarded", 3)
+	_, quorum, _ := strings.Cut(i.URL, "://")
+	c, err := hbase.Connector().Open(t.Context(), connector.Connection{Options: options(map[string]any{"quorum": []string{quorum}, "user": "nobody"})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	source := connector.Source{Dataset: "guarded", Options: options(numbers(nil))}
+	_, err = hbase.Connector().Read(t.Context(), c, source)
+	if err == nil || connector.ClassOf(err) != connector.Denied || !strings.HasPrefix(err.Error(), "scan guarded: AccessDeniedException: Insufficient permissions for user 'nobody'") {
+		t.Errorf("got %v (%v), want that nobody may not", err, connector.ClassOf(err))
+	}
+	tool.Grant("guarded", "nobody")
+	r, s := newReader(t, c, "guarded", numbers(nil))
+	rows, _ := readAll(t, r, s, connector.Shard{}, func(int) {})
+	if d := cmp.Diff(printed(tool, "guarded"), rows); d != "" {
+		t.Error(d)
+	}
+}
+
 // TestUnreachable: nobody waits longer than he said for a quorum that does not answer.
 func TestUnreachable(t *testing.T) {
 	mute, err := net.Listen("tcp", "127.0.0.1:0") // takes connections and says nothing

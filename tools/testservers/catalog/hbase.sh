@@ -53,6 +53,14 @@ hbase.regionserver.info.port -1
 hbase.regionserver.msginterval 300
 hbase.hfile.compaction.discharger.interval 1000
 SETTINGS
+  # with TOWPATH_HBASE_ACCESS=1 it checks what users may do; the one that it runs as may do everything
+  if [ "${TOWPATH_HBASE_ACCESS:-}" = 1 ]; then
+    echo hbase.security.authorization true
+    local of
+    for of in master region regionserver; do
+      echo "hbase.coprocessor.$of.classes org.apache.hadoop.hbase.security.access.AccessController"
+    done
+  fi
 }
 
 start() {

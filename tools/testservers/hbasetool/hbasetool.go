@@ -148,6 +148,9 @@ func (c *Tool) Disable(table string) { c.t.Helper(); c.do("disable", table) }
 // Enable takes a table into use again.
 func (c *Tool) Enable(table string) { c.t.Helper(); c.do("enable", table) }
 
+// Grant lets a user read a table of a server that checks rights.
+func (c *Tool) Grant(table, user string) { c.t.Helper(); c.do("grant", table, user) }
+
 // Tables names the tables of users, those of the namespace default without it.
 func (c *Tool) Tables() []string {
 	c.t.Helper()

@@ -71,6 +71,12 @@ func (i *Instance) Replica(t testing.TB) *Instance {
 	return private(t, i.Name, "TOWPATH_POSTGRES_PRIMARY="+i.Port())
 }
 
+// Guarded is a private HBase that checks what users may do. The user that the test runs as may do everything, others nothing at first.
+func Guarded(t testing.TB) *Instance {
+	t.Helper()
+	return private(t, "hbase", "TOWPATH_HBASE_ACCESS=1")
+}
+
 func private(t testing.TB, name string, more ...string) *Instance {
 	t.Helper()
 	check(t, name)

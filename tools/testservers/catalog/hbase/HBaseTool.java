@@ -38,6 +38,8 @@ import org.apache.hadoop.hbase.client.ResultScanner;
 import org.apache.hadoop.hbase.client.Scan;
 import org.apache.hadoop.hbase.client.Table;
 import org.apache.hadoop.hbase.client.TableDescriptorBuilder;
+import org.apache.hadoop.hbase.security.access.Permission;
+import org.apache.hadoop.hbase.security.access.UserPermission;
 import org.apache.hadoop.hbase.util.Bytes;
 
 /**
@@ -99,6 +101,7 @@ public class HBaseTool {
             case "put" -> put(name(f), f);
             case "flush" -> flush();
             case "scan" -> scan(name(f), f.length > 2 ? Integer.parseInt(f[2]) : 1);
+            case "grant" -> admin.grant(new UserPermission(f[2], Permission.newBuilder(name(f)).withActions(Permission.Action.READ).build()), false);
             case "generate" -> generate(name(f), Integer.parseInt(f[2]));
             case "read" -> read(name(f), Integer.parseInt(f[2]));
             case "delete" -> delete(name(f), bytes(f[2]));
