@@ -26,6 +26,7 @@ func parts() []part {
 		}},
 		{"kill-servers", "20 kills each of MariaDB and PostgreSQL themselves while rows move: as source, and as target of append, upsert and replace", killServers},
 		{"documents", "3,000,000 rows of 20 columns from MariaDB into Elasticsearch 7, 8 and OpenSearch, every document compared with its row", proveDocuments},
+		{"cells", "2,000,000 sparse rows of three families and one of 200,000 cells from HBase into Elasticsearch, every document taken back to its row's cells", proveCells},
 		{"corpus", "every cell of the corpus of values through every lane, process and servers in three pairs of time zones, PostgreSQL 15 and 17", proveCorpus},
 		{"properties", "20,000 random tables, all pairs of MariaDB, PostgreSQL, SQLite and Elasticsearch in turn: exact, with a loss that the plan names, or refused", proveProperties},
 	}, tablesParts()...)

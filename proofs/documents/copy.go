@@ -37,16 +37,21 @@ type Copied struct {
 
 // Copy copies a table into an index with one command; the program keeps its state in dir.
 func Copy(ctx context.Context, program, dir string, s data.Server, table string, x Index) (Copied, error) {
+	from := url.URL{Scheme: "mysql", User: url.User(s.URL.User.Username()), Host: s.URL.Host, Path: "/" + table}
+	password, _ := s.URL.User.Password()
+	return CopyFrom(ctx, program, dir, from.String(), x, "TOWPATH_SOURCE_PASSWORD="+password)
+}
+
+// CopyFrom copies what a URL names into an index with one command, which has env beside its environment.
+func CopyFrom(ctx context.Context, program, dir, from string, x Index, env ...string) (Copied, error) {
 	target, err := url.Parse(x.URL)
 	if err != nil {
 		return Copied{}, err
 	}
-	from := url.URL{Scheme: "mysql", User: url.User(s.URL.User.Username()), Host: s.URL.Host, Path: "/" + table}
 	to := url.URL{Scheme: "elasticsearch", Host: target.Host, Path: "/" + x.Name}
-	c := exec.CommandContext(ctx, program, "--json", "copy", from.String(), to.String())
+	c := exec.CommandContext(ctx, program, "--json", "copy", from, to.String())
 	c.Dir = dir
-	password, _ := s.URL.User.Password()
-	c.Env = append(outside(os.Environ()), "TOWPATH_STATE="+filepath.Join(dir, "state"), "TOWPATH_SOURCE_PASSWORD="+password)
+	c.Env = append(append(outside(os.Environ()), "TOWPATH_STATE="+filepath.Join(dir, "state")), env...)
 	var stdout, stderr bytes.Buffer
 	c.Stdout, c.Stderr = &stdout, &stderr
 	began := time.Now()

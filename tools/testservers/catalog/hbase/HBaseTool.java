@@ -7,8 +7,11 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.SplittableRandom;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
@@ -103,6 +106,7 @@ public class HBaseTool {
             case "scan" -> scan(name(f), f.length > 2 ? Integer.parseInt(f[2]) : 1);
             case "grant" -> admin.grant(new UserPermission(f[2], Permission.newBuilder(name(f)).withActions(Permission.Action.READ).build()), false);
             case "generate" -> generate(name(f), Integer.parseInt(f[2]));
+            case "sparse" -> sparse(name(f), Integer.parseInt(f[2]), Integer.parseInt(f[3]));
             case "read" -> read(name(f), Integer.parseInt(f[2]));
             case "delete" -> delete(name(f), bytes(f[2]));
             case "drop" -> drop(name(f));
@@ -209,6 +213,51 @@ public class HBaseTool {
             }
         }
         admin.flush(name);
+    }
+
+    /**
+     * Puts so many rows of 5 to 40 cells in the families a, b and c, the same every time, and a last one of so many cells. Keys are of any bytes; a has
+     * texts, b longs, c other bytes, and one qualifier in fifty is one of 20,000.
+     */
+    private void sparse(TableName name, int rows, int cells) throws IOException {
+        try (BufferedMutator m = connection.getBufferedMutator(name)) {
+            for (int i = 0; i < rows; i++) {
+                m.mutate(sparseRow(i));
+            }
+            for (int i = 0; i < cells; i++) {
+                m.mutate(new Put(new byte[] {(byte) 0xFF, 0, (byte) 0xFF}).setDurability(Durability.SKIP_WAL)
+                    .addColumn(Bytes.toBytes("c"), Bytes.toBytes(String.format("w%06d", i)), Bytes.toBytes("wide " + i)));
+            }
+        }
+        admin.flush(name);
+    }
+
+    private static Put sparseRow(int i) {
+        SplittableRandom random = new SplittableRandom(i);
+        int head = random.nextInt(); // spreads rows, 0x00 and 0xFF among the bytes
+        Put put = new Put(Bytes.add(Bytes.toBytes(head), Bytes.toBytes((long) i))).setDurability(Durability.SKIP_WAL);
+        Set<String> taken = new HashSet<>();
+        for (int n = 5 + random.nextInt(36); n > 0; n--) {
+            int family = random.nextInt(3);
+            String qualifier = random.nextInt(50) == 0 ? String.format("x%05d", random.nextInt(20_000)) : String.format("q%02d", random.nextInt(20));
+            if (!taken.add(family + qualifier)) {
+                continue;
+            }
+            byte[] value = switch (family) {
+                case 0 -> Bytes.toBytes("d\u00e9tail \"" + random.nextInt(10_000) + "\" \ud83d\udef6\n" + "x".repeat(random.nextInt(20)));
+                case 1 -> Bytes.toBytes(random.nextLong() >> random.nextInt(64));
+                default -> otherBytes(random);
+            };
+            put.addColumn(new byte[] {(byte) ('a' + family)}, Bytes.toBytes(qualifier), value);
+        }
+        return put;
+    }
+
+    private static byte[] otherBytes(SplittableRandom random) {
+        byte[] value = new byte[1 + random.nextInt(24)];
+        random.nextBytes(value);
+        value[0] = (byte) 0xFF;
+        return value;
     }
 
     /** Reads a table to nothing and prints rows, cells, bytes of values and milliseconds. */
