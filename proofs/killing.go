@@ -147,6 +147,19 @@ func hbase(ctx context.Context, w *work, name string) (kill.Scene, error) {
 	return kill.NewSearch(ctx, name, kill.SearchConfig{HBase: source, Search: target.URL.String(), Prefix: w.prefix(), Rows: fileRows})
 }
 
+// columns makes the scene of a table and a table of HBase, on the shared test servers.
+func columns(ctx context.Context, w *work, _ string) (kill.Scene, error) {
+	source, err := w.servers().Shared(ctx, "mariadb")
+	if err != nil {
+		return nil, err
+	}
+	target, err := w.servers().Shared(ctx, "hbase")
+	if err != nil {
+		return nil, err
+	}
+	return kill.NewColumns(ctx, kill.ColumnsConfig{MySQL: source, HBase: target, Prefix: w.prefix(), Rows: fileRows})
+}
+
 // tablesParts are a part for each scene of tables.
 func tablesParts() []part {
 	var list []part

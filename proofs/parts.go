@@ -24,6 +24,9 @@ func parts() []part {
 		{"kill-hbase", "300 kills with resume and 30 frozen processes that wake up, HBase to Elasticsearch: by key into an index, and swapped in", func(ctx context.Context, w *work) (any, error) {
 			return killing(ctx, w, hbase, goal{kill.Upsert, 150, 15}, goal{kill.Swap, 150, 15})
 		}},
+		{"kill-hbase-write", "300 kills with resume and 30 frozen processes that wake up, MariaDB to HBase", func(ctx context.Context, w *work) (any, error) {
+			return killing(ctx, w, columns, goal{"upsert", 300, 30})
+		}},
 		{"kill-servers", "20 kills each of MariaDB and PostgreSQL themselves while rows move: as source, and as target of append, upsert and replace", killServers},
 		{"documents", "3,000,000 rows of 20 columns from MariaDB into Elasticsearch 7, 8 and OpenSearch, every document compared with its row", proveDocuments},
 		{"cells", "2,000,000 sparse rows of three families and one of 200,000 cells from HBase into Elasticsearch, every document taken back to its row's cells", proveCells},

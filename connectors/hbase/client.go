@@ -28,6 +28,7 @@ type Client struct {
 	quorum  []string // host:port
 	cluster string   // its id
 	hbase   gohbase.Client
+	admin   admin
 
 	behind sync.WaitGroup // scanners that are being closed
 }
@@ -45,14 +46,20 @@ func open(ctx context.Context, o Connection) (*Client, error) {
 	if err := c.greet(ctx); err != nil {
 		return nil, err
 	}
-	c.hbase = gohbase.NewClient(strings.Join(quorum, ","),
-		gohbase.ZookeeperRoot(o.Root),
-		gohbase.ZookeeperTimeout(time.Duration(o.ConnectSeconds)*time.Second),
+	c.hbase = gohbase.NewClient(strings.Join(quorum, ","), c.settings()...)
+	return c, nil
+}
+
+// settings are those of the library's clients.
+func (c *Client) settings() []gohbase.Option {
+	return []gohbase.Option{
+		gohbase.ZookeeperRoot(c.options.Root),
+		gohbase.ZookeeperTimeout(time.Duration(c.options.ConnectSeconds) * time.Second),
 		gohbase.RegionLookupTimeout(c.patience()),
 		gohbase.RegionReadTimeout(c.patience()),
-		gohbase.EffectiveUser(o.User),
-		gohbase.Logger(slog.New(slog.DiscardHandler))) // what matters comes back as errors
-	return c, nil
+		gohbase.EffectiveUser(c.options.User),
+		gohbase.Logger(slog.New(slog.DiscardHandler)), // what matters comes back as errors
+	}
 }
 
 // patience is how long one call may take.
@@ -153,6 +160,7 @@ func (c *Client) Datasets(ctx context.Context, pattern string) iter.Seq2[string,
 func (c *Client) Close() error {
 	c.behind.Wait() // for closeTime at most
 	c.hbase.Close()
+	c.admin.close()
 	return nil
 }
 

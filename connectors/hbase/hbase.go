@@ -1,4 +1,4 @@
-// Package hbase reads Apache HBase 2: tables by row key, region by region, columns by the encodings that programs write them in. The
+// Package hbase reads and writes Apache HBase 2: tables by row key, region by region, columns by the encodings that programs write them in. The
 // client library finds regions and speaks the protocol; scans, cells and values are our own.
 package hbase
 
@@ -16,7 +16,7 @@ var docs string
 
 // Connector describes HBase.
 func Connector() connector.Connector {
-	connection, reading := connector.Describe(defaultConnection()), connector.Describe(defaultReading())
+	connection, reading, writing := connector.Describe(defaultConnection()), connector.Describe(defaultReading()), connector.Describe(defaultWriting())
 	return connector.Connector{
 		Name:       "hbase",
 		Title:      "HBase",
@@ -24,6 +24,7 @@ func Connector() connector.Connector {
 		Types:      typeDocs,
 		Connection: connection,
 		Reading:    reading,
+		Writing:    writing,
 		Fold: func(_ connector.Client, dataset string) string {
 			return strings.TrimPrefix(dataset, defaultNamespace+":")
 		},
@@ -40,6 +41,13 @@ func Connector() connector.Connector {
 				return nil, err
 			}
 			return newReader(ctx, c.(*Client), s, o)
+		},
+		Write: func(_ context.Context, c connector.Client, s connector.Sink) (connector.Writer, error) {
+			o, err := connector.DecodeOptions[WriteOptions](writing, s.Options, "target_options")
+			if err != nil {
+				return nil, err
+			}
+			return newWriter(c.(*Client), s, o)
 		},
 		Count: func(ctx context.Context, c connector.Client, dataset, where string) (int64, error) {
 			return c.(*Client).count(ctx, dataset, where)

@@ -96,7 +96,9 @@ func meet(regions []region) bool {
 }
 
 // tableStates are the states of a table by their numbers in the message TableState of HBase's Table.proto.
-var tableStates = []string{"enabled", "disabled", "being disabled", "being enabled"}
+var tableStates = []string{"enabled", "disabled", "being disabled", enabling}
+
+const enabling = "being enabled"
 
 // tableState reads the message's one field; a state that is not known is not enabled.
 func tableState(message []byte) string {
@@ -111,25 +113,39 @@ func tableState(message []byte) string {
 	return tableStates[state]
 }
 
-// check returns an error when the table is missing or not enabled.
+// check returns an error when the table is missing or not enabled. One that is just being enabled, as a new one is, it waits for.
 func (c *Client) check(ctx context.Context, table string) error {
-	state := ""
-	err := c.meta(ctx, []byte(table), afterRow([]byte(table)), "table", func(x cell) error {
+	for end := time.Now().Add(c.patience()); ; {
+		state, err := c.stateOf(ctx, table)
+		switch {
+		case err != nil:
+			return err
+		case state == "":
+			return tableError("TableNotFoundException", "no table %q", table)
+		case state == tableStates[0]:
+			return nil
+		case state != enabling || time.Now().After(end):
+			return tableError("TableNotEnabledException", "table %s is %s", table, state)
+		}
+		pause := time.NewTimer(100 * time.Millisecond)
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			pause.Stop()
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// stateOf returns the state of a table; "": there is none.
+func (c *Client) stateOf(ctx context.Context, table string) (state string, err error) {
+	err = c.meta(ctx, []byte(table), afterRow([]byte(table)), "table", func(x cell) error {
 		if string(x.qualifier) == "state" {
 			state = tableState(x.value)
 		}
 		return nil
 	})
-	if err != nil {
-		return classify(err, "look up table %s", table)
-	}
-	if state == "" {
-		return tableError("TableNotFoundException", "no table %q", table)
-	}
-	if state != tableStates[0] {
-		return tableError("TableNotEnabledException", "table %s is %s", table, state)
-	}
-	return nil
+	return state, classify(err, "look up table %s", table)
 }
 
 // countedAtATime is how many regions are counted side by side.

@@ -17,6 +17,15 @@ func typeDocs() []connector.TypeDoc {
 			out = append(out, connector.TypeDoc{From: e.name, To: e.typ.String()})
 		}
 	}
+	for _, t := range typedoc.Logical() {
+		d := connector.TypeDoc{From: t.String(), To: usual(t), Made: true}
+		if as, err := encodingOf(d.To, ""); err != nil {
+			d.To, d.Note = "–", "refused: name the type json or text for it"
+		} else if as.typ.String() != t.String() && as.typ.Kind != t.Kind {
+			d.Note = "as " + as.typ.String()
+		}
+		out = append(out, d)
+	}
 	return append(out, connector.TypeDoc{From: restNative, To: (&record.Type{Kind: record.JSON}).String(),
 		Note: `by family and qualifier; a value that is no UTF-8 is {"$base64": ...}`})
 }

@@ -14,6 +14,7 @@ func TestRunsSurvive(t *testing.T) {
 		t.Run("search-"+kind, func(t *testing.T) { killtest.Survives(t, h, search(t, kind), 6, kill.During, kill.Before, kill.After) })
 	}
 	t.Run("hbase-search-upsert", func(t *testing.T) { killtest.Survives(t, h, hbase(t, kill.Upsert), 8, kill.During, kill.After) })
+	t.Run("hbase-upsert", func(t *testing.T) { killtest.Survives(t, h, columns(t), 8, kill.During, kill.After) })
 	for _, c := range kill.TablesScenes() {
 		t.Run(c.Name, func(t *testing.T) { killtest.Survives(t, h, tables(t, c.Name), 16, kill.During, kill.After) })
 	}
@@ -32,6 +33,9 @@ func TestBrokenFenceIsFound(t *testing.T) {
 	h := killtest.Harness(t, "broken_fence")
 	t.Run("search-upsert", func(t *testing.T) {
 		killtest.TakesOldRows(t, h, search(t, kill.Upsert), kill.Before, 25, func(v kill.Verdict) int { return v.Altered })
+	})
+	t.Run("hbase-upsert", func(t *testing.T) {
+		killtest.TakesOldRows(t, h, columns(t), kill.After, 10, func(v kill.Verdict) int { return v.Altered })
 	})
 	for _, name := range []string{"mysql-append", "postgres-append"} {
 		t.Run(name, func(t *testing.T) {

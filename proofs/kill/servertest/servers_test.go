@@ -64,6 +64,12 @@ func hbase(t *testing.T, kind string) kill.Scene {
 	return dropped(t, s, err)
 }
 
+func columns(t *testing.T) kill.Scene {
+	t.Helper()
+	s, err := kill.NewColumns(t.Context(), kill.ColumnsConfig{MySQL: need(t, "mariadb"), HBase: need(t, "hbase"), Prefix: prefix() + "_columns", Rows: killtest.SmallRows})
+	return dropped(t, s, err)
+}
+
 func tables(t *testing.T, name string) kill.Scene {
 	t.Helper()
 	s, err := kill.NewTables(t.Context(), name, kill.TablesConfig{MySQL: need(t, "mariadb"), Postgres: need(t, "postgres"), Dir: t.TempDir(),

@@ -1,0 +1,157 @@
+package hbase
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/tsuna/gohbase"
+	"github.com/tsuna/gohbase/hrpc"
+	"github.com/tsuna/gohbase/pb"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/towpath/towpath/connector"
+)
+
+// masterCall is a call to the master. The library's own calls know no namespaces; what carries them is taken from the simplest.
+type masterCall struct {
+	*hrpc.CreateTable
+	name     string
+	request  proto.Message
+	response proto.Message
+}
+
+func (c masterCall) Name() string               { return c.name }
+func (c masterCall) Description() string        { return c.name }
+func (c masterCall) ToProto() proto.Message     { return c.request }
+func (c masterCall) NewResponse() proto.Message { return c.response }
+
+// admin is the library's client of the master, made when it is first needed. It cannot be closed (its Close panics), so its sockets are ours.
+type admin struct {
+	once   sync.Once
+	client gohbase.AdminClient
+	mu     sync.Mutex
+	open   []net.Conn
+}
+
+func (a *admin) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, network, address)
+	if err == nil {
+		a.mu.Lock()
+		a.open = append(a.open, conn)
+		a.mu.Unlock()
+	}
+	return conn, err
+}
+
+func (a *admin) close() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, conn := range a.open {
+		_ = conn.Close() // most are closed already
+	}
+}
+
+// master sends a call to the master and fills the response.
+func (c *Client) master(ctx context.Context, doing, name string, request, response proto.Message) error {
+	c.admin.once.Do(func() {
+		c.admin.client = gohbase.NewAdminClient(strings.Join(c.quorum, ","), append(c.settings(), gohbase.RegionDialer(c.admin.dial))...)
+	})
+	timed, cancel := context.WithTimeout(ctx, c.patience())
+	defer cancel()
+	answer, err := c.admin.client.(gohbase.RPCClient).SendRPC(masterCall{hrpc.NewCreateTable(timed, nil, nil), name, request, response})
+	switch {
+	case err == nil:
+		proto.Merge(response, answer)
+		return nil
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case timed.Err() != nil:
+		return connector.Errorf(connector.Retry, "TOW-808", "%s: the master did not answer within %v", doing, c.patience())
+	}
+	return classify(err, "%s", doing)
+}
+
+// nameOf is a table's name in messages.
+func nameOf(table string) *pb.TableName {
+	namespace, qualifier, found := strings.Cut(table, ":")
+	if !found {
+		namespace, qualifier = defaultNamespace, table
+	}
+	return &pb.TableName{Namespace: []byte(namespace), Qualifier: []byte(qualifier)}
+}
+
+// families returns the families of a table, with how many versions of a cell each keeps; nil: there is no such table.
+func (c *Client) families(ctx context.Context, table string) (map[string]string, error) {
+	request := &pb.GetTableDescriptorsRequest{TableNames: []*pb.TableName{nameOf(table)}}
+	response := &pb.GetTableDescriptorsResponse{}
+	if err := c.master(ctx, "look up table "+table, "GetTableDescriptors", request, response); err != nil {
+		return nil, err
+	}
+	if len(response.TableSchema) == 0 {
+		return nil, nil
+	}
+	found := map[string]string{}
+	for _, f := range response.TableSchema[0].ColumnFamilies {
+		found[string(f.Name)] = "1"
+		for _, a := range f.Attributes {
+			if string(a.First) == "VERSIONS" {
+				found[string(f.Name)] = string(a.Second)
+			}
+		}
+	}
+	return found, nil
+}
+
+// design is a table that a run makes.
+type design struct {
+	Families   []string          `json:"families"`
+	Attributes map[string]string `json:"attributes"` // of each family
+	Splits     [][]byte          `json:"splits,omitempty"`
+}
+
+// create makes a table and returns when its regions are open. One that is there is no error.
+func (c *Client) create(ctx context.Context, table string, d *design) error {
+	schema := &pb.TableSchema{TableName: nameOf(table)}
+	for _, name := range d.Families {
+		f := &pb.ColumnFamilySchema{Name: []byte(name)}
+		for k, v := range d.Attributes {
+			f.Attributes = append(f.Attributes, &pb.BytesBytesPair{First: []byte(k), Second: []byte(v)})
+		}
+		schema.ColumnFamilies = append(schema.ColumnFamilies, f)
+	}
+	made := &pb.CreateTableResponse{}
+	doing := "make table " + table
+	err := c.master(ctx, doing, "CreateTable", &pb.CreateTableRequest{TableSchema: schema, SplitKeys: d.Splits}, made)
+	if err != nil {
+		if name, _ := exception(err); name == "TableExistsException" {
+			return nil
+		}
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.patience())
+	defer cancel()
+	for {
+		state := &pb.GetProcedureResultResponse{}
+		if err := c.master(ctx, doing, "getProcedureResult", &pb.GetProcedureResultRequest{ProcId: made.ProcId}, state); err != nil {
+			return err
+		}
+		switch {
+		case state.GetException() != nil:
+			g := state.GetException().GetGenericException()
+			return classify(fmt.Errorf("%s%s:\n%s", javaPrefix, g.GetClassName(), g.GetMessage()), "%s", doing)
+		case state.GetState() == pb.GetProcedureResultResponse_FINISHED:
+			return nil
+		}
+		pause := time.NewTimer(100 * time.Millisecond)
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			pause.Stop()
+			return classify(context.Cause(ctx), "%s", doing)
+		}
+	}
+}

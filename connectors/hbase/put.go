@@ -1,0 +1,265 @@
+package hbase
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"math/big"
+	"strings"
+
+	"github.com/tsuna/gohbase"
+	"github.com/tsuna/gohbase/hrpc"
+	"github.com/zeebo/xxh3"
+
+	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/record"
+)
+
+// layout turns rows into cells; shared by all shards of a target.
+type layout struct {
+	schema    *record.Schema
+	columns   []outColumn
+	key       []int // of columns
+	separator []byte
+	buckets   int
+	nulls     string
+	spare     string // family of the cell that a row without any other gets
+}
+
+type outColumn struct {
+	family, qualifier string
+	typ               *record.Type
+	as                encoding
+}
+
+func newLayout(s *record.Schema, p *scheme, o WriteOptions) (*layout, error) {
+	if len(p.Columns) != len(s.Fields) {
+		return nil, fmt.Errorf("read plan: %d columns, %d places", len(s.Fields), len(p.Columns))
+	}
+	l := &layout{schema: s, key: s.Key(), separator: p.Separator, buckets: o.SaltBuckets, nulls: o.Nulls, spare: o.Family}
+	if families := p.families(); len(families) > 0 {
+		l.spare = families[0]
+	}
+	for i, c := range p.Columns {
+		as, err := encodingOf(c.Encoding, "target_options.columns")
+		if err != nil {
+			return nil, err
+		}
+		l.columns = append(l.columns, outColumn{c.Family, string(c.Qualifier), &s.Fields[i].Type, as})
+	}
+	for n, i := range l.key {
+		if l.columns[i].as.width == 0 && n < len(l.key)-1 && len(l.separator) == 0 {
+			return nil, connector.Errorf(connector.Config, "TOW-821", "make row keys: nothing tells where part %q ends", s.Fields[i].Name).At("target_options.separator").
+				WithHint("Name a separator that the column never has.")
+		}
+	}
+	return l, nil
+}
+
+// appendKey appends the row key of a row, or says why it has none.
+func (l *layout) appendKey(dst []byte, b *record.Batch, row int) (key []byte, code record.Code, column, why string) {
+	if l.buckets > 0 {
+		dst = append(dst, 0)
+	}
+	from := len(dst)
+	for n, i := range l.key {
+		c := &l.columns[i]
+		if b.Cols[i].Null(row) {
+			return dst, record.KeyNull, l.schema.Fields[i].Name, "the key is NULL"
+		}
+		at := len(dst)
+		if dst = c.append(dst, b.Cols[i], row); n == len(l.key)-1 {
+			break
+		}
+		if c.as.width == 0 && strings.Contains(string(dst[at:]), string(l.separator)) {
+			return dst, record.Constraint, l.schema.Fields[i].Name, "the value has the separator of the row key's parts in it"
+		}
+		dst = append(dst, l.separator...)
+	}
+	switch size := len(dst) - from; {
+	case size == 0:
+		return dst, record.KeyNull, l.schema.Fields[l.key[0]].Name, "the row key would be empty"
+	case len(dst) > mostKey:
+		return dst, record.TooBig, "", fmt.Sprintf("the row key has %d bytes, %d are the most", len(dst), mostKey)
+	}
+	if l.buckets > 0 {
+		dst[from-1] = byte(xxh3.Hash(dst[from:]) % uint64(l.buckets))
+	}
+	return dst, "", "", ""
+}
+
+// append appends the value of a cell that is not NULL, as the encoding writes it.
+func (c *outColumn) append(dst []byte, v *record.Vector, row int) []byte {
+	switch c.as.name {
+	case "string", "bytes":
+		return append(dst, v.Bytes(row)...)
+	case "boolean":
+		if v.Bool(row) {
+			return append(dst, 0xFF)
+		}
+		return append(dst, 0)
+	case "short":
+		return binary.BigEndian.AppendUint16(dst, uint16(v.Int64[row]))
+	case "int":
+		return binary.BigEndian.AppendUint32(dst, uint32(v.Int64[row]))
+	case "long":
+		return binary.BigEndian.AppendUint64(dst, uint64(v.Int64[row]))
+	case "float":
+		return binary.BigEndian.AppendUint32(dst, math.Float32bits(float32(v.Float64[row])))
+	case "double":
+		return binary.BigEndian.AppendUint64(dst, math.Float64bits(v.Float64[row]))
+	case "epoch_s":
+		return binary.BigEndian.AppendUint64(dst, uint64(v.Int64[row]/1_000_000))
+	case "epoch_ms":
+		return binary.BigEndian.AppendUint64(dst, uint64(v.Int64[row]/1000))
+	case "epoch_us":
+		return binary.BigEndian.AppendUint64(dst, uint64(v.Int64[row]))
+	case "decimal":
+		return appendBigDecimal(dst, string(record.AppendText(nil, c.typ, v, row)))
+	}
+	return record.AppendText(dst, c.typ, v, row)
+}
+
+// appendBigDecimal appends a decimal's text as putDecimal reads it.
+func appendBigDecimal(dst []byte, text string) []byte {
+	whole, fraction, _ := strings.Cut(text, ".")
+	n, _ := new(big.Int).SetString(whole+fraction, 10)
+	dst = binary.BigEndian.AppendUint32(dst, uint32(len(fraction)))
+	// the shortest two's complement, as BigInteger.toByteArray makes it
+	bits := n.BitLen()
+	if n.Sign() < 0 {
+		bits = new(big.Int).Not(n).BitLen()
+	}
+	size := bits/8 + 1
+	if n.Sign() < 0 {
+		n.Add(n, new(big.Int).Lsh(big.NewInt(1), uint(8*size)))
+	}
+	return append(dst, n.FillBytes(make([]byte, size))...)
+}
+
+// shardWriter writes the rows of one shard under one stamp.
+type shardWriter struct {
+	w     *writer
+	stamp int64
+	d     *scratch
+}
+
+// Write puts the rows of a group; on return all of them are durable in the servers' logs. Of the rows of one key the last one is put.
+func (s *shardWriter) Write(ctx context.Context, group []*record.Batch) (connector.Outcome, error) {
+	var out connector.Outcome
+	last := map[string]connector.RowRef{}
+	keys := make([][]string, len(group))
+	for n, b := range group {
+		keys[n] = make([]string, b.Len)
+		for row := range b.Len {
+			at := connector.RowRef{Batch: n, Row: row}
+			key, code, column, why := s.w.layout.appendKey(s.d.text[:0], b, row)
+			s.d.text = key
+			if code != "" {
+				out.Rejected = append(out.Rejected, connector.Rejected{RowRef: at, Code: code, Column: column, Reason: why})
+				continue
+			}
+			if before, twice := last[string(key)]; twice {
+				out.Superseded = append(out.Superseded, before)
+				keys[before.Batch][before.Row] = ""
+			}
+			keys[n][row] = string(key)
+			last[keys[n][row]] = at
+		}
+	}
+	timed, cancel := context.WithTimeout(ctx, s.w.client.patience())
+	defer cancel()
+	var calls []hrpc.Call
+	var rows []connector.RowRef
+	for n, b := range group {
+		for row, key := range keys[n] {
+			if key == "" {
+				continue
+			}
+			made, err := s.calls(timed, b, row, []byte(key))
+			if err != nil {
+				return out, err
+			}
+			for _, call := range made {
+				calls, rows = append(calls, call), append(rows, connector.RowRef{Batch: n, Row: row})
+			}
+		}
+	}
+	return s.send(ctx, timed, calls, rows, out)
+}
+
+// calls are what is sent for a row. Older values of columns that are NULL are deleted up to below the stamp: a row is what was sent, a late
+// writer's value does not show, and cells of this stamp are never hidden.
+func (s *shardWriter) calls(ctx context.Context, b *record.Batch, row int, key []byte) ([]hrpc.Call, error) {
+	l := s.w.layout
+	put, gone := map[string]map[string][]byte{}, map[string]map[string][]byte{}
+	add := func(to map[string]map[string][]byte, c *outColumn, value []byte) {
+		if to[c.family] == nil {
+			to[c.family] = map[string][]byte{}
+		}
+		to[c.family][c.qualifier] = value
+	}
+	for i := range l.columns {
+		c := &l.columns[i]
+		switch {
+		case c.family == "":
+		case !b.Cols[i].Null(row):
+			add(put, c, c.append(nil, b.Cols[i], row))
+		case l.nulls == "empty":
+			add(put, c, []byte{})
+		case l.nulls == "absent":
+			add(gone, c, nil)
+		}
+	}
+	if len(put) == 0 {
+		put[l.spare] = map[string][]byte{"": {}}
+	}
+	table := []byte(s.w.table)
+	p, err := hrpc.NewPut(ctx, table, key, put, hrpc.TimestampUint64(uint64(s.stamp)))
+	if err != nil || len(gone) == 0 {
+		return []hrpc.Call{p}, err
+	}
+	d, err := hrpc.NewDel(ctx, table, key, gone, hrpc.TimestampUint64(uint64(s.stamp-1)))
+	return []hrpc.Call{d, p}, err
+}
+
+// send sends the calls and sorts out what became of each. The library repeats those whose region moved.
+func (s *shardWriter) send(ctx, timed context.Context, calls []hrpc.Call, rows []connector.RowRef, out connector.Outcome) (connector.Outcome, error) {
+	results, ok := s.w.client.hbase.(gohbase.Client).SendBatch(timed, calls)
+	if ok {
+		return out, nil
+	}
+	for i, r := range results {
+		switch {
+		case r.Error == nil:
+		case tooLarge(r.Error):
+			_, message := exception(r.Error)
+			out.Rejected = append(out.Rejected, connector.Rejected{RowRef: rows[i], Code: record.TooBig, Reason: message})
+		case ctx.Err() != nil:
+			return out, context.Cause(ctx)
+		case timed.Err() != nil || errors.Is(r.Error, gohbase.NotExecutedError):
+			return out, connector.Errorf(connector.Retry, "TOW-808", "write to %s: no answer within %v", s.w.table, s.w.client.patience())
+		default:
+			return out, classify(r.Error, "write to %s", s.w.table)
+		}
+	}
+	return out, nil
+}
+
+// tooLarge reports whether the server refuses a cell for its size (hbase.server.keyvalue.maxsize).
+func tooLarge(err error) bool {
+	name, message := exception(err)
+	return name == "DoNotRetryIOException" && strings.Contains(message, "Cell") && strings.Contains(message, "exceed")
+}
+
+// Commit has nothing to do: what Write returned from is durable, and the position is saved by the engine behind it.
+//
+// Invariant 1: order.
+func (s *shardWriter) Commit(ctx context.Context, _ connector.Checkpoint) ([]byte, error) {
+	return nil, ctx.Err()
+}
+
+// Close does nothing: nothing is held.
+func (s *shardWriter) Close() error { return nil }
