@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/towpath/towpath/proofs/cells"
 )
@@ -18,7 +19,11 @@ func proveCells(ctx context.Context, w *work) (any, error) {
 		return nil, err
 	}
 	p := cells.Proof{HBase: source, Search: target.URL, Table: w.prefix(), Index: w.prefix(), Rows: 2_000_000, Wide: 200_000, Dir: w.dir, Root: w.root, Log: w.log}
+	began := time.Now()
 	f, err := p.Run(ctx)
+	if err == nil {
+		err = w.save(f, time.Since(began))
+	}
 	if err != nil {
 		return nil, err
 	}

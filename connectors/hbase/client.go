@@ -71,36 +71,39 @@ func (c *Client) patience() time.Duration {
 func (c *Client) greet(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(c.options.ConnectSeconds)*time.Second)
 	defer cancel()
-	conn, _, err := zk.Connect(c.quorum, 10*time.Second, zk.WithLogInfo(false), zk.WithLogger(silent{}))
-	if err != nil {
-		return connector.Errorf(connector.Retry, "TOW-801", "reach ZooKeeper at %s: %w", strings.Join(c.quorum, ", "), err)
-	}
 	type answer struct {
 		data []byte
 		err  error
 	}
 	answered := make(chan answer, 1)
-	go func() {
+	go func() { // looking up names and asking know no context
+		conn, _, err := zk.Connect(c.quorum, 10*time.Second, zk.WithLogInfo(false), zk.WithLogger(silent{}))
+		if err != nil {
+			answered <- answer{err: err}
+			return
+		}
+		defer conn.Close()
+		stop := context.AfterFunc(ctx, conn.Close) // ends Get
+		defer stop()
 		data, _, err := conn.Get(c.options.Root + "/hbaseid")
 		answered <- answer{data, err}
 	}()
+	quorum := strings.Join(c.quorum, ", ")
 	select {
 	case a := <-answered:
-		conn.Close()
 		if errors.Is(a.err, zk.ErrNoNode) {
-			return connector.Errorf(connector.Missing, "TOW-802", "ZooKeeper at %s knows no HBase under %s", strings.Join(c.quorum, ", "), c.options.Root).
+			return connector.Errorf(connector.Missing, "TOW-802", "ZooKeeper at %s knows no HBase under %s", quorum, c.options.Root).
 				At("connection.root").WithHint("Set root to zookeeper.znode.parent of the cluster's hbase-site.xml; where HBase never ran there is none.")
 		}
 		if a.err != nil {
-			return connector.Errorf(connector.Retry, "TOW-801", "ask ZooKeeper at %s: %w", strings.Join(c.quorum, ", "), a.err)
+			return connector.Errorf(connector.Retry, "TOW-801", "ask ZooKeeper at %s: %w", quorum, a.err)
 		}
 		return c.identify(a.data)
 	case <-ctx.Done():
-		go conn.Close() // ends Get
 		if cause := context.Cause(ctx); !errors.Is(cause, context.DeadlineExceeded) {
 			return cause
 		}
-		return connector.Errorf(connector.Retry, "TOW-801", "ZooKeeper at %s did not answer within %d s", strings.Join(c.quorum, ", "), c.options.ConnectSeconds).
+		return connector.Errorf(connector.Retry, "TOW-801", "ZooKeeper at %s did not answer within %d s", quorum, c.options.ConnectSeconds).
 			At("connection.quorum").WithHint("Check hosts and port, and that this machine may reach them.")
 	}
 }

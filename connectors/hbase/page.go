@@ -40,7 +40,7 @@ type row struct {
 	key   []byte
 	cells [][]byte // by column of the schema; nil: there is none
 	rest  []cell
-	size  int // bytes of keys and values
+	size  int // bytes of the key and of the cells that are taken
 	next  int // the column after the last cell's, which the next cell most likely has
 }
 
@@ -158,24 +158,26 @@ func (p *pager) cell(c cell) {
 	if !w.open {
 		w.open, w.key, w.size, w.next = true, c.row, len(c.row), 0
 	}
-	w.size += len(c.value)
+	if at := w.next; at < len(p.names) && p.names[at].family == string(c.family) && p.names[at].qualifier == string(c.qualifier) {
+		w.take(at, c.value)
+	} else {
+		p.scratch.text = append(append(append(p.scratch.text[:0], c.family...), 0), c.qualifier...)
+		if at, found := p.columns[string(p.scratch.text)]; found {
+			w.take(at, c.value)
+		} else if p.rest >= 0 {
+			w.size += len(c.qualifier) + len(c.value)
+			w.rest = append(w.rest, c)
+		}
+	}
 	if w.size > p.r.options.RowMax {
 		w.drop()
-		return
 	}
-	if at := w.next; at < len(p.names) && p.names[at].family == string(c.family) && p.names[at].qualifier == string(c.qualifier) {
-		w.cells[at], w.next = c.value, at+1
-		return
-	}
-	p.scratch.text = append(append(append(p.scratch.text[:0], c.family...), 0), c.qualifier...)
-	if at, found := p.columns[string(p.scratch.text)]; found {
-		w.cells[at], w.next = c.value, at+1
-		return
-	}
-	if p.rest >= 0 {
-		w.size += len(c.qualifier) + len(c.family)
-		w.rest = append(w.rest, c)
-	}
+}
+
+// take notes the value of a column.
+func (w *row) take(at int, value []byte) {
+	w.cells[at], w.next = value, at+1
+	w.size += len(value)
 }
 
 // drop forgets the cells of a row that is too large; its size goes on counting.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"slices"
 	"strings"
 
 	"github.com/tsuna/gohbase"
@@ -225,18 +226,22 @@ func (s *shardWriter) calls(ctx context.Context, b *record.Batch, row int, key [
 	return []hrpc.Call{d, p}, err
 }
 
-// send sends the calls and sorts out what became of each. The library repeats those whose region moved.
+// send sends the calls and sorts out what became of each. The library repeats those whose region moved. The server refuses all calls that it gets
+// together when one of their cells is too large, so these are sent again in halves until it is alone.
 func (s *shardWriter) send(ctx, timed context.Context, calls []hrpc.Call, rows []connector.RowRef, out connector.Outcome) (connector.Outcome, error) {
-	results, ok := s.w.client.hbase.(gohbase.Client).SendBatch(timed, calls)
+	results, ok := s.w.client.hbase.SendBatch(timed, calls)
 	if ok {
 		return out, nil
 	}
+	var again []hrpc.Call
+	var of []connector.RowRef
+	reason := ""
 	for i, r := range results {
 		switch {
 		case r.Error == nil:
 		case tooLarge(r.Error):
-			_, message := exception(r.Error)
-			out.Rejected = append(out.Rejected, connector.Rejected{RowRef: rows[i], Code: record.TooBig, Reason: message})
+			_, reason = exception(r.Error)
+			again, of = append(again, calls[i]), append(of, rows[i])
 		case ctx.Err() != nil:
 			return out, context.Cause(ctx)
 		case timed.Err() != nil || errors.Is(r.Error, gohbase.NotExecutedError):
@@ -245,7 +250,29 @@ func (s *shardWriter) send(ctx, timed context.Context, calls []hrpc.Call, rows [
 			return out, classify(r.Error, "write to %s", s.w.table)
 		}
 	}
-	return out, nil
+	if len(again) == 0 {
+		return out, nil
+	}
+	half := middle(of)
+	if half == 0 {
+		out.Rejected = append(out.Rejected, connector.Rejected{RowRef: of[0], Code: record.TooBig, Reason: reason})
+		return out, nil
+	}
+	out, err := s.send(ctx, timed, again[:half], of[:half], out)
+	if err != nil {
+		return out, err
+	}
+	return s.send(ctx, timed, again[half:], of[half:], out)
+}
+
+// middle returns where about the second half of the rows begins, the calls of a row being together; 0: there is one row.
+func middle(rows []connector.RowRef) int {
+	for at := len(rows) / 2; at > 0; at-- {
+		if rows[at] != rows[at-1] {
+			return at
+		}
+	}
+	return max(0, slices.IndexFunc(rows, func(r connector.RowRef) bool { return r != rows[0] }))
 }
 
 // tooLarge reports whether the server refuses a cell for its size (hbase.server.keyvalue.maxsize).

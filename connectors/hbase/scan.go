@@ -91,6 +91,11 @@ func (s *scanner) next(ctx context.Context, behind []byte) (answer, error) {
 // ask opens a scanner at start, or asks the open one for more.
 func (s *scanner) ask(ctx context.Context) (answer, error) {
 	opening := !s.open
+	if opening && len(s.start) > 0 && bytes.Equal(s.start, s.scan.stop) {
+		// the server would take it for a Get, and send the row that is not to be read
+		s.done = true
+		return answer{border: true}, nil
+	}
 	request := &pb.ScanRequest{
 		NumberOfRows:            proto.Uint32(uint32(s.scan.rows)),
 		ClientHandlesPartials:   proto.Bool(true),

@@ -85,6 +85,9 @@ func (w *writer) Plan(ctx context.Context, want *record.Schema) (*connector.Targ
 	} else if err := w.planCreate(t, &p, needed); err != nil {
 		return nil, err
 	}
+	if w.options.Nulls == "absent" && !w.sink.Distinct {
+		t.Notes = append(t.Notes, "should a key come twice in the run, a column that is NULL in the later row keeps the value of the earlier one")
+	}
 	if w.options.Nulls == "keep" {
 		t.Notes = append(t.Notes, "nulls: keep: where a row is NULL an older value of the column stays, and one of a late writer too")
 	}

@@ -114,6 +114,20 @@ func TestRows(t *testing.T) {
 	}
 }
 
+// TestTooLarge: a cell beyond the server's own limit is one dirty row, and those around it are written.
+func TestTooLarge(t *testing.T) {
+	c := newCluster(t)
+	table := c.name(t)
+	large := strings.Repeat("x", 11<<20) // hbase.server.keyvalue.maxsize is 10 MB
+	_, out := write(t, open(t, c.server), table, visits(cells("a", "2024-05-06", "1", "x"), cells("b", "2024-05-06", "1", large), cells("c", "2024-05-06", "1", "x")), nil, 1000)
+	if len(out.Rejected) != 1 || out.Rejected[0].Row != 1 || out.Rejected[0].Code != record.TooBig || out.Rejected[0].Reason == "" {
+		t.Errorf("rejected %+v", out.Rejected)
+	}
+	if got := shown(c.tool, table); len(got) != 4 || slices.ContainsFunc(got, func(line string) bool { return strings.HasPrefix(line, `"b`) }) {
+		t.Errorf("%.300q", got)
+	}
+}
+
 // TestMadeTables: salt, splits, lifetime and compression; and that what is written is read again as it was.
 func TestMadeTables(t *testing.T) {
 	c := newCluster(t)
