@@ -35,21 +35,28 @@ type admin struct {
 	client gohbase.AdminClient
 	mu     sync.Mutex
 	open   []net.Conn
+	closed bool
 }
 
 func (a *admin) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	conn, err := new(net.Dialer).DialContext(ctx, network, address)
-	if err == nil {
-		a.mu.Lock()
-		a.open = append(a.open, conn)
-		a.mu.Unlock()
+	if err != nil {
+		return nil, err
 	}
-	return conn, err
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed {
+		conn.Close()
+		return nil, net.ErrClosed
+	}
+	a.open = append(a.open, conn)
+	return conn, nil
 }
 
 func (a *admin) close() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.closed = true
 	for _, conn := range a.open {
 		_ = conn.Close() // most are closed already
 	}
@@ -84,8 +91,17 @@ func nameOf(table string) *pb.TableName {
 	return &pb.TableName{Namespace: []byte(namespace), Qualifier: []byte(qualifier)}
 }
 
-// families returns the families of a table, with how many versions of a cell each keeps; nil: there is no such table.
-func (c *Client) families(ctx context.Context, table string) (map[string]string, error) {
+// shape is what a table is made of.
+type shape struct {
+	families map[string]string // with how many versions of a cell each keeps
+	run      string            // that made it; "": none
+}
+
+// runAttribute is the attribute of a table that names the run which made it.
+const runAttribute = "towpath.run"
+
+// look returns the shape of a table; nil: there is no such table.
+func (c *Client) look(ctx context.Context, table string) (*shape, error) {
 	request := &pb.GetTableDescriptorsRequest{TableNames: []*pb.TableName{nameOf(table)}}
 	response := &pb.GetTableDescriptorsResponse{}
 	if err := c.master(ctx, "look up table "+table, "GetTableDescriptors", request, response); err != nil {
@@ -94,12 +110,17 @@ func (c *Client) families(ctx context.Context, table string) (map[string]string,
 	if len(response.TableSchema) == 0 {
 		return nil, nil
 	}
-	found := map[string]string{}
+	found := &shape{families: map[string]string{}}
+	for _, a := range response.TableSchema[0].Attributes {
+		if string(a.First) == runAttribute {
+			found.run = string(a.Second)
+		}
+	}
 	for _, f := range response.TableSchema[0].ColumnFamilies {
-		found[string(f.Name)] = "1"
+		found.families[string(f.Name)] = "1"
 		for _, a := range f.Attributes {
 			if string(a.First) == "VERSIONS" {
-				found[string(f.Name)] = string(a.Second)
+				found.families[string(f.Name)] = string(a.Second)
 			}
 		}
 	}
@@ -113,9 +134,9 @@ type design struct {
 	Splits     [][]byte          `json:"splits,omitempty"`
 }
 
-// create makes a table and returns when its regions are open. One that is there is no error.
-func (c *Client) create(ctx context.Context, table string, d *design) error {
-	schema := &pb.TableSchema{TableName: nameOf(table)}
+// create makes a table for a run and returns when its regions are open. One that is there is no error.
+func (c *Client) create(ctx context.Context, table, run string, d *design) error {
+	schema := &pb.TableSchema{TableName: nameOf(table), Attributes: []*pb.BytesBytesPair{{First: []byte(runAttribute), Second: []byte(run)}}}
 	for _, name := range d.Families {
 		f := &pb.ColumnFamilySchema{Name: []byte(name)}
 		for k, v := range d.Attributes {
@@ -127,8 +148,8 @@ func (c *Client) create(ctx context.Context, table string, d *design) error {
 	doing := "make table " + table
 	err := c.master(ctx, doing, "CreateTable", &pb.CreateTableRequest{TableSchema: schema, SplitKeys: d.Splits}, made)
 	if err != nil {
-		if name, _ := exception(err); name == "TableExistsException" {
-			return nil
+		if name, _ := exception(err); name == "TableExistsException" { // the answer to an earlier request was lost
+			return c.check(ctx, table)
 		}
 		return err
 	}
@@ -151,7 +172,7 @@ func (c *Client) create(ctx context.Context, table string, d *design) error {
 		case <-pause.C:
 		case <-ctx.Done():
 			pause.Stop()
-			return classify(context.Cause(ctx), "%s", doing)
+			return connector.Errorf(connector.Retry, "TOW-808", "%s: its regions are not open within %v", doing, c.patience())
 		}
 	}
 }

@@ -166,7 +166,7 @@ func (s *sample) add(c cell) {
 // rare is the share of the rows seen below which a qualifier is no column: a few cells tell too little, and it may be data itself.
 const rare = 100
 
-// found returns the columns that most rows have, by name.
+// found returns the columns that one in rare rows has, the most frequent, by name.
 func (s *sample) found() []columnName {
 	maps.DeleteFunc(s.columns, func(_ columnName, x *seen) bool { return x.cells < s.rows/rare })
 	names := slices.SortedFunc(maps.Keys(s.columns), func(a, b columnName) int {

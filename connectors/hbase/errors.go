@@ -45,19 +45,21 @@ type known struct {
 // knownException says what an exception of org.apache.hadoop.hbase and its packages means, by its short name.
 func knownException(name string) known {
 	switch name {
-	case "TableNotFoundException":
+	case "TableNotFoundException", "NamespaceNotFoundException":
 		return known{connector.Missing, "TOW-803", "Check namespace and name of the table."}
 	case "TableNotEnabledException":
 		return known{connector.Config, "TOW-804", "Enable the table: enable 'NAME' in the HBase shell."}
 	case "NoSuchColumnFamilyException":
 		return known{connector.Missing, "TOW-805", "Check the families that the job names against the table's."}
 	case "AccessDeniedException":
-		return known{connector.Denied, "TOW-806", "Grant the user R on the table: grant 'USER', 'R', 'TABLE' in the HBase shell."}
+		return known{connector.Denied, "TOW-806", "Grant the user R to read a table, RWC to write it: grant 'USER', 'R', 'TABLE' in the HBase shell."}
 	case "FatalConnectionException":
 		return known{connector.Denied, "TOW-807", "The cluster may want Kerberos, which is not spoken."}
 	case "UnknownScannerException", "OutOfOrderScannerNextException", "ScannerResetException", "LeaseException",
 		"NotServingRegionException", "RegionMovedException", "WrongRegionException":
 		return known{connector.Lost, "TOW-815", ""}
+	case "DoNotRetryIOException", "FailedSanityCheckException", "IllegalArgumentException", "InvalidFamilyOperationException", "RequestTooBigException":
+		return known{connector.Config, "TOW-816", "The server does not take it, however often it is sent."}
 	}
 	return known{connector.Retry, "TOW-809", "The server's log says more."}
 }

@@ -392,12 +392,17 @@ func TestRefusals(t *testing.T) {
 		{connector.Source{Dataset: table, Options: options(column("f:n", "longer"))}, connector.Config, `source.options.columns.0.encoding: unknown encoding "longer"`},
 		{connector.Source{Dataset: table, Options: options(column("f:n", "text nothing"))}, connector.Config, `source.options.columns.0.encoding: encoding "text nothing": `},
 		{connector.Source{Dataset: table, Options: options(column(`f:\n`, "long"))}, connector.Config, `source.options.columns.0.column: "f:\\n" is no column`},
+		{connector.Source{Dataset: table, Options: options(map[string]any{"columns": []map[string]any{{"column": "f:n", "name": "a"}, {"column": "f:n", "name": "b", "encoding": "long"}}})},
+			connector.Config, "source.options.columns: columns a and b are both f:n"},
 		{connector.Source{Dataset: table, Columns: []string{"n"}}, connector.Missing, `table ` + table + ` has no column "n"`},
 		{connector.Source{Dataset: table, Where: "n > 3"}, connector.Config, "where: HBase has no language for where"},
 		{connector.Source{Query: "SELECT 1"}, connector.Config, "query: HBase has no language for queries"},
 		{connector.Source{Dataset: table, Options: options(map[string]any{"start_row": "b", "stop_row": "a"})}, connector.Config, "source.options.start_row: start_row is not before stop_row"},
 	} {
-		_, err := hbase.Connector().Read(t.Context(), client, test.source)
+		r, err := hbase.Connector().Read(t.Context(), client, test.source)
+		if err == nil {
+			_, _, err = r.Schema(t.Context())
+		}
 		if err == nil || !strings.HasPrefix(err.Error(), test.want) || connector.ClassOf(err) != test.class {
 			t.Errorf("%+v: got %v (%v), want %s (%v)", test.source, err, connector.ClassOf(err), test.want, test.class)
 		}
@@ -416,7 +421,10 @@ func TestRights(t *testing.T) {
 	}
 	defer c.Close()
 	source := connector.Source{Dataset: "guarded", Options: options(numbers(nil))}
-	_, err = hbase.Connector().Read(t.Context(), c, source)
+	denied, err := hbase.Connector().Read(t.Context(), c, source)
+	if err == nil {
+		_, _, err = denied.Schema(t.Context())
+	}
 	if err == nil || connector.ClassOf(err) != connector.Denied || !strings.HasPrefix(err.Error(), "scan guarded: AccessDeniedException: Insufficient permissions for user 'nobody'") {
 		t.Errorf("got %v (%v), want that nobody may not", err, connector.ClassOf(err))
 	}

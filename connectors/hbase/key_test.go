@@ -1,6 +1,8 @@
 package hbase
 
 import (
+	"encoding/binary"
+	"math"
 	"slices"
 	"testing"
 
@@ -149,6 +151,24 @@ func TestBorders(t *testing.T) {
 	for i := 1; i < 4; i++ {
 		if got := string(between(key("row\x00"), key("row\x80"), i, 4)); got[:4] != "row"+string([]byte{byte(0x20 * i)}) {
 			t.Errorf("%d of 4: %q", i, got)
+		}
+	}
+}
+
+func TestMoments(t *testing.T) {
+	t.Parallel()
+	for name, limit := range map[string]int64{"epoch_s": 9223372036854, "epoch_ms": 9223372036854775, "epoch_us": 9223372036854775807} {
+		e, err := encodingOf(name, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range []int64{0, 1, -1, limit, -limit, limit - 1, math.MaxInt64, math.MinInt64, limit + 1, limit + 125} {
+			v := record.NewVector(e.typ.Form())
+			code := e.put(new(scratch), &e.typ, v, binary.BigEndian.AppendUint64(nil, uint64(n)))
+			fits := n >= -limit && n <= limit
+			if (code == "") != fits || fits && (v.Int64[0] < 0) != (n < 0) {
+				t.Errorf("%s %d: %q %v", name, n, code, v.Int64)
+			}
 		}
 	}
 }

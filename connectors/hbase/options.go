@@ -63,7 +63,7 @@ type WriteOptions struct {
 	Family      string      `json:"family" doc:"Family of columns that are named without one."`
 	Columns     []OutColumn `json:"columns" doc:"Where single columns go, and in what encoding; others by their names, in the usual encoding of their types."`
 	Nulls       string      `json:"nulls" doc:"What NULL writes: absent, the end of an older value; keep, nothing, so that an older value stays; empty, an empty value." enum:"absent,keep,empty"`
-	Separator   string      `json:"separator" doc:"What stands between the parts of a composite key, behind parts without a fixed width; bytes beyond ASCII written \\xNN."`
+	Separator   string      `json:"separator" doc:"What stands between the parts of a composite key; bytes beyond ASCII written \\xNN."`
 	SaltBuckets int         `json:"salt_buckets" doc:"Spreads rows over so many buckets: a byte before each key, made of its hash. 0: none." minimum:"0" maximum:"256"`
 	Splits      []string    `json:"splits" doc:"Row keys at which the regions of a table that the run makes begin, bytes beyond ASCII written \\xNN. Left out: the salt's buckets, else one region."`
 	TTLSeconds  int         `json:"ttl_seconds" doc:"Seconds after which cells of a table that the run makes go. 0: never." minimum:"0"`

@@ -165,7 +165,7 @@ func (p *pager) cell(c cell) {
 		if at, found := p.columns[string(p.scratch.text)]; found {
 			w.take(at, c.value)
 		} else if p.rest >= 0 {
-			w.size += len(c.qualifier) + len(c.value)
+			w.size += len(c.row) + len(c.qualifier) + len(c.value) + cellBytes
 			w.rest = append(w.rest, c)
 		}
 	}

@@ -1,6 +1,7 @@
 package hbase
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -74,10 +75,11 @@ func (l *layout) appendKey(dst []byte, b *record.Batch, row int) (key []byte, co
 		if dst = c.append(dst, b.Cols[i], row); n == len(l.key)-1 {
 			break
 		}
-		if c.as.width == 0 && strings.Contains(string(dst[at:]), string(l.separator)) {
+		size := len(dst) - at
+		dst = append(dst, l.separator...)
+		if c.as.width == 0 && bytes.Index(dst[at:], l.separator) < size { // also where value and separator run into one another
 			return dst, record.Constraint, l.schema.Fields[i].Name, "the value has the separator of the row key's parts in it"
 		}
-		dst = append(dst, l.separator...)
 	}
 	switch size := len(dst) - from; {
 	case size == 0:
@@ -144,56 +146,94 @@ func appendBigDecimal(dst []byte, text string) []byte {
 type shardWriter struct {
 	w     *writer
 	stamp int64
-	d     *scratch
 }
 
-// Write puts the rows of a group; on return all of them are durable in the servers' logs. Of the rows of one key the last one is put.
+// Write puts the rows of a group; on return all of them are durable in the servers' logs. Of the rows of one key the last one is put, and one before it
+// where the server does not take the last.
 func (s *shardWriter) Write(ctx context.Context, group []*record.Batch) (connector.Outcome, error) {
 	var out connector.Outcome
-	last := map[string]connector.RowRef{}
-	keys := make([][]string, len(group))
+	rows, before := s.keys(group, &out)
+	timed, cancel := context.WithTimeout(ctx, s.w.client.patience())
+	defer cancel()
+	for len(rows) > 0 {
+		rejected := len(out.Rejected)
+		if err := s.put(ctx, timed, group, rows, &out); err != nil {
+			return out, err
+		}
+		rows = rows[:0]
+		for _, r := range out.Rejected[rejected:] {
+			if earlier, found := before[r.RowRef]; found {
+				rows = append(rows, earlier)
+				out.Superseded = slices.DeleteFunc(out.Superseded, func(x connector.RowRef) bool { return x == earlier.RowRef })
+			}
+		}
+	}
+	return out, nil
+}
+
+// keyed is a row and its key.
+type keyed struct {
+	connector.RowRef
+	key []byte
+}
+
+// keys makes the row keys of a group. rows are those to put; before names the one that a row takes the place of. Where NULL keeps what is there
+// a row does not replace an earlier one: both are put.
+func (s *shardWriter) keys(group []*record.Batch, out *connector.Outcome) (rows []keyed, before map[connector.RowRef]keyed) {
+	last, before := map[string]int{}, map[connector.RowRef]keyed{}
 	for n, b := range group {
-		keys[n] = make([]string, b.Len)
 		for row := range b.Len {
 			at := connector.RowRef{Batch: n, Row: row}
-			key, code, column, why := s.w.layout.appendKey(s.d.text[:0], b, row)
-			s.d.text = key
+			key, code, column, why := s.w.layout.appendKey(nil, b, row)
 			if code != "" {
 				out.Rejected = append(out.Rejected, connector.Rejected{RowRef: at, Code: code, Column: column, Reason: why})
 				continue
 			}
-			if before, twice := last[string(key)]; twice {
-				out.Superseded = append(out.Superseded, before)
-				keys[before.Batch][before.Row] = ""
+			earlier, twice := last[string(key)]
+			if twice {
+				out.Superseded = append(out.Superseded, rows[earlier].RowRef)
 			}
-			keys[n][row] = string(key)
-			last[keys[n][row]] = at
+			if twice && s.w.layout.nulls != "keep" {
+				before[at] = rows[earlier]
+				rows[earlier].key = nil
+			}
+			last[string(key)] = len(rows)
+			rows = append(rows, keyed{at, key})
 		}
 	}
-	timed, cancel := context.WithTimeout(ctx, s.w.client.patience())
-	defer cancel()
+	return slices.DeleteFunc(rows, func(r keyed) bool { return r.key == nil }), before
+}
+
+// pieceBytes is about how much is sent at a time.
+const pieceBytes = 8 << 20
+
+// put sends rows, a piece at a time.
+func (s *shardWriter) put(ctx, timed context.Context, group []*record.Batch, rows []keyed, out *connector.Outcome) error {
 	var calls []hrpc.Call
-	var rows []connector.RowRef
-	for n, b := range group {
-		for row, key := range keys[n] {
-			if key == "" {
-				continue
-			}
-			made, err := s.calls(timed, b, row, []byte(key))
-			if err != nil {
-				return out, err
-			}
-			for _, call := range made {
-				calls, rows = append(calls, call), append(rows, connector.RowRef{Batch: n, Row: row})
-			}
+	var of []connector.RowRef
+	size := 0
+	for i, r := range rows {
+		made, bytes, err := s.calls(timed, group[r.Batch], r.Row, r.key)
+		if err != nil {
+			return err
 		}
+		for _, call := range made {
+			calls, of = append(calls, call), append(of, r.RowRef)
+		}
+		if size += bytes; size < pieceBytes && i < len(rows)-1 {
+			continue
+		}
+		if *out, err = s.send(ctx, timed, calls, of, *out); err != nil {
+			return err
+		}
+		calls, of, size = nil, nil, 0
 	}
-	return s.send(ctx, timed, calls, rows, out)
+	return nil
 }
 
 // calls are what is sent for a row. Older values of columns that are NULL are deleted up to below the stamp: a row is what was sent, a late
 // writer's value does not show, and cells of this stamp are never hidden.
-func (s *shardWriter) calls(ctx context.Context, b *record.Batch, row int, key []byte) ([]hrpc.Call, error) {
+func (s *shardWriter) calls(ctx context.Context, b *record.Batch, row int, key []byte) (calls []hrpc.Call, size int, err error) {
 	l := s.w.layout
 	put, gone := map[string]map[string][]byte{}, map[string]map[string][]byte{}
 	add := func(to map[string]map[string][]byte, c *outColumn, value []byte) {
@@ -201,6 +241,7 @@ func (s *shardWriter) calls(ctx context.Context, b *record.Batch, row int, key [
 			to[c.family] = map[string][]byte{}
 		}
 		to[c.family][c.qualifier] = value
+		size += len(key) + len(c.family) + len(c.qualifier) + len(value) + cellBytes
 	}
 	for i := range l.columns {
 		c := &l.columns[i]
@@ -220,11 +261,14 @@ func (s *shardWriter) calls(ctx context.Context, b *record.Batch, row int, key [
 	table := []byte(s.w.table)
 	p, err := hrpc.NewPut(ctx, table, key, put, hrpc.TimestampUint64(uint64(s.stamp)))
 	if err != nil || len(gone) == 0 {
-		return []hrpc.Call{p}, err
+		return []hrpc.Call{p}, size, err
 	}
 	d, err := hrpc.NewDel(ctx, table, key, gone, hrpc.TimestampUint64(uint64(s.stamp-1)))
-	return []hrpc.Call{d, p}, err
+	return []hrpc.Call{d, p}, size, err
 }
+
+// cellBytes is about what a cell takes beside its parts.
+const cellBytes = 100
 
 // send sends the calls and sorts out what became of each. The library repeats those whose region moved. The server refuses all calls that it gets
 // together when one of their cells is too large, so these are sent again in halves until it is alone.

@@ -22,8 +22,11 @@ type reader struct {
 	start, stop []byte // of the job
 	planned     int64  // ms: cells from here on are not read by a run that is planned now; 0: all are
 	key         *rowKey
-	schema      *record.Schema
-	declared    bool
+	asked       []string // columns; nil: all
+
+	mu       sync.Mutex
+	schema   *record.Schema // nil: not asked for yet
+	declared bool
 }
 
 func newReader(ctx context.Context, c *Client, s connector.Source, o ReadOptions) (*reader, error) {
@@ -35,7 +38,7 @@ func newReader(ctx context.Context, c *Client, s connector.Source, o ReadOptions
 	case len(s.Key) > 0:
 		return nil, connector.Errorf(connector.Config, "TOW-814", "the key of an HBase table is its row key").At("key").WithHint("Describe it by the option row, and leave key out.")
 	}
-	r := &reader{client: c, options: o}
+	r := &reader{client: c, options: o, asked: s.Columns}
 	var err error
 	if r.table, err = tableName(s.Dataset); err != nil {
 		return nil, err
@@ -55,10 +58,9 @@ func newReader(ctx context.Context, c *Client, s connector.Source, o ReadOptions
 	if err := c.check(ctx, r.table); err != nil {
 		return nil, err
 	}
-	if err := r.describe(ctx, s.Columns); err != nil {
-		return nil, err
-	}
-	return r, r.checkFamilies(ctx)
+	// What a key is taken for without an encoding, text or bytes, is a matter of the schema: it is cut alike.
+	r.key, err = newRowKey(o.Row, "string")
+	return r, err
 }
 
 // checkFamilies has the server look whether the table has all families that columns are read from: cells of others would be missing
@@ -68,7 +70,8 @@ func (r *reader) checkFamilies(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s := scan{table: r.table, start: r.start, stop: r.stop, columns: b.wanted(), rows: 1, bytes: metaBytes}
+	// families are looked at before any row
+	s := scan{table: r.table, start: r.start, stop: afterRow(r.start), columns: b.wanted(), rows: 1, bytes: metaBytes}
 	if len(s.columns) == 0 {
 		return nil
 	}
@@ -102,12 +105,12 @@ func (r *reader) describe(ctx context.Context, asked []string) error {
 			as = "bytes"
 		}
 	}
-	var err error
-	if r.key, err = newRowKey(r.options.Row, as); err != nil {
+	key, err := newRowKey(r.options.Row, as)
+	if err != nil {
 		return err
 	}
 	all := described{byName: map[string]int{}}
-	for _, f := range r.key.fields() {
+	for _, f := range key.fields() {
 		if err := all.add(f, "source.options.row"); err != nil {
 			return err
 		}
@@ -252,8 +255,21 @@ func (r *reader) choose(all *described, asked []string) error {
 	return nil
 }
 
-// Schema returns the columns. Those that a sample has shown are not declared.
-func (r *reader) Schema(context.Context) (*record.Schema, bool, error) {
+// Schema returns the columns. Those that a sample has shown are not declared; nothing is sampled before it is called.
+func (r *reader) Schema(ctx context.Context) (*record.Schema, bool, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.schema != nil {
+		return r.schema, r.declared, nil
+	}
+	err := r.describe(ctx, r.asked)
+	if err == nil {
+		err = r.checkFamilies(ctx)
+	}
+	if err != nil {
+		r.schema = nil
+		return nil, false, err
+	}
 	return r.schema, r.declared, nil
 }
 
@@ -306,7 +322,12 @@ func (r *reader) bind(s *record.Schema) (*binding, error) {
 			}
 			if at.part < 0 {
 				column = r.columnOf(f.Name)
-				b.columns[column.family+"\x00"+column.qualifier] = i
+				at := column.family + "\x00" + column.qualifier
+				if other, twice := b.columns[at]; twice {
+					return nil, connector.Errorf(connector.Config, "TOW-813", "columns %s and %s are both %s", s.Fields[other].Name, f.Name, column.text("")).
+						At("source.options.columns").WithHint("Read it once, and take it twice by the job's columns.")
+				}
+				b.columns[at] = i
 			}
 		}
 		b.places, b.names = append(b.places, at), append(b.names, column)

@@ -119,6 +119,9 @@ func (r *reader) Split(ctx context.Context, of connector.Shard, after connector.
 		return nil, err
 	}
 	parts := within(regions, whole.start, whole.stop)
+	if hint.Shards == 0 && len(parts) > mostShards {
+		hint.Shards = mostShards
+	}
 	if hint.Shards > 0 {
 		if parts, err = r.cutInto(ctx, parts, hint.Shards); err != nil {
 			return nil, err
@@ -130,6 +133,9 @@ func (r *reader) Split(ctx context.Context, of connector.Shard, after connector.
 	}
 	return shards, nil
 }
+
+// mostShards is into how many a table is cut without a wish; regions that lie together share one.
+const mostShards = 256
 
 // cutInto makes about so many parts: neighbours become one, or parts are cut at keys that rows have.
 func (r *reader) cutInto(ctx context.Context, parts []region, wanted int) ([]region, error) {

@@ -1,9 +1,11 @@
 package hbase
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math"
 	"math/big"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -108,28 +110,30 @@ func putFloat(_ *scratch, _ *record.Type, v *record.Vector, x []byte) record.Cod
 	return ""
 }
 
-// farthest is how far from zero a moment may lie, in seconds: the years −290,000 to 290,000, whose µs an int64 holds.
-const farthest = math.MaxInt64 / 1_000_000
-
-// moment counts units of a second since 1970. The vector holds µs.
+// moment counts units of a second since 1970. The vector holds µs, which an int64 can in the years −290,000 to 290,000.
 func moment(perSecond int64) func(*scratch, *record.Type, *record.Vector, []byte) record.Code {
+	times := 1_000_000 / perSecond
+	farthest := math.MaxInt64 / times
 	return func(_ *scratch, _ *record.Type, v *record.Vector, x []byte) record.Code {
 		n := signed(x)
-		if n/perSecond > farthest || n/perSecond < -farthest {
+		if n > farthest || n < -farthest {
 			return record.Range
 		}
-		v.AppendInt64(n * (1_000_000 / perSecond))
+		v.AppendInt64(n * times)
 		return ""
 	}
 }
 
-// mostDigits bounds the digits that a decimal's scale may add.
+// mostDigits bounds the digits of a decimal, and those that its scale may add.
 const mostDigits = 20_000
 
 // putDecimal takes a Java BigDecimal: its scale in four bytes, then its unscaled value in two's complement.
 func putDecimal(d *scratch, t *record.Type, v *record.Vector, x []byte) record.Code {
 	if len(x) < 5 {
 		return record.WrongType
+	}
+	if len(x)-4 > mostDigits*2/5 { // a byte has at least two digits
+		return record.TooBig
 	}
 	scale := signed(x[:4])
 	if scale > mostDigits || scale < -mostDigits {
@@ -171,10 +175,8 @@ func placePoint(text []byte, scale int) []byte {
 	if text[0] == '-' {
 		sign = 1
 	}
-	for len(text)-sign <= scale { // a digit before the point
-		text = append(text, 0)
-		copy(text[sign+1:], text[sign:])
-		text[sign] = '0'
+	if missing := scale + 1 - (len(text) - sign); missing > 0 { // a digit before the point
+		text = slices.Insert(text, sign, bytes.Repeat([]byte{'0'}, missing)...)
 	}
 	point := len(text) - scale
 	text = append(text, 0)

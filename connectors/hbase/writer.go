@@ -20,7 +20,6 @@ type writer struct {
 	table   string
 
 	// Set by Prepare.
-	target *connector.Target
 	plan   scheme
 	layout *layout
 }
@@ -69,7 +68,7 @@ func (w *writer) Plan(ctx context.Context, want *record.Schema) (*connector.Targ
 	if t.Stored, t.Key, err = w.stored(want, &p); err != nil {
 		return nil, err
 	}
-	found, err := w.client.families(ctx, w.table)
+	found, err := w.client.look(ctx, w.table)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +78,7 @@ func (w *writer) Plan(ctx context.Context, want *record.Schema) (*connector.Targ
 			return nil, connector.Errorf(connector.Config, "TOW-820", "replace %s: the table is there, and HBase swaps no tables", w.table).At("write").
 				WithHint("Write with upsert, into another table, or drop it first.")
 		}
-		if err := w.planExisting(t, found, needed); err != nil {
+		if err := w.planExisting(t, found.families, needed); err != nil {
 			return nil, err
 		}
 	} else if err := w.planCreate(t, &p, needed); err != nil {
@@ -175,12 +174,23 @@ func (w *writer) stored(want *record.Schema, p *scheme) (*record.Schema, []strin
 			return nil, nil, connector.Errorf(connector.Config, "TOW-821", "make row keys: the key's column %q is not among the columns", name).At("key")
 		}
 	}
+	taken := map[string]string{}
 	for i := range s.Fields {
 		f := &s.Fields[i]
 		f.Key = slices.Index(key, f.Name) + 1
 		c, err := w.placeOf(f)
 		if err != nil {
 			return nil, nil, err
+		}
+		if c.Family != "" {
+			at := c.Family + ":" + string(c.Qualifier)
+			switch {
+			case len(c.Qualifier) == 0:
+				return nil, nil, connector.Errorf(connector.Config, "TOW-813", "column %s would have no qualifier, which is that of rows without cells", f.Name).At("target_options.columns")
+			case taken[at] != "":
+				return nil, nil, connector.Errorf(connector.Config, "TOW-813", "columns %s and %s would both be %s", taken[at], f.Name, at).At("target_options.columns")
+			}
+			taken[at] = f.Name
 		}
 		p.Columns = append(p.Columns, c)
 	}
@@ -273,12 +283,11 @@ func (w *writer) Prepare(ctx context.Context, t *connector.Target, fresh bool, _
 	if err := json.Unmarshal(t.Writer, &w.plan); err != nil {
 		return fmt.Errorf("read plan of %s: %w", t.Dataset, err)
 	}
-	w.target = t
 	var err error
 	if w.layout, err = newLayout(t.Stored, &w.plan, w.options); err != nil {
 		return err
 	}
-	found, err := w.client.families(ctx, w.table)
+	found, err := w.client.look(ctx, w.table)
 	if err != nil {
 		return err
 	}
@@ -286,10 +295,13 @@ func (w *writer) Prepare(ctx context.Context, t *connector.Target, fresh bool, _
 		if w.plan.Create == nil || !fresh {
 			return connector.Errorf(connector.Changed, "TOW-823", "prepare table %s: it is not there any more", w.table).WithHint("Stop this run and start it anew.")
 		}
-		return w.client.create(ctx, w.table, w.plan.Create)
+		return w.client.create(ctx, w.table, w.sink.Run, w.plan.Create)
+	}
+	if w.plan.Create != nil && found.run != w.sink.Run {
+		return connector.Errorf(connector.Changed, "TOW-823", "prepare table %s: somebody else has made it since the plan", w.table).WithHint("Plan the run anew.")
 	}
 	for _, name := range w.plan.families() {
-		if _, there := found[name]; !there {
+		if _, there := found.families[name]; !there {
 			return connector.Errorf(connector.Changed, "TOW-823", "prepare table %s: family %s is gone", w.table, name).WithHint("Plan the run anew.")
 		}
 	}
@@ -308,7 +320,7 @@ func (w *writer) Take(ctx context.Context, _ connector.Shard, l connector.Lease,
 	if unfenced {
 		stamp = 1 << 40
 	}
-	return &shardWriter{w: w, stamp: stamp, d: new(scratch)}, last, nil
+	return &shardWriter{w: w, stamp: stamp}, last, nil
 }
 
 // Finish has nothing to do in any phase: rows are where they belong as they are written.

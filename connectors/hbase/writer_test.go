@@ -119,11 +119,16 @@ func TestTooLarge(t *testing.T) {
 	c := newCluster(t)
 	table := c.name(t)
 	large := strings.Repeat("x", 11<<20) // hbase.server.keyvalue.maxsize is 10 MB
-	_, out := write(t, open(t, c.server), table, visits(cells("a", "2024-05-06", "1", "x"), cells("b", "2024-05-06", "1", large), cells("c", "2024-05-06", "1", "x")), nil, 1000)
-	if len(out.Rejected) != 1 || out.Rejected[0].Row != 1 || out.Rejected[0].Code != record.TooBig || out.Rejected[0].Reason == "" {
+	_, out := write(t, open(t, c.server), table, visits(cells("a", "2024-05-06", "1", "x"), cells("c", "2024-05-06", "1", "earlier"), cells("b", "2024-05-06", "1", large),
+		cells("c", "2024-05-06", "2", large)), nil, 1000)
+	if len(out.Superseded) > 0 { // the row that took its place was not taken
+		t.Errorf("superseded %v", out.Superseded)
+	}
+	slices.SortFunc(out.Rejected, func(a, b connector.Rejected) int { return a.Row - b.Row })
+	if len(out.Rejected) != 2 || out.Rejected[0].Row != 2 || out.Rejected[1].Row != 3 || out.Rejected[0].Code != record.TooBig || out.Rejected[0].Reason == "" {
 		t.Errorf("rejected %+v", out.Rejected)
 	}
-	if got := shown(c.tool, table); len(got) != 4 || slices.ContainsFunc(got, func(line string) bool { return strings.HasPrefix(line, `"b`) }) {
+	if got := shown(c.tool, table); len(got) != 4 || slices.ContainsFunc(got, func(line string) bool { return strings.HasPrefix(line, `"b`) }) || got[3] != `"c\x002024-05-06" g:note "earlier"` {
 		t.Errorf("%.300q", got)
 	}
 }
@@ -193,6 +198,8 @@ func TestWriteRefusals(t *testing.T) {
 	}{
 		{two, connector.Append, nil, connector.Config, "write: HBase tables are written by key alone, not with append"},
 		{two, connector.Replace, nil, connector.Config, "write: replace " + table + ": the table is there, and HBase swaps no tables"},
+		{two, connector.Upsert, map[string]any{"columns": []map[string]any{{"name": "guests", "column": "g:note"}}}, connector.Config, "target_options.columns: columns guests and g:note would both be g:note"},
+		{two, connector.Upsert, map[string]any{"columns": []map[string]any{{"name": "guests", "column": "g:"}}}, connector.Config, "target_options.columns: column guests would have no qualifier"},
 		{keyless, connector.Upsert, nil, connector.Config, "key: make row keys: the rows have no key"},
 		{lists, connector.Upsert, nil, connector.Config, "columns: column l is a list(int32), which has no form in HBase"},
 		{two, connector.Upsert, map[string]any{"separator": ""}, connector.Config, `target_options.separator: make row keys: nothing tells where part "place" ends`},
