@@ -69,10 +69,9 @@ func (c *Client) master(ctx context.Context, doing, name string, request, respon
 	})
 	timed, cancel := context.WithTimeout(ctx, c.patience())
 	defer cancel()
-	answer, err := c.admin.client.(gohbase.RPCClient).SendRPC(masterCall{hrpc.NewCreateTable(timed, nil, nil), name, request, response})
+	_, err := c.admin.client.(gohbase.RPCClient).SendRPC(masterCall{hrpc.NewCreateTable(timed, nil, nil), name, request, response})
 	switch {
-	case err == nil:
-		proto.Merge(response, answer)
+	case err == nil: // the library has filled the response
 		return nil
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
@@ -167,11 +166,7 @@ func (c *Client) create(ctx context.Context, table, run string, d *design) error
 		case state.GetState() == pb.GetProcedureResultResponse_FINISHED:
 			return nil
 		}
-		pause := time.NewTimer(100 * time.Millisecond)
-		select {
-		case <-pause.C:
-		case <-ctx.Done():
-			pause.Stop()
+		if pause(ctx, 100*time.Millisecond) != nil {
 			return connector.Errorf(connector.Retry, "TOW-808", "%s: its regions are not open within %v", doing, c.patience())
 		}
 	}

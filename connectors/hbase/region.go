@@ -45,12 +45,8 @@ func (c *Client) regions(ctx context.Context, table string) ([]region, error) {
 		if err == nil && meet(found) {
 			return found, nil
 		}
-		pause := time.NewTimer(200 * time.Millisecond)
-		select {
-		case <-pause.C:
-		case <-ctx.Done():
-			pause.Stop()
-			if cause := context.Cause(ctx); !errors.Is(cause, errMeeting) {
+		if cause := pause(ctx, 200*time.Millisecond); cause != nil {
+			if !errors.Is(cause, errMeeting) {
 				return nil, cause
 			}
 			return nil, connector.Errorf(connector.Retry, "TOW-810", "the %d regions of table %s do not meet", len(found), table).
@@ -127,12 +123,8 @@ func (c *Client) check(ctx context.Context, table string) error {
 		case state != enabling || time.Now().After(end):
 			return tableError("TableNotEnabledException", "table %s is %s", table, state)
 		}
-		pause := time.NewTimer(100 * time.Millisecond)
-		select {
-		case <-pause.C:
-		case <-ctx.Done():
-			pause.Stop()
-			return context.Cause(ctx)
+		if err := pause(ctx, 100*time.Millisecond); err != nil {
+			return err
 		}
 	}
 }
@@ -188,23 +180,11 @@ func (c *Client) count(ctx context.Context, dataset, where string) (int64, error
 }
 
 func (c *Client) countRange(ctx context.Context, s scan) (n int64, err error) {
-	x := c.scanner(s)
-	defer x.close()
-	var last []byte
-	for !x.done {
-		a, err := x.next(ctx, last)
-		if err != nil {
-			return n, err
-		}
-		for b := a.cells; len(b) > 0; n++ { // one cell a row
-			var one cell
-			if one, b, err = cutCell(b); err != nil {
-				return n, err
-			}
-			last = one.row
-		}
-	}
-	return n, nil
+	err = c.each(ctx, s, func(cell) error { // one cell a row
+		n++
+		return nil
+	})
+	return n, err
 }
 
 func noWhere() error {

@@ -9,8 +9,6 @@ import (
 	"github.com/tsuna/gohbase/hrpc"
 	"github.com/tsuna/gohbase/pb"
 	"google.golang.org/protobuf/proto"
-
-	"github.com/towpath/towpath/connector"
 )
 
 // scan is what is read: the rows of a table from start on and before stop, nil being an open end.
@@ -34,9 +32,9 @@ type answer struct {
 	cells  []byte   // KeyValues behind one another; the receiver's
 	counts []uint32 // cells of each result
 	parts  []bool   // whether the row of the result goes on in the next one
-	// Again: the scan begins anew behind the last row that the receiver had whole; what it has of another is void.
+	// again: the scan begins anew behind the last row that the receiver had whole; what it has of another is void.
 	again bool
-	// Border: the rows of a region end here, the last one too.
+	// border: the rows of a region end here, the last one too.
 	border bool
 }
 
@@ -78,13 +76,21 @@ func (s *scanner) next(ctx context.Context, behind []byte) (answer, error) {
 	if behind != nil && bytes.Compare(behind, s.start) >= 0 {
 		s.start = afterRow(behind)
 	}
-	pause := time.NewTimer(min(reopenPause<<min(s.fails, 10), longPause))
-	defer pause.Stop()
+	if err := pause(ctx, min(reopenPause<<min(s.fails, 10), longPause)); err != nil {
+		return answer{}, err
+	}
+	return answer{again: true}, nil
+}
+
+// pause waits, or returns the cause of ctx's end.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
 	select {
-	case <-pause.C:
-		return answer{again: true}, nil
+	case <-timer.C:
+		return nil
 	case <-ctx.Done():
-		return answer{}, context.Cause(ctx)
+		return context.Cause(ctx)
 	}
 }
 
@@ -208,5 +214,3 @@ func (c *scanCall) DeserializeCellBlocks(_ proto.Message, block []byte) (uint32,
 	c.cells = block
 	return uint32(len(block)), nil
 }
-
-var _ connector.Client = (*Client)(nil)
