@@ -10,11 +10,7 @@ import (
 
 // proveCells copies 2,000,000 sparse rows and one of 200,000 cells from HBase into Elasticsearch and compares every document.
 func proveCells(ctx context.Context, w *work) (any, error) {
-	source, err := w.servers().Shared(ctx, "hbase")
-	if err != nil {
-		return nil, err
-	}
-	target, err := w.servers().Shared(ctx, "elasticsearch8")
+	source, target, err := w.shared(ctx, "hbase", "elasticsearch8")
 	if err != nil {
 		return nil, err
 	}

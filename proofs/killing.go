@@ -118,16 +118,20 @@ func files(ctx context.Context, w *work, name string) (kill.Scene, error) {
 // servers are this machine's.
 func (w *work) servers() machine.Machine { return machine.Machine{Root: w.root} }
 
+// shared are two of the servers that all use.
+func (w *work) shared(ctx context.Context, source, target string) (from, to machine.Server, err error) {
+	if from, err = w.servers().Shared(ctx, source); err == nil {
+		to, err = w.servers().Shared(ctx, target)
+	}
+	return from, to, err
+}
+
 // prefix begins the names of what a part makes at servers.
 func (w *work) prefix() string { return "towpath_" + strings.ReplaceAll(w.name, "-", "_") }
 
 // search makes scenes of a table and an index, on the shared test servers.
 func search(ctx context.Context, w *work, name string) (kill.Scene, error) {
-	source, err := w.servers().Shared(ctx, "mariadb")
-	if err != nil {
-		return nil, err
-	}
-	target, err := w.servers().Shared(ctx, "elasticsearch8")
+	source, target, err := w.shared(ctx, "mariadb", "elasticsearch8")
 	if err != nil {
 		return nil, err
 	}
@@ -136,11 +140,7 @@ func search(ctx context.Context, w *work, name string) (kill.Scene, error) {
 
 // hbase makes scenes of a table of HBase and an index, on the shared test servers.
 func hbase(ctx context.Context, w *work, name string) (kill.Scene, error) {
-	source, err := w.servers().Shared(ctx, "hbase")
-	if err != nil {
-		return nil, err
-	}
-	target, err := w.servers().Shared(ctx, "elasticsearch8")
+	source, target, err := w.shared(ctx, "hbase", "elasticsearch8")
 	if err != nil {
 		return nil, err
 	}
@@ -149,11 +149,7 @@ func hbase(ctx context.Context, w *work, name string) (kill.Scene, error) {
 
 // columns makes the scene of a table and a table of HBase, on the shared test servers.
 func columns(ctx context.Context, w *work, _ string) (kill.Scene, error) {
-	source, err := w.servers().Shared(ctx, "mariadb")
-	if err != nil {
-		return nil, err
-	}
-	target, err := w.servers().Shared(ctx, "hbase")
+	source, target, err := w.shared(ctx, "mariadb", "hbase")
 	if err != nil {
 		return nil, err
 	}
@@ -173,11 +169,7 @@ func tablesParts() []part {
 
 // tables makes scenes of two SQL stores, on the shared test servers.
 func tables(ctx context.Context, w *work, name string) (kill.Scene, error) {
-	mysql, err := w.servers().Shared(ctx, "mariadb")
-	if err != nil {
-		return nil, err
-	}
-	postgres, err := w.servers().Shared(ctx, "postgres")
+	mysql, postgres, err := w.shared(ctx, "mariadb", "postgres")
 	if err != nil {
 		return nil, err
 	}

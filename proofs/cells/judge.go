@@ -33,21 +33,22 @@ func (p Proof) compare(ctx context.Context, x documents.Index, rows map[string]d
 			f.Wrong = append(f.Wrong, fmt.Sprintf("%s: %v", id, why))
 		}
 	}
-	err = each(ctx, x, func(id string, source map[string]json.RawMessage) {
+	err = x.Scroll(ctx, 2000, `"_doc"`, func(d documents.Document) bool {
 		f.Documents++
-		want, found := rows[id]
-		delete(rows, id)
-		got, err := digestOf(id, types, source)
+		want, found := rows[d.ID]
+		delete(rows, d.ID)
+		got, err := digestOf(d.ID, types, d.Source)
 		switch {
 		case err != nil:
-			wrong(id, err)
+			wrong(d.ID, err)
 		case !found:
-			wrong(id, errors.New("no such row, or a second document of it"))
+			wrong(d.ID, errors.New("no such row, or a second document of it"))
 		case got != want:
-			wrong(id, errors.New("other cells than the row"))
+			wrong(d.ID, errors.New("other cells than the row"))
 		default:
 			f.Equal++
 		}
+		return true
 	})
 	f.Lost = int64(len(rows))
 	return err
@@ -76,55 +77,17 @@ func typesOf(ctx context.Context, x documents.Index) (map[string]string, error) 
 	return types, nil
 }
 
-// each reads all documents by a scroll.
-func each(ctx context.Context, x documents.Index, document func(id string, source map[string]json.RawMessage)) error {
-	if _, err := x.Do(ctx, http.MethodPost, x.Name+"/_refresh", ""); err != nil {
-		return err
-	}
-	path, body := x.Name+"/_search?scroll=5m", `{"size":2000,"sort":["_doc"]}`
-	for {
-		text, err := x.Do(ctx, http.MethodPost, path, body)
-		if err != nil {
-			return err
-		}
-		var answer struct {
-			ID   string `json:"_scroll_id"`
-			Hits struct {
-				Hits []struct {
-					ID     string                     `json:"_id"`
-					Source map[string]json.RawMessage `json:"_source"`
-				}
-			}
-			Shards struct{ Failed int } `json:"_shards"`
-		}
-		if err := json.Unmarshal(text, &answer); err != nil {
-			return fmt.Errorf("read index: %w", err)
-		}
-		if answer.Shards.Failed > 0 {
-			return fmt.Errorf("read index: %d shards failed", answer.Shards.Failed)
-		}
-		scroll, err := json.Marshal(map[string]string{"scroll": "5m", "scroll_id": answer.ID})
-		if err != nil {
-			return err
-		}
-		path, body = "_search/scroll", string(scroll)
-		for _, d := range answer.Hits.Hits {
-			document(d.ID, d.Source)
-		}
-		if len(answer.Hits.Hits) == 0 {
-			_, err := x.Do(ctx, http.MethodDelete, path, fmt.Sprintf(`{"scroll_id":[%q]}`, answer.ID))
-			return err
-		}
-	}
-}
-
 type cell struct {
 	family, qualifier string
 	value             []byte
 }
 
 // digestOf is the digest of the cells that a document says its row has.
-func digestOf(id string, types map[string]string, source map[string]json.RawMessage) (digest, error) {
+func digestOf(id string, types map[string]string, text json.RawMessage) (digest, error) {
+	var source map[string]json.RawMessage
+	if err := json.Unmarshal(text, &source); err != nil {
+		return digest{}, err
+	}
 	key, err := hex.DecodeString(id)
 	if err != nil {
 		return digest{}, fmt.Errorf("the id is no key: %w", err)

@@ -17,8 +17,8 @@ type Index struct {
 	Name string
 }
 
-// document is a document as the server keeps it.
-type document struct {
+// Document is a document as the server keeps it.
+type Document struct {
 	ID     string          `json:"_id"`
 	Source json.RawMessage `json:"_source"`
 	Sort   []json.Number   `json:"sort"`
@@ -27,13 +27,18 @@ type document struct {
 // pageRows is how many documents come with one answer, a few megabytes.
 const pageRows = 5000
 
-// readDocuments reads all documents in the order of n and gives each to yield until that returns false. It is one scroll, so
-// what the index holds when it begins is what is read.
-func (x Index) readDocuments(ctx context.Context, yield func(document) bool) error {
+// readDocuments reads all documents in the order of n.
+func (x Index) readDocuments(ctx context.Context, yield func(Document) bool) error {
+	return x.Scroll(ctx, pageRows, `{"n":"asc"}`, yield)
+}
+
+// Scroll reads all documents in the order of sort, as JSON, so many with one answer, and gives each to yield until that returns false. It is one
+// scroll, so what the index holds when it begins is what is read.
+func (x Index) Scroll(ctx context.Context, size int, sort string, yield func(Document) bool) error {
 	if _, err := x.Do(ctx, http.MethodPost, x.Name+"/_refresh", ""); err != nil {
 		return err
 	}
-	path, body := x.Name+"/_search?scroll=5m", fmt.Sprintf(`{"size":%d,"sort":[{"n":"asc"}]}`, pageRows)
+	path, body := x.Name+"/_search?scroll=5m", fmt.Sprintf(`{"size":%d,"sort":[%s]}`, size, sort)
 	for {
 		text, err := x.Do(ctx, http.MethodPost, path, body)
 		if err != nil {
@@ -41,7 +46,7 @@ func (x Index) readDocuments(ctx context.Context, yield func(document) bool) err
 		}
 		var answer struct {
 			ID   string `json:"_scroll_id"`
-			Hits struct{ Hits []document }
+			Hits struct{ Hits []Document }
 			// a shard that does not answer would look like lost documents
 			Shards struct{ Failed int } `json:"_shards"`
 		}

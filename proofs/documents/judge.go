@@ -42,7 +42,7 @@ func Compare(ctx context.Context, s data.Server, table string, columns []Column,
 	defer reading.Wait()
 	defer cancel(nil)
 	rows := stream(ctx, cancel, &reading, func(yield func(row) bool) error { return readRows(ctx, s, table, columns, yield) })
-	documents := stream(ctx, cancel, &reading, func(yield func(document) bool) error { return x.readDocuments(ctx, yield) })
+	documents := stream(ctx, cancel, &reading, func(yield func(Document) bool) error { return x.readDocuments(ctx, yield) })
 	v, err := merge(rows, documents, columns)
 	if err == nil {
 		err = context.Cause(ctx)
@@ -97,9 +97,9 @@ func (q *queue[T]) first() (one *T) {
 
 func (q *queue[T]) next() { q.some = q.some[1:] }
 
-func merge(from <-chan []row, documents <-chan []document, columns []Column) (*Verdict, error) {
+func merge(from <-chan []row, documents <-chan []Document, columns []Column) (*Verdict, error) {
 	v := &Verdict{}
-	left, right := queue[row]{from: from}, queue[document]{from: documents}
+	left, right := queue[row]{from: from}, queue[Document]{from: documents}
 	for {
 		r, d := left.first(), right.first()
 		if r == nil && d == nil {
@@ -134,7 +134,7 @@ func merge(from <-chan []row, documents <-chan []document, columns []Column) (*V
 }
 
 // number is the place of the document in the order. A document without n comes last.
-func (d *document) number() (int64, error) {
+func (d *Document) number() (int64, error) {
 	if len(d.Sort) != 1 {
 		return 0, fmt.Errorf("read index: document %q has no place in the order", d.ID)
 	}
@@ -146,7 +146,7 @@ func (d *document) number() (int64, error) {
 }
 
 // compare says in words what differs; "" is nothing. A document has exactly the columns as members, each once.
-func compare(r *row, d *document, columns []Column) string {
+func compare(r *row, d *Document, columns []Column) string {
 	var wrong []string
 	seen := make([]bool, len(columns))
 	next := 0

@@ -22,7 +22,7 @@ func plant(t *testing.T, s data.Server, table string, x Index) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var d document
+		var d Document
 		if err := json.Unmarshal(text, &d); err != nil {
 			t.Fatal(err)
 		}
@@ -77,14 +77,14 @@ func TestMergeAndCompare(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			left, right := make(chan []row, 1), make(chan []document, 1)
+			left, right := make(chan []row, 1), make(chan []Document, 1)
 			var some []row
 			for i, p := range rows {
 				some = append(some, row{n: int64(i + 1), cells: [][]byte{[]byte(p.id), []byte(p.n), []byte(p.flag)}})
 			}
-			var documents []document
+			var documents []Document
 			for _, d := range c.documents {
-				documents = append(documents, document{ID: d[0], Sort: []json.Number{json.Number(d[1])}, Source: json.RawMessage(d[2])})
+				documents = append(documents, Document{ID: d[0], Sort: []json.Number{json.Number(d[1])}, Source: json.RawMessage(d[2])})
 			}
 			left <- some
 			right <- documents
