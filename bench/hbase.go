@@ -1,14 +1,14 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"fmt"
 	"net/url"
-	"os/exec"
 	"strings"
 	"time"
+
+	"github.com/towpath/towpath/tools/testservers/hbaseclient"
 )
 
 // generatedCells is how many cells the Java client's generated rows have, each.
@@ -19,25 +19,11 @@ type javaHBase struct{ client, address string }
 
 // answers runs commands, fields between tabs, and returns the fields of the lines that they print.
 func (j javaHBase) answers(ctx context.Context, commands ...string) (lines [][]string, err error) {
-	c := exec.CommandContext(ctx, j.client, j.address)
-	c.Stdin = strings.NewReader(strings.Join(commands, "\n") + "\n")
-	var stderr bytes.Buffer
-	c.Stderr = &stderr
-	out, err := c.Output()
-	if err != nil {
-		return nil, fmt.Errorf("the client of HBase: %w: %s", err, stderr.Bytes())
-	}
-	for line := range strings.Lines(string(out)) {
-		fields := strings.Split(strings.TrimSpace(line), "\t")
-		switch fields[0] {
-		case "ok":
-		case "error":
-			return nil, fmt.Errorf("the client of HBase: %s", strings.Join(fields[1:], " "))
-		default:
-			lines = append(lines, fields)
-		}
-	}
-	return lines, nil
+	err = hbaseclient.Run(ctx, j.client, j.address, strings.Join(commands, "\n")+"\n", func(text string) error {
+		lines = append(lines, strings.Split(text, "\t"))
+		return nil
+	})
+	return lines, err
 }
 
 // measureReadHBase reads a table of one region, all columns in the encodings that a sample shows, against a scan of the Java client that

@@ -4,8 +4,6 @@
 package cells
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -14,12 +12,12 @@ import (
 	"io"
 	"net/url"
 	"os"
-	"os/exec"
 	"strings"
 	"time"
 
 	"github.com/towpath/towpath/proofs/documents"
 	"github.com/towpath/towpath/proofs/machine"
+	"github.com/towpath/towpath/tools/testservers/hbaseclient"
 )
 
 // Proof says what is copied, and where.
@@ -98,46 +96,7 @@ func (p Proof) Drop(ctx context.Context) error {
 func (p Proof) client(ctx context.Context, commands string, line func(string) error) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Hour)
 	defer cancel()
-	c := exec.CommandContext(ctx, p.HBase.Client, p.HBase.URL.Host)
-	c.Stdin = strings.NewReader(commands)
-	var stderr bytes.Buffer
-	c.Stderr = &stderr
-	out, err := c.StdoutPipe()
-	if err != nil {
-		return err
-	}
-	if err := c.Start(); err != nil {
-		return err
-	}
-	err = read(out, line)
-	if err != nil {
-		cancel() // nobody reads the rest
-	}
-	if ended := c.Wait(); ended != nil && err == nil {
-		err = ended
-	}
-	if err != nil {
-		return fmt.Errorf("the client of HBase: %w: %.1000s", err, bytes.TrimSpace(stderr.Bytes()))
-	}
-	return nil
-}
-
-func read(out io.Reader, line func(string) error) error {
-	lines := bufio.NewScanner(out)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		text := lines.Text()
-		if refusal, bad := strings.CutPrefix(text, "error\t"); bad {
-			return errors.New(refusal)
-		}
-		if text == "ok" {
-			continue
-		}
-		if err := line(text); err != nil {
-			return err
-		}
-	}
-	return lines.Err()
+	return hbaseclient.Run(ctx, p.HBase.Client, p.HBase.URL.Host, commands, line)
 }
 
 // rows reads the table: a digest of each row, by its key.

@@ -1,17 +1,16 @@
 package kill
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"os/exec"
 	"strconv"
 	"strings"
 
 	"github.com/towpath/towpath/proofs/machine"
+	"github.com/towpath/towpath/tools/testservers/hbaseclient"
 )
 
 // cells are orders in HBase, behind its own Java client, which takes commands by lines: row keys are ids as longs, and all columns are in
@@ -25,22 +24,14 @@ type cells struct {
 
 const family = "f"
 
-// client runs commands, fields between tabs, and returns the lines that they print.
-func (k *cells) client(ctx context.Context, commands string) ([]byte, error) {
-	c := exec.CommandContext(ctx, k.server.Client, k.server.URL.Host)
-	c.Stdin = strings.NewReader(commands)
-	var stderr bytes.Buffer
-	c.Stderr = &stderr
-	out, err := c.Output()
-	if err != nil {
-		return nil, fmt.Errorf("the client of HBase: %w: %.1000s", err, bytes.TrimSpace(stderr.Bytes()))
-	}
-	for line := range bytes.Lines(out) {
-		if refusal, bad := bytes.CutPrefix(line, []byte("error\t")); bad {
-			return nil, fmt.Errorf("the client of HBase: %.1000s", bytes.TrimSpace(refusal))
-		}
-	}
-	return out, nil
+// client runs commands, fields between tabs, and hands on the fields of the lines that they print.
+func (k *cells) client(ctx context.Context, commands string, line func(fields []string) error) error {
+	return hbaseclient.Run(ctx, k.server.Client, k.server.URL.Host, commands, func(text string) error { return line(strings.Split(text, "\t")) })
+}
+
+// tell runs commands that print nothing.
+func (k *cells) tell(ctx context.Context, commands string) error {
+	return k.client(ctx, commands, func(fields []string) error { return fmt.Errorf("%q was not to be printed", fields) })
 }
 
 func keyOf(id int) string {
@@ -64,8 +55,7 @@ func (k *cells) fill(ctx context.Context, count int) error {
 		}
 	}
 	b.WriteString(k.revisions())
-	_, err := k.client(ctx, b.String())
-	return err
+	return k.tell(ctx, b.String())
 }
 
 // revisions are the commands that give every order the revision.
@@ -79,15 +69,10 @@ func (k *cells) revisions() string {
 
 func (k *cells) touch(ctx context.Context) error {
 	k.revision++
-	_, err := k.client(ctx, k.revisions())
-	return err
+	return k.tell(ctx, k.revisions())
 }
 
 func (k *cells) rows(ctx context.Context, row func(id string, row []byte)) error {
-	out, err := k.client(ctx, "scan\t"+k.table+"\n")
-	if err != nil {
-		return err
-	}
 	key, columns := "", map[string]string{}
 	end := func() error {
 		if key == "" {
@@ -106,10 +91,9 @@ func (k *cells) rows(ctx context.Context, row func(id string, row []byte)) error
 		row(id, fmt.Appendf(nil, "%s\t%s\t%s\t%s\t%s", id, strings.ToUpper(columns["customer"]), cents, note, revision))
 		return nil
 	}
-	for line := range strings.Lines(string(out)) {
-		fields := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+	err := k.client(ctx, "scan\t"+k.table+"\n", func(fields []string) error {
 		if len(fields) != 5 {
-			continue // the end of an answer
+			return fmt.Errorf("%q is no cell", fields)
 		}
 		if fields[0] != key {
 			if err := end(); err != nil {
@@ -123,6 +107,10 @@ func (k *cells) rows(ctx context.Context, row func(id string, row []byte)) error
 			return fmt.Errorf("column %q of HBase: %w", fields[2], err)
 		}
 		columns[string(name)] = fields[4]
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	return end()
 }
@@ -134,8 +122,7 @@ func number(digits string) (string, error) {
 }
 
 func (k *cells) remove(ctx context.Context) error {
-	_, err := k.client(ctx, "drop\t"+k.table+"\n")
-	return err
+	return k.tell(ctx, "drop\t"+k.table+"\n")
 }
 
 func (k *cells) connection() string {
