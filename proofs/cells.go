@@ -14,7 +14,7 @@ func proveCells(ctx context.Context, w *work) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := cells.Proof{HBase: source, Search: target.URL, Table: w.prefix(), Index: w.prefix(), Rows: 2_000_000, Wide: 200_000, Dir: w.dir, Root: w.root, Log: w.log}
+	p := cells.Proof{HBase: source, Search: target.URL, Table: w.prefix(), Fill: cells.Sparse(w.prefix(), 2_000_000, 200_000), Index: w.prefix(), Dir: w.dir, Root: w.root, Log: w.log}
 	began := time.Now()
 	f, err := p.Run(ctx)
 	if err == nil {

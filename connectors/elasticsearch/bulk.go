@@ -179,8 +179,8 @@ func (s *shardWriter) check() {
 			if c.check == nil {
 				continue
 			}
-			c.check(b.Cols[i], func(row int, code record.Code, reason string) {
-				s.reject(s.first[bi]+row, code, s.w.encode.names[i], reason)
+			c.check(b.Cols[c.at], func(row int, code record.Code, reason string) {
+				s.reject(s.first[bi]+row, code, s.w.encode.names[c.at], reason)
 			})
 		}
 	}

@@ -286,8 +286,8 @@ func (s *shardWriter) columnOf(reason string) string {
 		}
 		name, _, _ := strings.Cut(rest, mark.close)
 		for name != "" {
-			if slices.Contains(s.w.encode.names, name) {
-				return name
+			if at := slices.Index(s.w.encode.paths, name); at >= 0 {
+				return s.w.encode.names[at]
 			}
 			name = name[:max(strings.LastIndexByte(name, '.'), 0)] // a subfield
 		}

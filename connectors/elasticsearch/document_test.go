@@ -74,7 +74,9 @@ func TestIDs(t *testing.T) {
 		{[]string{"a text", "b text"}, []string{"a|b", "c"}, "3:a|b1:c"},
 		{[]string{"a decimal(10,2)"}, []string{"12.50"}, "12.50"},
 		{[]string{"a uuid"}, []string{"0190c9f2-7b1a-7c3d-8e4f-001122334455"}, "0190c9f2-7b1a-7c3d-8e4f-001122334455"},
-		{[]string{"a bytes"}, []string{"00ff"}, "00ff"},
+		{[]string{"a bytes"}, []string{"00ff"}, "AP8"},
+		{[]string{"a bytes"}, []string{""}, "~tw:e:"},
+		{[]string{"a bytes", "b int64"}, []string{"fbefff", "7"}, "4:--__1:7"},
 	} {
 		s := schemaOf(t, len(c.columns), c.columns...)
 		e, err := newEncoder(s, make([]string, len(c.columns)))

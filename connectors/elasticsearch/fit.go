@@ -63,7 +63,7 @@ func (w *writer) checkTypes(x *index) error {
 		}
 	}
 	for i, want := range w.plan.Types {
-		name := w.target.Stored.Fields[i].Name
+		name := pathOf(&w.target.Stored.Fields[i])
 		got := x.mapping.find(name)
 		if got.Type != want {
 			return differs("field %s is %q, the plan has %q", name, got.Type, want)

@@ -2,6 +2,7 @@ package elasticsearch
 
 import (
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"strconv"
 
@@ -24,19 +25,27 @@ type keyColumn struct {
 	typ *record.Type
 }
 
+// append appends the column's part of an id.
+func (c keyColumn) append(dst []byte, b *record.Batch, row int) []byte {
+	if c.typ.Kind == record.Bytes {
+		return base64.RawURLEncoding.AppendEncode(dst, b.Cols[c.col].Bytes(row))
+	}
+	return record.AppendText(dst, c.typ, b.Cols[c.col], row)
+}
+
 // ids makes the _id of rows from their key.
 type ids struct {
 	key  []keyColumn
 	part []byte // scratch
 }
 
-// append appends the id of a row whose key columns are all present. One column is its own text form; several are each
-// preceded by their length ("2:ab3:c|d"), so that no two lists of parts look alike. An empty text and one that begins like a
+// append appends the id of a row whose key columns are all present. One column is its own text form, bytes in base64url without padding (RFC 4648);
+// several are each preceded by their length ("2:ab3:c|d"), so that no two lists of parts look alike. An empty text and one that begins like a
 // reserved prefix is escaped, and what is longer than 512 bytes is replaced by its SHA-256.
 func (k *ids) append(dst []byte, b *record.Batch, row int) []byte {
 	from := len(dst)
 	if len(k.key) == 1 {
-		dst = record.AppendText(dst, k.key[0].typ, b.Cols[k.key[0].col], row)
+		dst = k.key[0].append(dst, b, row)
 		text := dst[from:]
 		switch {
 		case len(text) > maxID:
@@ -50,7 +59,7 @@ func (k *ids) append(dst []byte, b *record.Batch, row int) []byte {
 		return append(append(dst[:from], escaped...), k.part...)
 	}
 	for _, c := range k.key {
-		k.part = record.AppendText(k.part[:0], c.typ, b.Cols[c.col], row)
+		k.part = c.append(k.part[:0], b, row)
 		dst = append(strconv.AppendInt(dst, int64(len(k.part)), 10), ':')
 		dst = append(dst, k.part...)
 	}

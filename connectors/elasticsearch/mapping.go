@@ -42,16 +42,16 @@ func (w *writer) design(s *record.Schema, existing *mapping) (*layout, error) {
 }
 
 func (w *writer) designField(l *layout, col *record.Field, existing *mapping) error {
-	option, path := w.options.Columns[col.Name], "target_options.columns."+col.Name+".type"
+	option, at := w.options.Columns[col.Name], "target_options.columns."+col.Name+".type"
 	esType, policy := option.Type, ""
 	if esType != "" {
-		policy = path
+		policy = at
 	}
 	var there string
 	if existing != nil {
-		there = existing.find(col.Name).Type
+		there = existing.find(pathOf(col)).Type
 		if there != "" && esType != "" && there != esType {
-			return connector.Errorf(connector.Config, "TOW-513", "match column %s: the index has it as %s, the job wants %s", col.Name, there, esType).At(path).
+			return connector.Errorf(connector.Config, "TOW-513", "match column %s: the index has it as %s, the job wants %s", col.Name, there, esType).At(at).
 				WithHint("Leave the type out, or write into another index.")
 		}
 		esType = max(esType, there)
@@ -65,7 +65,7 @@ func (w *writer) designField(l *layout, col *record.Field, existing *mapping) er
 		return connector.Errorf(connector.Config, "TOW-513", "match column %s: the index has it as %s, which cannot hold %s", col.Name, there, col.Type).
 			WithHint("Cast the column with type:, leave it out, or write into another index.")
 	case f == nil:
-		return connector.Errorf(connector.Config, "TOW-512", "map column %s: %q cannot hold %s", col.Name, esType, col.Type).At(path).
+		return connector.Errorf(connector.Config, "TOW-512", "map column %s: %q cannot hold %s", col.Name, esType, col.Type).At(at).
 			WithHint("keyword holds every type but bytes; the README lists what fits.")
 	case len(f.losses) > 0 && policy == "":
 		return connector.Errorf(connector.Config, "TOW-513", "match column %s: the index has it as %s: %s", col.Name, esType, f.losses[0]).
@@ -81,12 +81,34 @@ func (w *writer) designField(l *layout, col *record.Field, existing *mapping) er
 			Policy: "target_options.columns." + col.Name + ".double"})
 	}
 	if there == "" {
-		l.missing[col.Name] = f.mapping
+		l.lacks(col, f.mapping)
 	}
 	l.fields = append(l.fields, f)
 	l.losses = append(l.losses, f.lossList(col.Name, policy)...)
 	l.note(col, f)
 	return nil
+}
+
+// pathOf is the field of a column as the server names it.
+func pathOf(col *record.Field) string {
+	if col.Place == nil {
+		return col.Name
+	}
+	return col.Place.Object + "." + col.Place.Member
+}
+
+// lacks notes a field that the index has to get.
+func (l *layout) lacks(col *record.Field, field map[string]any) {
+	if col.Place == nil {
+		l.missing[col.Name] = field
+		return
+	}
+	object, found := l.missing[col.Place.Object].(map[string]any)
+	if !found {
+		object = map[string]any{"properties": map[string]any{}}
+		l.missing[col.Place.Object] = object
+	}
+	object["properties"].(map[string]any)[col.Place.Member] = field
 }
 
 // note says of a column what its field brings with it.
@@ -139,7 +161,7 @@ func checkFieldNames(s *record.Schema) error {
 		return connector.Errorf(connector.Config, "TOW-512", "map column %q: %s", name, why).WithHint("Give the column another name with to:.")
 	}
 	for i := range s.Fields {
-		name := s.Fields[i].Name
+		name := pathOf(&s.Fields[i])
 		switch {
 		case slices.Contains(own, name):
 			return refuse(name, "the server keeps the name for itself")
@@ -147,8 +169,11 @@ func checkFieldNames(s *record.Schema) error {
 			return refuse(name, "a part of the name between dots is empty")
 		}
 		for j := range s.Fields {
-			if strings.HasPrefix(s.Fields[j].Name, name+".") {
-				return refuse(s.Fields[j].Name, "the dot makes it a part of column "+strconv.Quote(name))
+			switch other := pathOf(&s.Fields[j]); {
+			case i != j && other == name:
+				return refuse(name, "two columns have it")
+			case strings.HasPrefix(other, name+"."):
+				return refuse(other, "the dot makes it a part of column "+strconv.Quote(name))
 			}
 		}
 	}
@@ -170,7 +195,7 @@ func (w *writer) createBody(l *layout, m mark) (map[string]any, error) {
 	if m.Staging {
 		settings["index.hidden"] = true
 	}
-	if err := checkFieldCount(properties, settings); err != nil {
+	if err := limitFields(properties, settings); err != nil {
 		return nil, err
 	}
 	return map[string]any{"settings": settings, "mappings": mappings}, nil
@@ -268,25 +293,38 @@ func mergeMapping(into map[string]any, fragment json.RawMessage, l *layout) erro
 		return refuse("_meta.towpath is the run's own")
 	}
 	properties, _ := given["properties"].(map[string]any)
-	for name, p := range properties {
-		planned, ours := l.missing[name].(map[string]any)
-		added, _ := p.(map[string]any)
-		if !ours {
+	if why := bends(properties, l.missing, "properties."); why != "" {
+		return refuse("%s", why)
+	}
+	deepMerge(into, given)
+	return nil
+}
+
+// bends says what of a fragment would change a planned field; "" when nothing does.
+func bends(given, planned map[string]any, at string) string {
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		ours, found := planned[name].(map[string]any)
+		added, _ := given[name].(map[string]any)
+		if !found {
 			continue
 		}
-		for _, key := range []string{"type", "enabled"} {
-			if v, ok := added[key]; ok && v != planned[key] {
-				return refuse("properties.%s.%s: the plan has %v; change it under columns", name, key, planned[key])
+		for _, key := range []string{"type", "enabled", "dynamic"} {
+			if v, ok := added[key]; ok && v != ours[key] {
+				return fmt.Sprintf("%s%s.%s: the plan has %v; change it under columns", at, name, key, ours[key])
 			}
 		}
 		for _, key := range []string{"ignore_malformed", "coerce", "format"} {
 			if _, ok := added[key]; ok {
-				return refuse("properties.%s.%s: it would let the index hold something else than the row", name, key)
+				return fmt.Sprintf("%s%s.%s: it would let the index hold something else than the row", at, name, key)
 			}
 		}
+		inner, _ := added["properties"].(map[string]any)
+		members, _ := ours["properties"].(map[string]any)
+		if why := bends(inner, members, at+name+".properties."); why != "" {
+			return why
+		}
 	}
-	deepMerge(into, given)
-	return nil
+	return ""
 }
 
 func deepMerge(into, from map[string]any) {
@@ -303,18 +341,25 @@ func deepMerge(into, from map[string]any) {
 	}
 }
 
-// checkFieldCount refuses what the server would refuse: more fields than index.mapping.total_fields.limit.
-func checkFieldCount(properties, settings map[string]any) error {
-	limit := 1000
-	if v, ok := settings["index.mapping.total_fields.limit"]; ok {
-		limit, _ = strconv.Atoi(strings.TrimSuffix(fmt.Sprint(v), ".0"))
-	}
+// usualLimit is index.mapping.total_fields.limit where nobody sets it.
+const usualLimit = 1000
+
+// limitFields sets the limit of fields where the planned ones need more than the server allows by itself, and refuses one of the job that is too low.
+func limitFields(properties, settings map[string]any) error {
+	const name = "index.mapping.total_fields.limit"
 	n := countFields(properties)
-	if n <= limit {
+	v, given := settings[name]
+	if !given {
+		if n > usualLimit {
+			settings[name] = n
+		}
 		return nil
 	}
-	return connector.Errorf(connector.Config, "TOW-512", "map columns: %d fields are more than the index takes (%d)", n, limit).At("target_options.settings").
-		WithHint("Pick fewer columns, or set index.mapping.total_fields.limit.")
+	if limit, _ := strconv.Atoi(strings.TrimSuffix(fmt.Sprint(v), ".0")); n > limit {
+		return connector.Errorf(connector.Config, "TOW-512", "map columns: %d fields are more than the index takes (%d)", n, limit).At("target_options.settings").
+			WithHint("Pick fewer columns, or leave %s out.", name)
+	}
+	return nil
 }
 
 func countFields(properties map[string]any) int {

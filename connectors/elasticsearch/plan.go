@@ -225,14 +225,21 @@ func (w *writer) explain(t *connector.Target, p *scheme) {
 	if w.sink.Mode == connector.Insert {
 		t.Notes = append(t.Notes, "a document that is there already with the very same content counts as written: that is how a repeated write of this run looks")
 	}
+	var objects []string
 	for i := range t.Stored.Fields {
 		f := &t.Stored.Fields[i]
 		if f.Key > 0 && f.Nullable {
 			t.Notes = append(t.Notes, fmt.Sprintf("key column %s may be NULL: such rows are dirty (KEYNULL)", f.Name))
 		}
-		if strings.Contains(f.Name, ".") {
+		switch {
+		case f.Place != nil && !slices.Contains(objects, f.Place.Object):
+			objects = append(objects, f.Place.Object)
+		case f.Place == nil && strings.Contains(f.Name, "."):
 			t.Notes = append(t.Notes, fmt.Sprintf("column %s is indexed as a path of objects; _source keeps the name with its dot", f.Name))
 		}
+	}
+	if len(objects) > 0 {
+		t.Notes = append(t.Notes, fmt.Sprintf("documents hold columns as members of the objects %s, and leave out those that a row does not have", strings.Join(objects, ", ")))
 	}
 	t.Notes = append(t.Notes, "server: "+w.client.server.String())
 }

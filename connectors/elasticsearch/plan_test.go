@@ -131,7 +131,7 @@ func TestPlanRefuses(t *testing.T) {
 		"own name":         {`{}`, connector.Upsert, []string{"_id int64"}, "TOW-512"},
 		"dots":             {`{}`, connector.Upsert, []string{"a int64", "a.b int64"}, "TOW-512"},
 		"empty part":       {`{}`, connector.Upsert, []string{"a..b int64"}, "TOW-512"},
-		"too many":         {`{}`, connector.Upsert, many, "TOW-512"},
+		"too many":         {`{"settings":{"index.mapping.total_fields.limit":1199}}`, connector.Upsert, many, "TOW-512"},
 		"dynamic":          {`{"mapping":{"dynamic":true}}`, connector.Upsert, []string{"id int64"}, "TOW-514"},
 		"source":           {`{"mapping":{"_source":{"enabled":false}}}`, connector.Upsert, []string{"id int64"}, "TOW-514"},
 		"silent type":      {`{"mapping":{"properties":{"id":{"type":"integer"}}}}`, connector.Upsert, []string{"id int64"}, "TOW-514"},

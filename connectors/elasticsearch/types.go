@@ -292,6 +292,9 @@ func (f *field) forJSON(fam family) {
 	case tree:
 		f.append, f.check = appendJSON, checkJSON
 		f.notes = append(f.notes, "JSON stands in _source as it is, line breaks as blanks; the server refuses an object that names a key twice")
+		if f.esType == "object" {
+			f.notes = append(f.notes, "it is an object with enabled: false: whole in _source, and nothing in it can be searched")
+		}
 	case words:
 		f.append, f.check = appendText, checkText
 	}

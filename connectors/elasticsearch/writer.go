@@ -1,11 +1,13 @@
 package elasticsearch
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/towpath/towpath/connector"
@@ -250,13 +252,17 @@ func (w *writer) Close() error {
 
 // encoder turns rows into documents; shared by all shards of a target.
 type encoder struct {
-	columns []docColumn
+	columns []docColumn // those of an object together
+	objects [][]byte    // "f":{
 	key     []keyColumn
-	names   []string
+	names   []string // of columns, by their place in the schema
+	paths   []string // of their fields
 }
 
 type docColumn struct {
-	name   []byte // {"id":  or  ,"note":
+	at     int    // place in the schema
+	object int    // place in objects of the one that the column is a member of; -1: none
+	name   []byte // "id":
 	append appendFunc
 	check  checkFunc
 }
@@ -266,18 +272,25 @@ func newEncoder(s *record.Schema, types []string) (*encoder, error) {
 		return nil, fmt.Errorf("read plan: %d columns, %d types", len(s.Fields), len(types))
 	}
 	e := &encoder{}
+	var objects []string
 	for i := range s.Fields {
-		f := makeField(s.Fields[i].Type, types[i])
+		col := &s.Fields[i]
+		f := makeField(col.Type, types[i])
 		if f == nil {
-			return nil, fmt.Errorf("read plan: %s cannot hold column %s", types[i], s.Fields[i].Name)
+			return nil, fmt.Errorf("read plan: %s cannot hold column %s", types[i], col.Name)
 		}
-		lead := byte(',')
-		if i == 0 {
-			lead = '{'
+		c := docColumn{i, -1, append(appendQuoted(nil, col.Name), ':'), f.append, f.check}
+		if p := col.Place; p != nil {
+			if c.object = slices.Index(objects, p.Object); c.object < 0 {
+				c.object, objects = len(objects), append(objects, p.Object)
+				e.objects = append(e.objects, append(appendQuoted(nil, p.Object), ":{"...))
+			}
+			c.name = append(appendQuoted(nil, p.Member), ':')
 		}
-		e.columns = append(e.columns, docColumn{append(appendQuoted([]byte{lead}, s.Fields[i].Name), ':'), f.append, f.check})
-		e.names = append(e.names, s.Fields[i].Name)
+		e.columns = append(e.columns, c)
+		e.names, e.paths = append(e.names, col.Name), append(e.paths, pathOf(col))
 	}
+	slices.SortStableFunc(e.columns, func(a, b docColumn) int { return cmp.Compare(a.object, b.object) })
 	for _, i := range s.Key() {
 		e.key = append(e.key, keyColumn{i, &s.Fields[i].Type})
 	}
@@ -286,17 +299,39 @@ func newEncoder(s *record.Schema, types []string) (*encoder, error) {
 
 // appendDoc appends the document of a row and a line break.
 func (e *encoder) appendDoc(dst []byte, b *record.Batch, row int) []byte {
-	if len(e.columns) == 0 {
-		return append(dst, "{}\n"...)
-	}
+	dst = append(dst, '{')
+	open := -1
 	for i := range e.columns {
 		c := &e.columns[i]
-		dst = append(dst, c.name...)
-		if v := b.Cols[i]; v.Null(row) {
+		v := b.Cols[c.at]
+		null := v.Null(row)
+		if null && c.object >= 0 {
+			continue
+		}
+		if c.object != open {
+			if open >= 0 {
+				dst = append(dst, '}')
+			}
+			open = c.object
+			dst = append(separate(dst), e.objects[open]...)
+		}
+		dst = append(separate(dst), c.name...)
+		if null {
 			dst = append(dst, "null"...)
 		} else {
 			dst = c.append(dst, v, row)
 		}
 	}
+	if open >= 0 {
+		dst = append(dst, '}')
+	}
 	return append(dst, '}', '\n')
+}
+
+// separate puts a comma before every member of an object but its first.
+func separate(dst []byte) []byte {
+	if dst[len(dst)-1] == '{' {
+		return dst
+	}
+	return append(dst, ',')
 }

@@ -166,9 +166,18 @@ func (s *sample) add(c cell) {
 // rare is the share of the rows seen below which a qualifier is no column: a few cells tell too little, and it may be data itself.
 const rare = 100
 
-// found returns the columns that one in rare rows has, the most frequent, by name.
+// found returns the columns that one in rare rows has, the most frequent, by name. Without those that documents have no place for: a blank one, and
+// one whose dots make it a part of another.
 func (s *sample) found() []columnName {
-	maps.DeleteFunc(s.columns, func(_ columnName, x *seen) bool { return x.cells < s.rows/rare })
+	maps.DeleteFunc(s.columns, func(c columnName, x *seen) bool { return x.cells < s.rows/rare || !c.member() })
+	maps.DeleteFunc(s.columns, func(c columnName, _ *seen) bool {
+		for at, letter := range c.qualifier {
+			if letter == '.' && s.columns[columnName{c.family, c.qualifier[:at]}] != nil {
+				return true
+			}
+		}
+		return false
+	})
 	names := slices.SortedFunc(maps.Keys(s.columns), func(a, b columnName) int {
 		return cmp.Or(s.columns[b].cells-s.columns[a].cells, compareColumns(a, b))
 	})
@@ -190,7 +199,7 @@ func (s *sample) field(name string, c columnName) (record.Field, error) {
 		guess, sure, n = x.encoding(), "as all of %d cells seen", x.cells
 	}
 	as, err := encodingOf(guess, "source.options.columns")
-	return record.Field{Name: name, Type: as.typ, Nullable: true, Native: guess + nativeNote + fmt.Sprintf(sure, n)}, err
+	return record.Field{Name: name, Type: as.typ, Nullable: true, Native: guess + nativeNote + fmt.Sprintf(sure, n), Place: c.place(name)}, err
 }
 
 // nativeNote stands between the encoding in a field's source type and what is said of it.

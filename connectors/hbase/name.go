@@ -3,9 +3,11 @@ package hbase
 import (
 	"encoding/hex"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/record"
 )
 
 const (
@@ -114,6 +116,19 @@ func (c columnName) text(family string) string {
 		return q
 	}
 	return c.family + ":" + q
+}
+
+// place is where documents hold the column that is read under a name: in an object of its family, unless the name is one of its own.
+func (c columnName) place(name string) *record.Place {
+	if name != c.text("") {
+		return nil
+	}
+	return &record.Place{Object: c.family, Member: escape([]byte(c.qualifier))}
+}
+
+// member reports whether the qualifier can be a member of a document's object: no part of it between dots is blank.
+func (c columnName) member() bool {
+	return !slices.ContainsFunc(strings.Split(c.qualifier, "."), func(part string) bool { return strings.TrimSpace(part) == "" })
 }
 
 // afterRow is the first key behind a row.

@@ -2,6 +2,7 @@ package hbase
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -118,11 +119,25 @@ func (r *reader) describe(ctx context.Context, asked []string) error {
 	if err := r.columns(&all, asked, sampled); err != nil {
 		return err
 	}
+	all.place()
 	if asked == nil {
 		r.schema = &record.Schema{Fields: all.fields}
 		return nil
 	}
 	return r.choose(&all, asked)
+}
+
+// place makes the columns of a family members of an object of its name, but where another column has the name or a dot would make it a path.
+func (d *described) place() {
+	for i := range d.fields {
+		p := d.fields[i].Place
+		if p == nil {
+			continue
+		}
+		if _, taken := d.byName[p.Object]; taken || strings.Contains(p.Object, ".") {
+			d.fields[i].Place = nil
+		}
+	}
 }
 
 func (d *described) add(f record.Field, at string) error {
@@ -215,7 +230,8 @@ func (r *reader) addFound(all *described, s *sample, asked []string) error {
 
 // listed is a column of the options.
 func (r *reader) listed(c Column, at string) (record.Field, error) {
-	if _, ok := parseColumn(c.Column, r.options.Family); !ok {
+	column, ok := parseColumn(c.Column, r.options.Family)
+	if !ok {
 		return record.Field{}, connector.Errorf(connector.Config, "TOW-813", "%q is no column", c.Column).At(at + ".column").WithHint("Write family:qualifier.")
 	}
 	if c.Encoding == "" {
@@ -225,11 +241,9 @@ func (r *reader) listed(c Column, at string) (record.Field, error) {
 	if err != nil {
 		return record.Field{}, err
 	}
-	name := c.Name
-	if name == "" {
-		name = c.Column
-	}
-	return record.Field{Name: name, Type: as.typ, Nullable: true, Native: as.name}, nil
+	f := record.Field{Name: cmp.Or(c.Name, c.Column), Type: as.typ, Nullable: true, Native: as.name}
+	f.Place = column.place(f.Name)
+	return f, nil
 }
 
 // choose makes the schema of the columns that are asked for. Without all of the key's columns it has no key.

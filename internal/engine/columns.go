@@ -55,7 +55,7 @@ func (s *StreamPlan) want(j *job.Job, js *job.Stream, at string, constant *Colum
 			cp.Zone = j.Settings.Zone
 		}
 		if c.To != "" {
-			f.Name, cp.To = c.To, c.To
+			f.Name, cp.To, f.Place = c.To, c.To, nil
 		}
 		if c.Type != nil {
 			f.Type, cp.Want = *c.Type, *c.Type

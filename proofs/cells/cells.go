@@ -25,9 +25,8 @@ type Proof struct {
 	HBase  machine.Server
 	Search *url.URL
 	Table  string // made anew
+	Fill   string // commands of the Java client that put its cells, as Sparse returns them
 	Index  string
-	Rows   int // of 5 to 40 cells
-	Wide   int // cells of one more row
 	Dir    string
 	Root   string // of the tree
 	Log    func(format string, args ...any)
@@ -65,8 +64,8 @@ func (p Proof) Run(ctx context.Context) (*Figures, error) {
 	if err := x.Drop(ctx); err != nil {
 		return nil, err
 	}
-	p.Log("making %d rows in %s", p.Rows, p.Table)
-	commands := fmt.Sprintf("drop\t%[1]s\ncreate\t%[1]s\ta,b,c\t40,80,c0\nsparse\t%[1]s\t%d\t%d\n", p.Table, p.Rows, p.Wide)
+	p.Log("making %s", p.Table)
+	commands := "drop\t" + p.Table + "\n" + p.Fill
 	if err := p.client(ctx, commands, func(string) error { return nil }); err != nil {
 		return nil, err
 	}
@@ -84,6 +83,11 @@ func (p Proof) Run(ctx context.Context) (*Figures, error) {
 	}
 	p.Log("reading the index")
 	return f, errors.Join(p.compare(ctx, x, rows, f), os.RemoveAll(p.Dir+"/state"))
+}
+
+// Sparse makes a table of three families and four regions, with rows of 5 to 40 cells, and one more of wide cells.
+func Sparse(table string, rows, wide int) string {
+	return fmt.Sprintf("create\t%[1]s\ta,b,c\t40,80,c0\nsparse\t%[1]s\t%d\t%d\n", table, rows, wide)
 }
 
 // Drop removes what was made.

@@ -35,9 +35,15 @@ func (p Proof) compare(ctx context.Context, x documents.Index, rows map[string]d
 	}
 	err = x.Scroll(ctx, 2000, `"_doc"`, func(d documents.Document) bool {
 		f.Documents++
-		want, found := rows[d.ID]
-		delete(rows, d.ID)
-		got, err := digestOf(d.ID, types, d.Source)
+		key, err := base64.RawURLEncoding.DecodeString(d.ID)
+		if err != nil {
+			wrong(d.ID, fmt.Errorf("the id is no key: %w", err))
+			return true
+		}
+		row := hex.EncodeToString(key)
+		want, found := rows[row]
+		delete(rows, row)
+		got, err := digestOf(string(key), types, d.Source)
 		switch {
 		case err != nil:
 			wrong(d.ID, err)
@@ -54,27 +60,36 @@ func (p Proof) compare(ctx context.Context, x documents.Index, rows map[string]d
 	return err
 }
 
-// typesOf reads the mapping: the type of each field.
+// typesOf reads the mapping: the type of each field, those of objects by their paths.
 func typesOf(ctx context.Context, x documents.Index) (map[string]string, error) {
 	text, err := x.Do(ctx, http.MethodGet, x.Name+"/_mapping", "")
 	if err != nil {
 		return nil, err
 	}
-	var indices map[string]struct {
-		Mappings struct {
-			Properties map[string]struct{ Type string }
-		}
-	}
+	var indices map[string]struct{ Mappings field }
 	if err := json.Unmarshal(text, &indices); err != nil || len(indices) != 1 {
 		return nil, fmt.Errorf("read the mapping of %d indices: %w", len(indices), err)
 	}
 	types := map[string]string{}
 	for _, index := range indices {
-		for name, field := range index.Mappings.Properties {
-			types[name] = field.Type
-		}
+		index.Mappings.addTo(types, "")
 	}
 	return types, nil
+}
+
+// field is a field of a mapping, or the mapping itself.
+type field struct {
+	Type       string
+	Properties map[string]field
+}
+
+func (f field) addTo(types map[string]string, path string) {
+	for name, inner := range f.Properties {
+		inner.addTo(types, path+name+".")
+	}
+	if f.Properties == nil {
+		types[strings.TrimSuffix(path, ".")] = f.Type
+	}
 }
 
 type cell struct {
@@ -83,34 +98,30 @@ type cell struct {
 }
 
 // digestOf is the digest of the cells that a document says its row has.
-func digestOf(id string, types map[string]string, text json.RawMessage) (digest, error) {
+func digestOf(key string, types map[string]string, text json.RawMessage) (digest, error) {
 	var source map[string]json.RawMessage
 	if err := json.Unmarshal(text, &source); err != nil {
 		return digest{}, err
 	}
-	key, err := hex.DecodeString(id)
-	if err != nil {
-		return digest{}, fmt.Errorf("the id is no key: %w", err)
-	}
 	var cells []cell
 	for name, value := range source {
+		var err error
 		switch {
 		case name == "row":
-			if row, err := bytesOf("binary", value); err != nil || string(row) != string(key) {
+			if row, err := bytesOf("binary", value); err != nil || string(row) != key {
 				return digest{}, fmt.Errorf("the key is %s", value)
 			}
 		case string(value) == "null":
 		case name == "rest":
-			if cells, err = addRest(cells, value); err != nil {
-				return digest{}, err
-			}
-		default:
+			cells, err = addRest(cells, value)
+		case strings.Contains(name, ":"): // of a family that has the name of another field
 			family, qualifier, _ := strings.Cut(name, ":")
-			b, err := bytesOf(types[name], value)
-			if err != nil {
-				return digest{}, fmt.Errorf("field %s: %w", name, err)
-			}
-			cells = append(cells, cell{family, qualifier, b})
+			cells, err = addCell(cells, family, qualifier, types[name], value)
+		default:
+			cells, err = addFamily(cells, types, name, value)
+		}
+		if err != nil {
+			return digest{}, err
 		}
 	}
 	slices.SortFunc(cells, func(a, b cell) int {
@@ -121,6 +132,37 @@ func digestOf(id string, types map[string]string, text json.RawMessage) (digest,
 		writeCell(hash, c.family, c.qualifier, c.value)
 	}
 	return digest(hash.Sum(nil)[:16]), nil
+}
+
+// addFamily adds the members of a family's object.
+func addFamily(cells []cell, types map[string]string, family string, object []byte) ([]cell, error) {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(object, &members); err != nil {
+		return nil, fmt.Errorf("family %s: %w", family, err)
+	}
+	for qualifier, value := range members {
+		if string(value) == "null" {
+			return nil, fmt.Errorf("%s:%s is null, which no cell is", family, qualifier)
+		}
+		var err error
+		if cells, err = addCell(cells, family, qualifier, types[family+"."+qualifier], value); err != nil {
+			return nil, err
+		}
+	}
+	return cells, nil
+}
+
+// addCell adds a cell whose qualifier is written as HBase's shell shows it.
+func addCell(cells []cell, family, qualifier, kind string, value []byte) ([]cell, error) {
+	name, err := strconv.Unquote(`"` + strings.ReplaceAll(qualifier, `"`, `\"`) + `"`)
+	if err != nil {
+		return nil, fmt.Errorf("%s:%s: %w", family, qualifier, err)
+	}
+	b, err := bytesOf(kind, value)
+	if err != nil {
+		return nil, fmt.Errorf("%s:%s: %w", family, qualifier, err)
+	}
+	return append(cells, cell{family, name, b}), nil
 }
 
 // addRest adds the cells that are no fields.
@@ -139,11 +181,10 @@ func addRest(cells []cell, rest []byte) ([]cell, error) {
 				kind = "binary"
 				value = json.RawMessage(strconv.Quote(*coded.Base64))
 			}
-			b, err := bytesOf(kind, value)
-			if err != nil {
-				return nil, fmt.Errorf("%s:%s of the rest: %w", family, qualifier, err)
+			var err error
+			if cells, err = addCell(cells, family, qualifier, kind, value); err != nil {
+				return nil, fmt.Errorf("the rest: %w", err)
 			}
-			cells = append(cells, cell{family, qualifier, b})
 		}
 	}
 	return cells, nil
