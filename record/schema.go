@@ -14,13 +14,13 @@ type Field struct {
 	Generated bool     `json:"generated,omitempty"` // computed by the store
 	Numbered  bool     `json:"numbered,omitempty"`  // the store numbers rows by it: identity, serial, AUTO_INCREMENT
 	Keeps     []Code   `json:"keeps,omitempty"`     // of a column as stored: marks that it can hold as they are
-	Place     *Place   `json:"place,omitempty"`     // in a document; nil: a member of the column's name at its top
+	Place     *Place   `json:"place,omitempty"`     // in a document; nil: a member of the column's name, null where it is NULL
 }
 
-// Place is where a document holds a column's value: as a member of an object at the document's top. A NULL with a place is left out, so that
-// the object has the members that the source's row has. It is never changed.
+// Place is where a document holds a column's value: as a member of an object at the document's top, or of the document itself. A NULL with
+// a place is left out, so that a document has the members that the source's row has. It is never changed.
 type Place struct {
-	Object string `json:"object"`
+	Object string `json:"object,omitempty"` // "": the document
 	Member string `json:"member"`
 }
 

@@ -91,16 +91,20 @@ func (w *writer) designField(l *layout, col *record.Field, existing *mapping) er
 
 // pathOf is the field of a column as the server names it.
 func pathOf(col *record.Field) string {
-	if col.Place == nil {
+	switch p := col.Place; {
+	case p == nil:
 		return col.Name
+	case p.Object == "":
+		return p.Member
+	default:
+		return p.Object + "." + p.Member
 	}
-	return col.Place.Object + "." + col.Place.Member
 }
 
 // lacks notes a field that the index has to get.
 func (l *layout) lacks(col *record.Field, field map[string]any) {
-	if col.Place == nil {
-		l.missing[col.Name] = field
+	if col.Place == nil || col.Place.Object == "" {
+		l.missing[pathOf(col)] = field
 		return
 	}
 	object, found := l.missing[col.Place.Object].(map[string]any)
@@ -114,7 +118,7 @@ func (l *layout) lacks(col *record.Field, field map[string]any) {
 // note says of a column what its field brings with it.
 func (l *layout) note(col *record.Field, f *field) {
 	notes := f.notes
-	if col.Type.Kind == record.JSON && col.Nullable && familyOf(f.esType) == tree {
+	if col.Type.Kind == record.JSON && col.Nullable && col.Place == nil && familyOf(f.esType) == tree {
 		notes = append(notes, "the JSON value null and SQL NULL are both null in _source; as keyword the column tells them apart")
 	}
 	for _, note := range notes {

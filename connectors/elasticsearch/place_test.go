@@ -14,7 +14,7 @@ import (
 
 // placed is a schema of a key and members of two objects, those of one not together.
 func placed(t *testing.T) *record.Schema {
-	s := schemaOf(t, 1, "id int64", "f:a int32", "g:x text", "f:b date", "note text")
+	s := schemaOf(t, 1, "id int64", "f:a int32", "g:x text", "f:b date", "note text", ":t text")
 	for i := range s.Fields {
 		if object, member, found := strings.Cut(s.Fields[i].Name, ":"); found {
 			s.Fields[i].Place = &record.Place{Object: object, Member: member}
@@ -27,15 +27,15 @@ func placed(t *testing.T) *record.Schema {
 func TestPlacedDocuments(t *testing.T) {
 	t.Parallel()
 	s := placed(t)
-	e, err := newEncoder(s, []string{"long", "integer", "text", "date", "text"})
+	e, err := newEncoder(s, []string{"long", "integer", "text", "date", "text", "text"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for want, cells := range map[string][]string{
-		`{"id":1,"note":"n","f":{"a":2,"b":"2026-01-02"},"g":{"x":"{"}}`: {"1", "2", "{", "2026-01-02", "n"},
-		`{"id":1,"note":null,"f":{"b":"2026-01-02"}}`:                    {"1", null, null, "2026-01-02", null},
-		`{"id":1,"note":"{","g":{"x":""}}`:                               {"1", null, "", null, "{"},
-		`{"id":1,"note":null}`:                                           {"1", null, null, null, null},
+		`{"id":1,"note":"n","t":"top","f":{"a":2,"b":"2026-01-02"},"g":{"x":"{"}}`: {"1", "2", "{", "2026-01-02", "n", "top"},
+		`{"id":1,"note":null,"f":{"b":"2026-01-02"}}`:                              {"1", null, null, "2026-01-02", null, null},
+		`{"id":1,"note":"{","g":{"x":""}}`:                                         {"1", null, "", null, "{", null},
+		`{"id":1,"note":null}`:                                                     {"1", null, null, null, null, null},
 	} {
 		b := batchOf(t, s, cells)
 		if d := cmp.Diff(want+"\n", string(e.appendDoc(nil, b, 0))); d != "" {
@@ -113,7 +113,7 @@ func TestPlacedColumns(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				b := batchOf(t, target.Stored, []string{"7", "-1", "x", "2026-01-02", "n"})
+				b := batchOf(t, target.Stored, []string{"7", "-1", "x", "2026-01-02", "n", null})
 				if out := write(t, sw, b); len(out.Rejected) > 0 {
 					t.Errorf("rejected %+v", out.Rejected)
 				}

@@ -232,7 +232,7 @@ func (w *writer) explain(t *connector.Target, p *scheme) {
 			t.Notes = append(t.Notes, fmt.Sprintf("key column %s may be NULL: such rows are dirty (KEYNULL)", f.Name))
 		}
 		switch {
-		case f.Place != nil && !slices.Contains(objects, f.Place.Object):
+		case f.Place != nil && f.Place.Object != "" && !slices.Contains(objects, f.Place.Object):
 			objects = append(objects, f.Place.Object)
 		case f.Place == nil && strings.Contains(f.Name, "."):
 			t.Notes = append(t.Notes, fmt.Sprintf("column %s is indexed as a path of objects; _source keeps the name with its dot", f.Name))

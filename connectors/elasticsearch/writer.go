@@ -261,7 +261,8 @@ type encoder struct {
 
 type docColumn struct {
 	at     int    // place in the schema
-	object int    // place in objects of the one that the column is a member of; -1: none
+	object int    // place in objects of the one that the column is a member of; -1: the document
+	omit   bool   // where it is NULL
 	name   []byte // "id":
 	append appendFunc
 	check  checkFunc
@@ -279,14 +280,18 @@ func newEncoder(s *record.Schema, types []string) (*encoder, error) {
 		if f == nil {
 			return nil, fmt.Errorf("read plan: %s cannot hold column %s", types[i], col.Name)
 		}
-		c := docColumn{i, -1, append(appendQuoted(nil, col.Name), ':'), f.append, f.check}
+		member := col.Name
+		c := docColumn{at: i, object: -1, append: f.append, check: f.check}
 		if p := col.Place; p != nil {
+			c.omit, member = true, p.Member
+		}
+		if p := col.Place; p != nil && p.Object != "" {
 			if c.object = slices.Index(objects, p.Object); c.object < 0 {
 				c.object, objects = len(objects), append(objects, p.Object)
 				e.objects = append(e.objects, append(appendQuoted(nil, p.Object), ":{"...))
 			}
-			c.name = append(appendQuoted(nil, p.Member), ':')
 		}
+		c.name = append(appendQuoted(nil, member), ':')
 		e.columns = append(e.columns, c)
 		e.names, e.paths = append(e.names, col.Name), append(e.paths, pathOf(col))
 	}
@@ -305,7 +310,7 @@ func (e *encoder) appendDoc(dst []byte, b *record.Batch, row int) []byte {
 		c := &e.columns[i]
 		v := b.Cols[c.at]
 		null := v.Null(row)
-		if null && c.object >= 0 {
+		if null && c.omit {
 			continue
 		}
 		if c.object != open {

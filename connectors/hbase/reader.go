@@ -131,7 +131,7 @@ func (r *reader) describe(ctx context.Context, asked []string) error {
 func (d *described) place() {
 	for i := range d.fields {
 		p := d.fields[i].Place
-		if p == nil {
+		if p == nil || p.Object == "" {
 			continue
 		}
 		if _, taken := d.byName[p.Object]; taken || strings.Contains(p.Object, ".") {
@@ -182,7 +182,7 @@ func (r *reader) columns(all *described, asked []string, sampled func() (*sample
 	if rest == "" {
 		return nil
 	}
-	return all.add(record.Field{Name: rest, Type: record.Type{Kind: record.JSON}, Nullable: true, Native: restNative}, "source.options.rest")
+	return all.add(record.Field{Name: rest, Type: record.Type{Kind: record.JSON}, Nullable: true, Native: restNative, Place: &record.Place{Member: rest}}, "source.options.rest")
 }
 
 // restNative is the source type of the column that takes all other cells.
