@@ -7,7 +7,10 @@ import (
 )
 
 // cell is one cell of an answer. Its bytes are those of the answer.
-type cell struct{ row, family, qualifier, value []byte }
+type cell struct {
+	row, family, qualifier, value []byte
+	time                          int64 // its timestamp
+}
 
 // lengths of a KeyValue's fixed fields (org.apache.hadoop.hbase.KeyValue): lengths of key and value, length of the row; in the key beside
 // row, family and qualifier: length of the row, length of the family, timestamp, type.
@@ -39,6 +42,7 @@ func cutCell(block []byte) (c cell, rest []byte, err error) {
 	c.row = key[2 : 2+rowLen]
 	c.family = key[3+rowLen : 3+rowLen+familyLen]
 	c.qualifier = key[3+rowLen+familyLen : keyLen-9]
+	c.time = int64(binary.BigEndian.Uint64(key[keyLen-9:]))
 	c.value = value
 	return c, rest, nil
 }

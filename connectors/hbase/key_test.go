@@ -181,7 +181,7 @@ func TestCells(t *testing.T) {
 	whole[3] = 8 + whole[7] + 2
 	c, rest, err := cutCell(append(slices.Clone(whole), whole...))
 	if err != nil || string(c.row) != "row" || string(c.family) != "f" || string(c.qualifier) != "q" || string(c.value) != "vv" || len(rest) != len(whole) {
-		t.Fatalf("got %q %q, %v", c, rest, err)
+		t.Fatalf("got %+v %q, %v", c, rest, err)
 	}
 	for n := range len(whole) {
 		if _, _, err := cutCell(whole[:n]); err == nil {
@@ -193,6 +193,21 @@ func TestCells(t *testing.T) {
 			spoilt := slices.Clone(whole)
 			spoilt[at] = byte(value)
 			_, _, _ = cutCell(spoilt) // must not panic
+		}
+	}
+}
+
+// Options of columns have no meaning where cells are read each for itself.
+func TestCellsTakeNoColumns(t *testing.T) {
+	t.Parallel()
+	for name, o := range map[string]ReadOptions{"columns": {Columns: []Column{{Column: "f:a"}}}, "family": {Family: "f"}, "rest": {Rest: "others"}, "skip_empty": {SkipEmpty: true}} {
+		if err := o.checkCells(); err != nil {
+			t.Errorf("%s without cells: %v", name, err)
+		}
+		o.Cells = true
+		want := "source.options." + name + ": " + name + " has no meaning where each cell is a row of its own"
+		if err := o.checkCells(); err == nil || err.Error() != want {
+			t.Errorf("%v, want %s", err, want)
 		}
 	}
 }

@@ -55,16 +55,18 @@ func matches(pattern, name string) bool {
 }
 
 // escape writes bytes as the HBase shell shows them: printable ASCII as it is, all else as \xNN.
-func escape(b []byte) string {
-	var text strings.Builder
+func escape(b []byte) string { return string(appendEscaped(nil, b)) }
+
+func appendEscaped(dst, b []byte) []byte {
+	const digits = "0123456789ABCDEF"
 	for _, c := range b {
 		if c >= ' ' && c <= '~' && c != '\\' {
-			text.WriteByte(c)
+			dst = append(dst, c)
 			continue
 		}
-		text.WriteString(`\x` + strings.ToUpper(hex.EncodeToString([]byte{c})))
+		dst = append(dst, '\\', 'x', digits[c>>4], digits[c&15])
 	}
-	return text.String()
+	return dst
 }
 
 // unescape reads what escape wrote; ok is false for a backslash that begins no \xNN. Text beyond ASCII stands for its UTF-8.

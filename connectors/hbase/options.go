@@ -20,6 +20,9 @@ type ReadOptions struct {
 	Columns     []Column `json:"columns" doc:"Columns to read and their encodings, in this order. Left out: those that a sample of rows shows."`
 	Family      string   `json:"family" doc:"Family whose columns are named without it."`
 	Rest        string   `json:"rest" doc:"Name of a json column that takes the cells which no other column takes, by family and qualifier. Left out: rest where columns are found by a sample, none where they are listed."`
+	Versions    int      `json:"versions" doc:"Versions of each cell to read. 1: the newest. More, or 0 for all that the table keeps: each moment at which cells of a row were written is a row of its own." minimum:"0" maximum:"2147483647"`
+	Cells       bool     `json:"cells" doc:"Read each cell as a row of its own, of row key, family, qualifier, timestamp and value. Rows of any width are read in parts."`
+	Timestamp   string   `json:"timestamp" doc:"Name of the column with the timestamp of a version or a cell."`
 	SkipEmpty   bool     `json:"skip_empty" doc:"Leave out rows that have none of the columns; the server then sends these columns alone. Otherwise every row is read."`
 	SampleRows  int      `json:"sample_rows" doc:"Rows that are looked at to find columns and encodings." minimum:"1" maximum:"100000"`
 	StartRow    string   `json:"start_row" doc:"First row key to read, bytes beyond ASCII written \\xNN as the HBase shell does."`
@@ -55,7 +58,7 @@ type Column struct {
 }
 
 func defaultReading() ReadOptions {
-	return ReadOptions{Row: RowKey{Name: "row"}, SampleRows: 1000, FetchRows: 2000, FetchBytes: 2 << 20, RowMax: 64 << 20}
+	return ReadOptions{Row: RowKey{Name: "row"}, Versions: 1, Timestamp: "timestamp", SampleRows: 1000, FetchRows: 2000, FetchBytes: 2 << 20, RowMax: 64 << 20}
 }
 
 // WriteOptions is how a table is written.

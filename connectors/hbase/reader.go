@@ -53,6 +53,9 @@ func newReader(ctx context.Context, c *Client, s connector.Source, o ReadOptions
 	if len(r.stop) > 0 && bytes.Compare(r.start, r.stop) >= 0 {
 		return nil, connector.Errorf(connector.Config, "TOW-814", "start_row is not before stop_row").At("source.options.start_row")
 	}
+	if err := o.checkCells(); err != nil {
+		return nil, err
+	}
 	if o.BeforeStart {
 		r.planned = time.Now().UnixMilli()
 	}
@@ -116,7 +119,12 @@ func (r *reader) describe(ctx context.Context, asked []string) error {
 			return err
 		}
 	}
-	if err := r.columns(&all, asked, sampled); err != nil {
+	if r.options.Cells {
+		err = r.addCells(&all)
+	} else {
+		err = r.columns(&all, asked, sampled)
+	}
+	if err != nil {
 		return err
 	}
 	all.place()
@@ -149,9 +157,59 @@ func (d *described) add(f record.Field, at string) error {
 	return nil
 }
 
+// checkCells refuses options of columns where cells are read each for itself.
+func (o ReadOptions) checkCells() error {
+	for _, c := range []struct {
+		name  string
+		given bool
+	}{{"columns", len(o.Columns) > 0}, {"family", o.Family != ""}, {"rest", o.Rest != ""}, {"skip_empty", o.SkipEmpty}} {
+		if o.Cells && c.given {
+			return connector.Errorf(connector.Config, "TOW-814", "%s has no meaning where each cell is a row of its own", c.name).At("source.options."+c.name).
+				WithHint("Leave out %s, or cells.", c.name)
+		}
+	}
+	return nil
+}
+
+// addCells adds the columns of a cell. Family and qualifier tell the cells of a row apart, the timestamp the versions of a cell.
+func (r *reader) addCells(all *described) error {
+	key := len(all.fields)
+	when := r.moment()
+	if when.Key > 0 {
+		when.Key = key + 3
+	}
+	for _, f := range []record.Field{
+		{Name: "family", Type: record.Type{Kind: record.Text}, Key: key + 1, Native: familyNative},
+		{Name: "qualifier", Type: record.Type{Kind: record.Text}, Key: key + 2, Native: qualifierNative},
+		when,
+		{Name: "value", Type: record.Type{Kind: record.Bytes}, Native: valueNative},
+	} {
+		if err := all.add(f, "source.options.cells"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// moment is the column of the timestamp, a part of the key where there is more than one version.
+func (r *reader) moment() record.Field {
+	f := record.Field{Name: r.options.Timestamp, Type: record.Type{Kind: record.Int, Bits: 64}, Native: timeNative}
+	if r.options.Versions != 1 {
+		f.Key = 1
+	}
+	return f
+}
+
 // columns adds the table's columns and the rest.
 func (r *reader) columns(all *described, asked []string, sampled func() (*sample, error)) error {
 	rest := r.options.Rest
+	if r.options.Versions != 1 {
+		f := r.moment()
+		f.Key = len(all.fields) + 1
+		if err := all.add(f, "source.options.timestamp"); err != nil {
+			return err
+		}
+	}
 	for i, c := range r.options.Columns {
 		at := fmt.Sprintf("source.options.columns.%d", i)
 		f, err := r.listed(c, at)
@@ -185,8 +243,14 @@ func (r *reader) columns(all *described, asked []string, sampled func() (*sample
 	return all.add(record.Field{Name: rest, Type: record.Type{Kind: record.JSON}, Nullable: true, Native: restNative, Place: &record.Place{Member: rest}}, "source.options.rest")
 }
 
-// restNative is the source type of the column that takes all other cells.
-const restNative = "other cells"
+// The source types of columns that are no column of the table.
+const (
+	restNative      = "other cells"
+	timeNative      = "timestamp"
+	familyNative    = "family"
+	qualifierNative = "qualifier"
+	valueNative     = "value"
+)
 
 func restOr(name string) string {
 	if name == "" {
@@ -250,18 +314,19 @@ func (r *reader) listed(c Column, at string) (record.Field, error) {
 func (r *reader) choose(all *described, asked []string) error {
 	r.schema = new(record.Schema)
 	keys := 0
+	for i := range all.fields {
+		keys += count(all.fields[i].Key > 0)
+	}
 	for _, name := range asked {
 		at, found := all.byName[name]
 		if !found {
 			return connector.Errorf(connector.Missing, "TOW-813", "table %s has no column %q", r.table, name)
 		}
 		f := all.fields[at]
-		if f.Key > 0 {
-			keys++
-		}
+		keys -= count(f.Key > 0)
 		r.schema.Fields = append(r.schema.Fields, f)
 	}
-	if keys < len(r.key.parts) {
+	if keys > 0 {
 		for i := range r.schema.Fields {
 			r.schema.Fields[i].Key = 0
 		}
@@ -303,11 +368,24 @@ func (r *reader) Read(ctx context.Context, q connector.Query) iter.Seq2[connecto
 	}
 }
 
-// place is what a column of a schema is filled from.
+// filling is what a column of a schema is filled from.
+type filling int
+
+const (
+	fromColumn filling = iota
+	fromKey
+	fromRest
+	fromTime
+	fromFamily
+	fromQualifier
+	fromValue
+)
+
+// place is where the cells of a column of a schema come from.
 type place struct {
-	as   encoding
-	part int // of the row key; −1: none
-	rest bool
+	from filling
+	as   encoding // fromColumn, fromKey
+	part int      // fromKey: of the row key
 }
 
 // binding is where the cells of a table go in the batches of a frozen schema.
@@ -315,38 +393,45 @@ type binding struct {
 	places  []place
 	columns map[string]int // family, a zero byte, qualifier
 	names   []columnName   // by place; the zero name where it is no column
-	rest    int            // −1: other cells are left out
+	rest    bool           // other cells are kept
 }
 
 // bind reads a schema that this reader, or one of an earlier process, has made.
 func (r *reader) bind(s *record.Schema) (*binding, error) {
-	b := &binding{columns: map[string]int{}, rest: -1}
+	b := &binding{columns: map[string]int{}}
+	special := map[string]filling{restNative: fromRest, timeNative: fromTime, familyNative: fromFamily, qualifierNative: fromQualifier, valueNative: fromValue}
 	for i := range s.Fields {
 		f := &s.Fields[i]
-		at := place{part: slices.IndexFunc(r.key.parts, func(p keyPart) bool { return p.name == f.Name })}
-		name, _, _ := strings.Cut(f.Native, nativeNote)
+		at := place{from: special[f.Native], part: slices.IndexFunc(r.key.parts, func(p keyPart) bool { return p.name == f.Name })}
+		b.rest = b.rest || at.from == fromRest
 		var column columnName
-		switch {
-		case f.Native == restNative:
-			at.rest, b.rest = true, i
-		default:
+		if at.from == fromColumn {
+			name, _, _ := strings.Cut(f.Native, nativeNote)
 			var err error
 			if at.as, err = encodingOf(name, "source.options"); err != nil {
 				return nil, err
 			}
-			if at.part < 0 {
-				column = r.columnOf(f.Name)
-				at := column.family + "\x00" + column.qualifier
-				if other, twice := b.columns[at]; twice {
-					return nil, connector.Errorf(connector.Config, "TOW-813", "columns %s and %s are both %s", s.Fields[other].Name, f.Name, column.text("")).
-						At("source.options.columns").WithHint("Read it once, and take it twice by the job's columns.")
-				}
-				b.columns[at] = i
+			if at.part >= 0 {
+				at.from = fromKey
+			} else if column, err = r.bindColumn(b, s, i); err != nil {
+				return nil, err
 			}
 		}
 		b.places, b.names = append(b.places, at), append(b.names, column)
 	}
 	return b, nil
+}
+
+// bindColumn notes which column of the table fills one of the schema.
+func (r *reader) bindColumn(b *binding, s *record.Schema, i int) (columnName, error) {
+	column := r.columnOf(s.Fields[i].Name)
+	at := column.family + "\x00" + column.qualifier
+	if other, twice := b.columns[at]; twice {
+		return column, connector.Errorf(connector.Config, "TOW-813", "columns %s and %s are both %s", s.Fields[other].Name, s.Fields[i].Name, column.text("")).
+			At("source.options.columns").WithHint("Read it once, and take it twice by the job's columns.")
+	}
+	b.columns[at] = i
+	return column, nil
 }
 
 // columnOf is the column that is read under a name.

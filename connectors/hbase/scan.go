@@ -18,6 +18,7 @@ type scan struct {
 	columns     []*pb.Column // nil: all
 	filter      *pb.Filter
 	before      int64 // ms: only cells with an older timestamp; 0: all
+	versions    int   // of each cell, the newest first; 0: one
 	rows        int   // of an answer
 	bytes       int   // of an answer
 }
@@ -110,6 +111,9 @@ func (s *scanner) ask(ctx context.Context) (answer, error) {
 	if opening {
 		request.Scan = &pb.Scan{Column: s.scan.columns, Filter: s.scan.filter, StartRow: s.start, StopRow: s.scan.stop,
 			MaxResultSize: proto.Uint64(uint64(s.scan.bytes)), CacheBlocks: proto.Bool(false)}
+		if s.scan.versions > 0 {
+			request.Scan.MaxVersions = proto.Uint32(uint32(s.scan.versions))
+		}
 		if s.scan.before > 0 {
 			request.Scan.TimeRange = &pb.TimeRange{From: proto.Uint64(0), To: proto.Uint64(uint64(s.scan.before))}
 		}

@@ -7,21 +7,19 @@ import (
 	"github.com/towpath/towpath/connector"
 )
 
-// The kinds of the records of this package.
-const (
-	rangeKind    = "hbase.range"
-	positionKind = "hbase.row"
-)
+// rangeKind is that of the ranges of this package.
+const rangeKind = "hbase.range"
 
 // keys is the rows [start, stop) of a table, nil being an open end, and the moment (ms, 0: none) whose cells are the first not read.
 type keys struct {
 	start, stop []byte
 	before      int64
+	from        connector.Position // within the row start, where the shard begins; nil: with the row
 }
 
 func (k keys) encode() []byte {
 	parts := []connector.Part{{Tag: connector.TagInt, Int: k.before}}
-	for _, end := range [...][]byte{k.start, k.stop} {
+	for _, end := range [...][]byte{k.start, k.stop, k.from} {
 		if len(end) == 0 {
 			parts = append(parts, connector.Part{Tag: connector.TagOpen})
 			continue
@@ -40,11 +38,11 @@ func parseRange(b []byte) (keys, error) {
 	if err != nil {
 		return keys{}, err
 	}
-	if len(parts) != 3 || parts[0].Tag != connector.TagInt {
+	if len(parts) != 4 || parts[0].Tag != connector.TagInt {
 		return keys{}, malformedRecord(rangeKind)
 	}
 	k := keys{before: parts[0].Int}
-	for i, end := range [...]*[]byte{&k.start, &k.stop} {
+	for i, end := range [...]*[]byte{&k.start, &k.stop, (*[]byte)(&k.from)} {
 		switch parts[i+1].Tag {
 		case connector.TagOpen:
 		case connector.TagBytes:
@@ -60,21 +58,27 @@ func malformedRecord(kind string) error {
 	return connector.Errorf(connector.Changed, "TOW-105", "%s record is malformed", kind)
 }
 
-// newPosition is behind the row.
-func newPosition(row []byte) connector.Position {
-	return connector.NewPosition(positionKind, connector.Part{Tag: connector.TagBytes, Bytes: row})
-}
-
-// parsePosition returns the row that a position is behind.
-func parsePosition(p connector.Position) ([]byte, error) {
-	parts, err := p.Parts(positionKind)
+// left is what is left of a shard of the reader's behind a position, nil being its beginning.
+func (r *reader) left(of connector.Shard, after connector.Position) (keys, error) {
+	k, err := parseRange(of.Range)
 	if err != nil {
-		return nil, err
+		return keys{}, err
 	}
-	if len(parts) != 1 || parts[0].Tag != connector.TagBytes {
-		return nil, malformedRecord(positionKind)
+	if of.Range == nil {
+		k = keys{start: r.start, stop: r.stop, before: r.planned}
 	}
-	return parts[0].Bytes, nil
+	if after == nil {
+		return k, nil
+	}
+	s, err := parsePosition(after)
+	if err != nil {
+		return keys{}, err
+	}
+	k.start, k.from = s.start(), nil
+	if s.within != nothing {
+		k.from = after
+	}
+	return k, nil
 }
 
 // within returns the parts of regions that lie in [start, stop).
@@ -100,19 +104,9 @@ func within(regions []region, start, stop []byte) []region {
 // Invariant 5: HBase keeps rows in the order of their keys' bytes (https://hbase.apache.org/book.html#_data_model_operations), so
 // comparing them here is comparing as the source does; borders are borders of regions or keys of rows.
 func (r *reader) Split(ctx context.Context, of connector.Shard, after connector.Position, hint connector.Hint) ([]connector.Shard, error) {
-	whole, err := parseRange(of.Range)
+	whole, err := r.left(of, after)
 	if err != nil {
 		return nil, err
-	}
-	if of.Range == nil {
-		whole = keys{start: r.start, stop: r.stop, before: r.planned}
-	}
-	if after != nil {
-		behind, err := parsePosition(after)
-		if err != nil {
-			return nil, err
-		}
-		whole.start = afterRow(behind)
 	}
 	regions, err := r.client.regions(ctx, r.table)
 	if err != nil {
@@ -128,8 +122,12 @@ func (r *reader) Split(ctx context.Context, of connector.Shard, after connector.
 		}
 	}
 	var shards []connector.Shard
-	for _, p := range parts {
-		shards = append(shards, connector.Shard{Range: keys{p.start, p.stop, whole.before}.encode(), Replay: connector.Exact})
+	for i, p := range parts {
+		k := keys{start: p.start, stop: p.stop, before: whole.before}
+		if i == 0 {
+			k.from = whole.from
+		}
+		shards = append(shards, connector.Shard{Range: k.encode(), Replay: connector.Exact})
 	}
 	return shards, nil
 }
