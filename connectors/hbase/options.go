@@ -16,21 +16,22 @@ func defaultConnection() Connection {
 
 // ReadOptions is how a table is read.
 type ReadOptions struct {
-	Row         RowKey   `json:"row" doc:"What row keys are made of."`
-	Columns     []Column `json:"columns" doc:"Columns to read and their encodings, in this order. Left out: those that a sample of rows shows."`
-	Family      string   `json:"family" doc:"Family whose columns are named without it."`
-	Rest        string   `json:"rest" doc:"Name of a json column that takes the cells which no other column takes, by family and qualifier. Left out: rest where columns are found by a sample, none where they are listed."`
-	Versions    int      `json:"versions" doc:"Versions of each cell to read. 1: the newest. More, or 0 for all that the table keeps: each moment at which cells of a row were written is a row of its own." minimum:"0" maximum:"2147483647"`
-	Cells       bool     `json:"cells" doc:"Read each cell as a row of its own, of row key, family, qualifier, timestamp and value. Rows of any width are read in parts."`
-	Timestamp   string   `json:"timestamp" doc:"Name of the column with the timestamp of a version or a cell."`
-	SkipEmpty   bool     `json:"skip_empty" doc:"Leave out rows that have none of the columns; the server then sends these columns alone. Otherwise every row is read."`
-	SampleRows  int      `json:"sample_rows" doc:"Rows that are looked at to find columns and encodings." minimum:"1" maximum:"100000"`
-	StartRow    string   `json:"start_row" doc:"First row key to read, bytes beyond ASCII written \\xNN as the HBase shell does."`
-	StopRow     string   `json:"stop_row" doc:"Row key before which reading ends, written alike."`
-	BeforeStart bool     `json:"before_start" doc:"Read only cells whose timestamp is before the moment at which the run was planned."`
-	FetchRows   int      `json:"fetch_rows" doc:"Rows asked for at a time." minimum:"1" maximum:"100000"`
-	FetchBytes  int      `json:"fetch_bytes" doc:"Bytes of an answer; rows beyond it come in parts." minimum:"4096" maximum:"67108864"`
-	RowMax      int      `json:"row_max" doc:"Bytes of a row beyond which it is dirty (TOOBIG)." minimum:"4096" maximum:"536870912"`
+	Row         RowKey      `json:"row" doc:"What row keys are made of."`
+	Columns     []Column    `json:"columns" doc:"Columns to read and their encodings, in this order. Left out: those that a sample of rows shows."`
+	Family      string      `json:"family" doc:"Family whose columns are named without it."`
+	Rest        string      `json:"rest" doc:"Name of a json column that takes the cells which no other column takes, by family and qualifier. Left out: rest where columns are found by a sample, none where they are listed."`
+	Versions    int         `json:"versions" doc:"Versions of each cell to read. 1: the newest. More, or 0 for all that the table keeps: each moment at which cells of a row were written is a row of its own." minimum:"0" maximum:"2147483647"`
+	Cells       bool        `json:"cells" doc:"Read each cell as a row of its own, of row key, family, qualifier, timestamp and value. Rows of any width are read in parts."`
+	Timestamp   string      `json:"timestamp" doc:"Name of the column with the timestamp of a version or a cell."`
+	Filter      []Condition `json:"filter" doc:"Conditions that the server checks: rows are read that meet all of them."`
+	SkipEmpty   bool        `json:"skip_empty" doc:"Leave out rows that have none of the columns; the server then sends these columns alone. Otherwise every row is read."`
+	SampleRows  int         `json:"sample_rows" doc:"Rows that are looked at to find columns and encodings." minimum:"1" maximum:"100000"`
+	StartRow    string      `json:"start_row" doc:"First row key to read, bytes beyond ASCII written \\xNN as the HBase shell does."`
+	StopRow     string      `json:"stop_row" doc:"Row key before which reading ends, written alike."`
+	BeforeStart bool        `json:"before_start" doc:"Read only cells whose timestamp is before the moment at which the run was planned."`
+	FetchRows   int         `json:"fetch_rows" doc:"Rows asked for at a time." minimum:"1" maximum:"100000"`
+	FetchBytes  int         `json:"fetch_bytes" doc:"Bytes of an answer; rows beyond it come in parts." minimum:"4096" maximum:"67108864"`
+	RowMax      int         `json:"row_max" doc:"Bytes of a row beyond which it is dirty (TOOBIG)." minimum:"4096" maximum:"536870912"`
 }
 
 // RowKey is what row keys are made of.
@@ -55,6 +56,14 @@ type Column struct {
 	Column   string `json:"column" doc:"family:qualifier; bytes beyond ASCII written \\xNN." required:"true"`
 	Name     string `json:"name" doc:"Name under which it is read; family:qualifier when left out."`
 	Encoding string `json:"encoding" doc:"How its values are written: string, bytes, boolean, short, int, long, float, double, decimal (as Java's Bytes does), epoch_s, epoch_ms, epoch_us (a long), or text TYPE for text of a logical type, as in text date. string when left out."`
+}
+
+// Condition is one on a column's newest value.
+type Condition struct {
+	Column   string `json:"column" doc:"family:qualifier; bytes beyond ASCII written \\xNN. A row without it does not meet the condition." required:"true"`
+	Is       string `json:"is" doc:"How the value compares, byte by byte; there: the column is there, whatever it holds." enum:"=,!=,<,<=,>,>=,there" required:"true"`
+	Value    string `json:"value" doc:"What it is compared with, in the text of the encoding's type; bytes written \\xNN."`
+	Encoding string `json:"encoding" doc:"How values of the column are written, as of columns that are read; string when left out. Order is asked for of string and bytes alone."`
 }
 
 func defaultReading() ReadOptions {

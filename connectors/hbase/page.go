@@ -61,9 +61,9 @@ func (r *reader) pager(ctx context.Context, q connector.Query, yield func(connec
 	if err != nil {
 		return nil, err
 	}
-	s := scan{table: r.table, start: left.start, stop: left.stop, before: left.before, versions: r.versions(), rows: r.options.FetchRows, bytes: r.options.FetchBytes}
+	s := scan{table: r.table, start: left.start, stop: left.stop, before: left.before, filter: r.conditions.filter, versions: r.versions(), rows: r.options.FetchRows, bytes: r.options.FetchBytes}
 	if r.options.SkipEmpty && !b.rest {
-		s.columns = b.wanted()
+		s.columns = wanted(slices.Concat(b.names, r.conditions.columns))
 	}
 	p := &pager{binding: b, r: r, ctx: ctx, query: q, yield: yield, scan: r.client.scanner(s)}
 	p.row.cells = make([][]byte, len(b.places))
@@ -84,9 +84,9 @@ func (r *reader) versions() int {
 }
 
 // wanted lists the columns for the server; nil when the row keys alone are wanted.
-func (b *binding) wanted() []*pb.Column {
+func wanted(names []columnName) []*pb.Column {
 	var out []*pb.Column
-	for _, c := range b.names {
+	for _, c := range names {
 		if c.family == "" {
 			continue
 		}
@@ -94,7 +94,9 @@ func (b *binding) wanted() []*pb.Column {
 		if at < 0 {
 			at, out = len(out), append(out, &pb.Column{Family: []byte(c.family)})
 		}
-		out[at].Qualifier = append(out[at].Qualifier, []byte(c.qualifier))
+		if !slices.ContainsFunc(out[at].Qualifier, func(q []byte) bool { return string(q) == c.qualifier }) {
+			out[at].Qualifier = append(out[at].Qualifier, []byte(c.qualifier))
+		}
 	}
 	return out
 }
@@ -235,6 +237,9 @@ func (p *pager) end() (more bool, err error) {
 		return p.refuse(spot{row: w.key}, fmt.Sprintf("row %s has %d bytes, row_max is %d", escape(w.key), w.size, p.r.options.RowMax))
 	case p.r.options.Versions != 1:
 		return p.putVersions()
+	case p.unwanted():
+		p.at = spot{row: w.key}
+		return true, nil
 	}
 	if more, err := p.room(w.size); err != nil || !more {
 		return false, err
@@ -247,12 +252,14 @@ func (p *pager) end() (more bool, err error) {
 func (p *pager) putVersions() (more bool, err error) {
 	w := &p.row
 	slices.SortStableFunc(w.all, func(a, b cell) int { return cmp.Compare(b.time, a.time) })
-	for from := 0; from < len(w.all); {
+	for from, to := 0, 0; from < len(w.all); from = to {
 		clear(w.cells)
 		w.rest, w.size, w.next, w.time = w.rest[:0], len(w.key), 0, w.all[from].time
-		to := from
 		for ; to < len(w.all) && w.all[to].time == w.time; to++ {
 			p.sort(w.all[to])
+		}
+		if p.unwanted() {
+			continue
 		}
 		at := spot{row: w.key}
 		if to < len(w.all) {
@@ -265,9 +272,14 @@ func (p *pager) putVersions() (more bool, err error) {
 		if more, err := p.added(at); err != nil || !more {
 			return false, err
 		}
-		from = to
 	}
+	p.at = spot{row: w.key}
 	return true, nil
+}
+
+// unwanted reports whether the row has none of the columns, and is to be left out for that: its cells are those of a condition.
+func (p *pager) unwanted() bool {
+	return p.r.options.SkipEmpty && !p.rest && !slices.ContainsFunc(p.row.cells, func(x []byte) bool { return x != nil })
 }
 
 // putCell puts a cell as a row of its own.

@@ -23,6 +23,7 @@ type reader struct {
 	start, stop []byte // of the job
 	planned     int64  // ms: cells from here on are not read by a run that is planned now; 0: all are
 	key         *rowKey
+	conditions  conditions
 	asked       []string // columns; nil: all
 
 	mu       sync.Mutex
@@ -56,6 +57,9 @@ func newReader(ctx context.Context, c *Client, s connector.Source, o ReadOptions
 	if err := o.checkCells(); err != nil {
 		return nil, err
 	}
+	if r.conditions, err = newConditions(o.Filter, o.Family); err != nil {
+		return nil, err
+	}
 	if o.BeforeStart {
 		r.planned = time.Now().UnixMilli()
 	}
@@ -75,7 +79,7 @@ func (r *reader) checkFamilies(ctx context.Context) error {
 		return err
 	}
 	// families are looked at before any row
-	s := scan{table: r.table, start: r.start, stop: afterRow(r.start), columns: b.wanted(), rows: 1, bytes: metaBytes}
+	s := scan{table: r.table, start: r.start, stop: afterRow(r.start), columns: wanted(slices.Concat(b.names, r.conditions.columns)), rows: 1, bytes: metaBytes}
 	if len(s.columns) == 0 {
 		return nil
 	}
