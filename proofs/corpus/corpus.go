@@ -40,7 +40,7 @@ type Server struct {
 
 // Servers are those that cells are copied between.
 type Servers struct {
-	MySQL, Postgres, Search Server
+	MySQL, Postgres, Search, HBase Server
 }
 
 // Runner takes cells through lanes.
@@ -240,6 +240,8 @@ func (s Servers) Place(connector, dir, group, name string) (*system.Place, error
 		return system.Postgres(s.Postgres.Client, s.Postgres.URL, group, name)
 	case "sqlite":
 		return system.SQLite(filepath.Join(dir, name+".db")), nil
+	case "hbase":
+		return system.HBase(s.HBase.Client, s.HBase.URL, name+"_")
 	case "elasticsearch":
 		return system.Search(s.Search.URL, strings.ReplaceAll(name, "_", "-")+"-"), nil
 	}

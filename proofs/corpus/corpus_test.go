@@ -42,9 +42,10 @@ func TestCells(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	maria, post, search := servers.Need(t, "mariadb"), servers.Need(t, "postgres"), servers.Need(t, "elasticsearch8")
+	maria, post, search, wide := servers.Need(t, "mariadb"), servers.Need(t, "postgres"), servers.Need(t, "elasticsearch8"), servers.Need(t, "hbase")
 	r := &corpus.Runner{Dir: t.TempDir(), Prefix: "towpath_cells", Log: t.Logf, Servers: corpus.Servers{MySQL: corpus.Server{URL: maria.URL, Client: maria.Client},
-		Postgres: corpus.Server{URL: post.URL, Client: post.Client}, Search: corpus.Server{URL: search.URL}}}
+		Postgres: corpus.Server{URL: post.URL, Client: post.Client}, Search: corpus.Server{URL: search.URL},
+		HBase: corpus.Server{URL: wide.URL, Client: wide.Client}}}
 	report, err := r.Run(t.Context(), list, sampled)
 	if err != nil {
 		t.Fatal(err)

@@ -22,8 +22,8 @@ type Instances struct {
 	env   []string
 }
 
-// Start starts the servers of those names, as tools/testservers knows them, of which one is a MariaDB, one a PostgreSQL and one a
-// search server. They end with this process, or with Stop.
+// Start starts the servers of those names, as tools/testservers knows them, of which one is a MariaDB, one a PostgreSQL, one a
+// search server and perhaps one HBase. They end with this process, or with Stop.
 func Start(ctx context.Context, root, dir, zone string, names ...string) (*Instances, error) {
 	i := &Instances{root: root, names: names, env: []string{"TZ=" + zone, "TOWPATH_SERVERS_DATA=" + dir, fmt.Sprintf("TOWPATH_SERVERS_GUARD=%d", os.Getpid())}}
 	for _, name := range names {
@@ -51,6 +51,10 @@ func Start(ctx context.Context, root, dir, zone string, names ...string) (*Insta
 			i.Postgres.URL = value
 		case "POSTGRES_CLIENT", "POSTGRES17_CLIENT":
 			i.Postgres.Client = value
+		case "HBASE":
+			i.HBase.URL = value
+		case "HBASE_CLIENT":
+			i.HBase.Client = value
 		case "ELASTICSEARCH8_URL":
 			i.Search.URL = value
 		}
@@ -114,8 +118,13 @@ func freePort() (int, error) {
 		port := first.Addr().(*net.TCPAddr).Port
 		second, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+100)) // search servers take this one, too
 		first.Close()
+		if err != nil {
+			continue
+		}
+		third, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+101)) // and HBase that one
+		second.Close()
 		if err == nil {
-			second.Close()
+			third.Close()
 			return port, nil
 		}
 	}

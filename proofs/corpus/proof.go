@@ -126,7 +126,7 @@ func (p *Proof) pass(ctx context.Context, one pass, list []cells.Cell) (report R
 	if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o700)); err != nil {
 		return report, err
 	}
-	servers, err := Start(ctx, p.Root, dir, one.Servers, "mariadb", one.postgres, "elasticsearch8")
+	servers, err := Start(ctx, p.Root, dir, one.Servers, "mariadb", one.postgres, "elasticsearch8", "hbase")
 	if err != nil {
 		return report, err
 	}

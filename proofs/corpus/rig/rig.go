@@ -90,7 +90,10 @@ func Look(ctx context.Context, s *control.Service, run store.Run, err error) (*E
 			return nil, err
 		}
 		var row map[string]json.RawMessage
-		if err := json.Unmarshal(d.Row, &row); err != nil {
+		var record string // of the source, which became no row
+		if err := json.Unmarshal(d.Row, &record); err == nil {
+			row = map[string]json.RawMessage{"id": d.Row}
+		} else if err := json.Unmarshal(d.Row, &row); err != nil {
 			return nil, fmt.Errorf("read dirty row %s: %w", d.Row, err)
 		}
 		stream, _, _ := strings.Cut(d.Cursor.Shard, "-")

@@ -110,6 +110,7 @@ public class HBaseTool {
             case "read" -> read(name(f), Integer.parseInt(f[2]));
             case "delete" -> delete(name(f), bytes(f[2]));
             case "drop" -> drop(name(f));
+            case "sweep" -> sweep(f[1]);
             case "disable" -> admin.disableTable(name(f));
             case "enable" -> admin.enableTable(name(f));
             case "tables" -> tables();
@@ -282,6 +283,28 @@ public class HBaseTool {
     private void delete(TableName name, byte[] row) throws IOException {
         try (Table table = connection.getTable(name)) {
             table.delete(new Delete(row));
+        }
+    }
+
+    /** Drops all tables whose names begin so, side by side. */
+    private void sweep(String prefix) throws Exception {
+        List<TableName> names = new ArrayList<>();
+        List<Future<Void>> disabled = new ArrayList<>();
+        List<Future<Void>> deleted = new ArrayList<>();
+        for (TableName name : admin.listTableNames()) {
+            if (name.getNameAsString().startsWith(prefix)) {
+                names.add(name);
+                disabled.add(admin.isTableEnabled(name) ? admin.disableTableAsync(name) : null);
+            }
+        }
+        for (int i = 0; i < names.size(); i++) {
+            if (disabled.get(i) != null) {
+                disabled.get(i).get();
+            }
+            deleted.add(admin.deleteTableAsync(names.get(i)));
+        }
+        for (Future<Void> one : deleted) {
+            one.get();
         }
     }
 
