@@ -1,9 +1,14 @@
-# HBase 2.6: ZooKeeper, master and one region server in one process, with its files on the local disk.
+# HBase 2.6: ZooKeeper, master and one region server in one process, with its files on the local disk. With TOWPATH_HBASE_JOIN, the folder of a
+# private instance's data, it is one more region server of that cluster, a process of its own.
 HBASE=${TOWPATH_HBASE_PORT:-22181}
 VARIABLE=TOWPATH_TEST_HBASE
+JOIN=${TOWPATH_HBASE_JOIN:-}
 
-# ZooKeeper's port, the master's and the region server's
-ports() { echo "$HBASE $((HBASE + 100)) $((HBASE + 101))"; }
+# ZooKeeper's port, the master's and the region server's; a region server that joins has one
+ports() {
+  echo "$HBASE"
+  [ -n "$JOIN" ] || echo "$((HBASE + 100)) $((HBASE + 101))"
+}
 
 requires() { java_required; }
 
@@ -63,16 +68,42 @@ SETTINGS
   fi
 }
 
+# join_site: what a region server that joins has of its own; the rest is the cluster's. Without cluster.distributed it would not run alone. The
+# master takes a server for dead when its session with ZooKeeper has ended, which lasts two of ZooKeeper's ticks (2 s) at least.
+join_site() {
+  cat <<SETTINGS
+hbase.cluster.distributed true
+hbase.tmp.dir $HOME_OF/tmp
+hbase.regionserver.port $HBASE
+zookeeper.session.timeout 5000
+SETTINGS
+}
+
+# properties: lines of names and values as hbase-site.xml has them. Of two of a name the later counts.
+properties() {
+  local name value
+  while read -r name value; do
+    printf '  <property><name>%s</name><value>%s</value></property>\n' "$name" "$value"
+  done
+}
+
 start() {
   mkdir -p "$HOME_OF/config"
   {
     echo '<configuration>'
-    hbase_site | while read -r name value; do
-      printf '  <property><name>%s</name><value>%s</value></property>\n' "$name" "$value"
-    done
+    if [ -z "$JOIN" ]; then
+      hbase_site | properties
+    else
+      grep '<property>' "$JOIN/hbase/config/hbase-site.xml" || fail "$NAME: no cluster in $JOIN"
+      join_site | properties
+    fi
     echo '</configuration>'
   } >"$HOME_OF/config/hbase-site.xml"
-  { hbase_logging WARN System.out && echo log4j.logger.org.apache.hadoop.hbase.master.HMaster=INFO; } >"$HOME_OF/config/log4j.properties"
+  {
+    hbase_logging WARN System.out
+    echo log4j.logger.org.apache.hadoop.hbase.master.HMaster=INFO
+    [ -z "$JOIN" ] || echo log4j.logger.org.apache.hadoop.hbase.regionserver.HRegionServer=INFO
+  } >"$HOME_OF/config/log4j.properties"
   # what HBase reaches into since Java 17 is closed
   local name reach=()
   for name in java.lang java.lang.reflect java.io java.net java.nio java.util java.util.concurrent sun.nio.ch jdk.internal.ref; do
@@ -81,20 +112,27 @@ start() {
   for name in java.base/jdk.internal.misc java.base/sun.net.dns java.base/sun.net.util java.security.jgss/sun.security.krb5; do
     reach+=(--add-exports "$name=ALL-UNNAMED")
   done
-  spawn java -Xmx768m -Djava.net.preferIPv4Stack=true "${reach[@]}" -cp "$HOME_OF/config:$JARS/*" org.apache.hadoop.hbase.master.HMaster start
+  local memory=768m class=master.HMaster
+  [ -z "$JOIN" ] || memory=384m class=regionserver.HRegionServer
+  spawn java -Xmx$memory -Djava.net.preferIPv4Stack=true "${reach[@]}" -cp "$HOME_OF/config:$JARS/*" "org.apache.hadoop.hbase.$class" start
 }
 
 # The log is that of this start. Tables may open some seconds later, which clients wait for.
 ready() {
-  local port
-  grep -q 'Master has completed initialization' "$LOGS/server.log" || return
+  local port said='Master has completed initialization'
+  [ -z "$JOIN" ] || said='Serving as '
+  grep -q "$said" "$LOGS/server.log" || return
   for port in $(ports); do
     listening "$port" || return
   done
 }
 
-# On a signal all parts end at once and wait for each other in vain.
+# On a signal all parts end at once and wait for each other in vain. A region server that joined gives its regions away.
 stop() {
+  if [ -n "$JOIN" ]; then
+    kill "$PID"
+    return
+  fi
   building
   echo shutdown | "$BUILT/client" "127.0.0.1:$HBASE" 2>/dev/null | grep -qx ok || kill "$PID"
 }

@@ -172,11 +172,27 @@ func (c *Tool) Regions(table string) []Region {
 	return regions
 }
 
+// Hosts lists the addresses of the region servers that serve the table's regions, in the order of their keys.
+func (c *Tool) Hosts(table string) []string { c.t.Helper(); return c.do("hosts", table) }
+
+// Move moves the region that holds the key to the region server at the address and returns when it is open there.
+func (c *Tool) Move(table, key, address string) {
+	c.t.Helper()
+	c.do("move", table, encode(key), address)
+}
+
 // Split splits the region that holds the key, so that the second begins with it, and returns when both are open.
 func (c *Tool) Split(table, key string) { c.t.Helper(); c.do("split", table, encode(key)) }
 
 // Merge makes all regions one and returns when it is open.
 func (c *Tool) Merge(table string) { c.t.Helper(); c.do("merge", table) }
+
+// Memory sets how many bytes a region of the table may hold in memory before they go to files, a million at least. With four times as many it takes no
+// more until that is done.
+func (c *Tool) Memory(table string, bytes int) {
+	c.t.Helper()
+	c.do("memory", table, strconv.Itoa(bytes))
+}
 
 // FlushTable writes what the region server has in memory to files.
 func (c *Tool) FlushTable(table string) { c.t.Helper(); c.do("flushtable", table) }

@@ -47,6 +47,10 @@ func TestTables(t *testing.T) {
 	}
 	equal(t, "regions", tool.Regions(table), []hbasetool.Region{{Start: "", Stop: "\x00\x01"}, {Start: "\x00\x01", Stop: "m"}, {Start: "m", Stop: ""}})
 
+	if hosts := tool.Hosts(table); len(hosts) != 3 {
+		t.Errorf("hosts: got %q, want one of each region", hosts)
+	}
+
 	older := hbasetool.Cell{Row: "m", Family: "f", Qualifier: "q", Timestamp: 8, Value: "older"}
 	gone := hbasetool.Cell{Row: "gone", Family: "g", Qualifier: "q", Value: "x"}
 	tool.Put(table, append(cells(), older, gone)...)
@@ -91,6 +95,7 @@ func TestRefusals(t *testing.T) {
 		want    string
 	}{
 		{"no table", []string{"scan", "tw_nowhere"}, "TableNotFound"},
+		{"no region server", []string{"move", "tw_nowhere", "", "nowhere:1"}, "no region server at nowhere:1"},
 		{"no command", []string{"sing"}, "no command sing"},
 		{"no number", []string{"scan", "tw_nowhere", "few"}, "NumberFormat"},
 	} {

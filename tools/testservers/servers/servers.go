@@ -55,7 +55,8 @@ func Need(t testing.TB, name string) Server {
 // Instance is a server of one test's own, with its data in the test's folder.
 type Instance struct {
 	Server
-	env []string
+	data string // folder
+	env  []string
 }
 
 // Private starts a second server of that name on free ports, which the test may kill and start again without disturbing others.
@@ -77,11 +78,18 @@ func Guarded(t testing.TB) *Instance {
 	return private(t, "hbase", "TOWPATH_HBASE_ACCESS=1")
 }
 
+// RegionServer starts one more region server of this HBase, in a process of its own that the test may kill and start again. Its address is its own.
+func (i *Instance) RegionServer(t testing.TB) *Instance {
+	t.Helper()
+	return private(t, i.Name, "TOWPATH_HBASE_JOIN="+i.data)
+}
+
 func private(t testing.TB, name string, more ...string) *Instance {
 	t.Helper()
 	check(t, name)
-	i := &Instance{env: append([]string{
-		"TOWPATH_SERVERS_DATA=" + t.TempDir(),
+	data := t.TempDir()
+	i := &Instance{data: data, env: append([]string{
+		"TOWPATH_SERVERS_DATA=" + data,
 		fmt.Sprintf("TOWPATH_SERVERS_GUARD=%d", os.Getpid()),
 		fmt.Sprintf("TOWPATH_%s_PORT=%d", strings.ToUpper(name), freePort(t)),
 	}, more...)}

@@ -21,8 +21,10 @@ import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.hbase.Cell;
 import org.apache.hadoop.hbase.CellUtil;
 import org.apache.hadoop.hbase.HBaseConfiguration;
+import org.apache.hadoop.hbase.HRegionLocation;
 import org.apache.hadoop.hbase.NamespaceDescriptor;
 import org.apache.hadoop.hbase.NamespaceExistException;
+import org.apache.hadoop.hbase.ServerName;
 import org.apache.hadoop.hbase.TableName;
 import org.apache.hadoop.hbase.client.Admin;
 import org.apache.hadoop.hbase.client.BufferedMutator;
@@ -113,8 +115,11 @@ public class HBaseTool {
             case "sweep" -> sweep(f[1]);
             case "disable" -> admin.disableTable(name(f));
             case "enable" -> admin.enableTable(name(f));
+            case "memory" -> admin.modifyTable(TableDescriptorBuilder.newBuilder(admin.getDescriptor(name(f))).setMemStoreFlushSize(Long.parseLong(f[2])).build());
             case "tables" -> tables();
             case "regions" -> regions(name(f));
+            case "hosts" -> hosts(name(f));
+            case "move" -> move(name(f), bytes(f[2]), f[3]);
             case "split" -> split(name(f), bytes(f[2]));
             case "merge" -> merge(name(f));
             case "flushtable" -> admin.flush(name(f));
@@ -336,6 +341,28 @@ public class HBaseTool {
         for (RegionInfo r : admin.getRegions(name)) {
             out.print(Bytes.toHex(r.getStartKey()) + "\t" + Bytes.toHex(r.getEndKey()) + "\n");
         }
+    }
+
+    /** Prints where each region is served, in the order of their keys. */
+    private void hosts(TableName name) throws IOException {
+        connection.clearRegionLocationCache();
+        try (RegionLocator locator = connection.getRegionLocator(name)) {
+            for (HRegionLocation at : locator.getAllRegionLocations()) {
+                out.print(at.getHostnamePort() + "\n");
+            }
+        }
+    }
+
+    /** Moves the region that holds the key to the server at host:port. */
+    private void move(TableName name, byte[] key, String address) throws Exception {
+        ServerName to = admin.getRegionServers().stream().filter(s -> s.getAddress().toString().equals(address)).findFirst()
+            .orElseThrow(() -> new IOException("no region server at " + address));
+        byte[] region;
+        try (RegionLocator locator = connection.getRegionLocator(name)) {
+            region = locator.getRegionLocation(key, true).getRegion().getEncodedNameAsBytes();
+        }
+        admin.move(region, to);
+        opened(name);
     }
 
     private void split(TableName name, byte[] key) throws Exception {
