@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"math/big"
 	"slices"
@@ -33,10 +34,12 @@ func newCluster(t testing.TB) *cluster {
 	return &cluster{server, hbasetool.Start(t, server)}
 }
 
-// connection is the options of a connection, from the address that the server is known by.
-func connection(s servers.Server) json.RawMessage {
+// connection is the options of a connection, from the address that the server is known by, and further ones.
+func connection(s servers.Server, more map[string]any) json.RawMessage {
 	_, quorum, _ := strings.Cut(s.URL, "://")
-	return options(map[string]any{"quorum": []string{quorum}})
+	o := map[string]any{"quorum": []string{quorum}}
+	maps.Copy(o, more)
+	return options(o)
 }
 
 // options writes options as a job does; nil: there are none.
@@ -218,7 +221,7 @@ func TestConformance(t *testing.T) {
 	c := newCluster(t)
 	connectortest.Run(t, connectortest.Suite{
 		Connector:   hbase.Connector(),
-		Connection:  func(connectortest.TB) json.RawMessage { return connection(c.server) },
+		Connection:  func(connectortest.TB) json.RawMessage { return connection(c.server, nil) },
 		NewName:     func(tb connectortest.TB) string { return c.name(tb) },
 		MakeDataset: c.make,
 		ReadingOf:   reading,

@@ -21,7 +21,13 @@ import (
 // open opens a connection by the connector under test.
 func open(t testing.TB, s servers.Server) connector.Client {
 	t.Helper()
-	c, err := hbase.Connector().Open(t.Context(), connector.Connection{Options: connection(s)})
+	return openWith(t, s, nil)
+}
+
+// openWith is open with further options.
+func openWith(t testing.TB, s servers.Server, more map[string]any) connector.Client {
+	t.Helper()
+	c, err := hbase.Connector().Open(t.Context(), connector.Connection{Options: connection(s, more)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,25 +148,6 @@ func TestRegionsMove(t *testing.T) {
 			c.tool.Merge(table)
 		case 12:
 			c.tool.Split(table, "k002000") // behind the reader
-		}
-	})
-	if d := cmp.Diff(want, got); d != "" {
-		t.Errorf("%d rows of %d: %s", len(got), len(want), d)
-	}
-	t.Logf("%d rows, %d errors", len(got), errs)
-}
-
-// TestServerIsKilled: a server that is killed and started again while it is scanned gives every row, once.
-func TestServerIsKilled(t *testing.T) {
-	i := servers.Private(t, "hbase")
-	tool := hbasetool.Start(t, i.Server)
-	fill(tool, "killed", 5000, "k002500")
-	want := printed(tool, "killed")
-	r, s := newReader(t, open(t, i.Server), "killed", numbers(nil))
-	got, errs := readAll(t, r, s, connector.Shard{}, func(chunk int) {
-		if chunk == 3 {
-			i.Kill(t)
-			i.Start(t)
 		}
 	})
 	if d := cmp.Diff(want, got); d != "" {
@@ -414,12 +401,7 @@ func TestRights(t *testing.T) {
 	i := servers.Guarded(t)
 	tool := hbasetool.Start(t, i.Server)
 	fill(tool, "guarded", 3)
-	_, quorum, _ := strings.Cut(i.URL, "://")
-	c, err := hbase.Connector().Open(t.Context(), connector.Connection{Options: options(map[string]any{"quorum": []string{quorum}, "user": "nobody"})})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
+	c := openWith(t, i.Server, map[string]any{"user": "nobody"})
 	source := connector.Source{Dataset: "guarded", Options: options(numbers(nil))}
 	denied, err := hbase.Connector().Read(t.Context(), c, source)
 	if err == nil {

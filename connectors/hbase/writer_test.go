@@ -52,11 +52,15 @@ func write(t *testing.T, c connector.Client, dataset string, table connectortest
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := record.NewBatch(plan.Stored)
-	for _, row := range table.Rows {
-		connectortest.Append(b, row)
+	var group []*record.Batch
+	for rows := range slices.Chunk(table.Rows, 500) {
+		b := record.NewBatch(plan.Stored)
+		for _, row := range rows {
+			connectortest.Append(b, row)
+		}
+		group = append(group, b)
 	}
-	out, err := s.Write(t.Context(), []*record.Batch{b})
+	out, err := s.Write(t.Context(), group)
 	if err != nil {
 		t.Fatal(err)
 	}
