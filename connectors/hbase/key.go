@@ -14,6 +14,7 @@ type rowKey struct {
 	salt      int
 	reversed  bool
 	separator []byte
+	bare      bool // none stands behind parts with a width
 	parts     []keyPart
 }
 
@@ -30,7 +31,7 @@ func newRowKey(o RowKey, as string) (*rowKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &rowKey{salt: o.Salt, reversed: o.Reversed, separator: separator}
+	k := &rowKey{salt: o.Salt, reversed: o.Reversed, separator: separator, bare: o.BareWidths}
 	parts, at := o.Parts, "source.options.row.parts"
 	if len(parts) == 0 {
 		if o.Encoding != "" {
@@ -131,7 +132,7 @@ func (k *rowKey) next(i int, left []byte) (part, rest []byte, ok bool) {
 		return nil, nil, false
 	}
 	part, rest = left[:end:end], left[end:]
-	if !last && len(k.separator) > 0 {
+	if !last && len(k.separator) > 0 && !(k.bare && k.parts[i].end > 0) {
 		rest, ok = bytes.CutPrefix(rest, k.separator)
 		return part, rest, ok
 	}

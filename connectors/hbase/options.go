@@ -36,12 +36,13 @@ type ReadOptions struct {
 
 // RowKey is what row keys are made of.
 type RowKey struct {
-	Name      string `json:"name" doc:"Name of the key's column."`
-	Encoding  string `json:"encoding" doc:"Encoding of the key. Left out: string or bytes, by a sample."`
-	Salt      int    `json:"salt" doc:"Bytes in front of each key that spread rows over regions; they are left out." minimum:"0" maximum:"64"`
-	Reversed  bool   `json:"reversed" doc:"The key, behind its salt, is stored with its bytes in reverse order."`
-	Separator string `json:"separator" doc:"What stands between the parts of a key; bytes beyond ASCII written \\xNN."`
-	Parts     []Part `json:"parts" doc:"Parts of a composite key, in their order, each a column of its own."`
+	Name       string `json:"name" doc:"Name of the key's column."`
+	Encoding   string `json:"encoding" doc:"Encoding of the key. Left out: string or bytes, by a sample."`
+	Salt       int    `json:"salt" doc:"Bytes in front of each key that spread rows over regions; they are left out." minimum:"0" maximum:"64"`
+	Reversed   bool   `json:"reversed" doc:"The key, behind its salt, is stored with its bytes in reverse order."`
+	Separator  string `json:"separator" doc:"What stands between the parts of a key; bytes beyond ASCII written \\xNN."`
+	BareWidths bool   `json:"bare_widths" doc:"No separator stands behind parts that have a width, as Phoenix makes keys."`
+	Parts      []Part `json:"parts" doc:"Parts of a composite key, in their order, each a column of its own."`
 }
 
 // Part is a part of a composite row key.
@@ -55,7 +56,7 @@ type Part struct {
 type Column struct {
 	Column   string `json:"column" doc:"family:qualifier; bytes beyond ASCII written \\xNN." required:"true"`
 	Name     string `json:"name" doc:"Name under which it is read; family:qualifier when left out."`
-	Encoding string `json:"encoding" doc:"How its values are written: string, bytes, boolean, short, int, long, float, double, decimal (as Java's Bytes does), epoch_s, epoch_ms, epoch_us (a long), or text TYPE for text of a logical type, as in text date. string when left out."`
+	Encoding string `json:"encoding" doc:"How its values are written: string, bytes, boolean, short, int, long, float, double, decimal (as Java's Bytes does), epoch_s, epoch_ms, epoch_us (a long), phoenix_TYPE for a type of Apache Phoenix, as in phoenix_bigint, or text TYPE for text of a logical type, as in text date. string when left out."`
 }
 
 // Condition is one on a column's newest value.
@@ -76,6 +77,7 @@ type WriteOptions struct {
 	Columns     []OutColumn `json:"columns" doc:"Where single columns go, and in what encoding; others by their names, in the usual encoding of their types."`
 	Nulls       string      `json:"nulls" doc:"What NULL writes: absent, the end of an older value; keep, nothing, so that an older value stays; empty, an empty value." enum:"absent,keep,empty"`
 	Separator   string      `json:"separator" doc:"What stands between the parts of a composite key; bytes beyond ASCII written \\xNN."`
+	BareWidths  bool        `json:"bare_widths" doc:"No separator stands behind parts whose encoding has a width, as Phoenix makes keys."`
 	SaltBuckets int         `json:"salt_buckets" doc:"Spreads rows over so many buckets: a byte before each key, made of its hash. 0: none." minimum:"0" maximum:"256"`
 	Splits      []string    `json:"splits" doc:"Row keys at which the regions of a table that the run makes begin, bytes beyond ASCII written \\xNN. Left out: the salt's buckets, else one region."`
 	TTLSeconds  int         `json:"ttl_seconds" doc:"Seconds after which cells of a table that the run makes go. 0: never." minimum:"0"`

@@ -356,7 +356,7 @@ func (p *pager) append() {
 			v.AppendInt64(w.time)
 			b.Size += 8
 		default:
-			if w.cells[i] == nil {
+			if x := w.cells[i]; x == nil || len(x) == 0 && at.as.emptyNull {
 				v.AppendNull()
 				b.Size++
 				continue

@@ -23,8 +23,10 @@ import (
 type layout struct {
 	schema    *record.Schema
 	columns   []outColumn
+	tight     []int // columns whose encoding does not hold all values of its type
 	key       []int // of columns
 	separator []byte
+	bare      bool // none stands behind parts with a width
 	buckets   int
 	nulls     string
 	spare     string // family of the cell that a row without any other gets
@@ -40,7 +42,7 @@ func newLayout(s *record.Schema, p *scheme, o WriteOptions) (*layout, error) {
 	if len(p.Columns) != len(s.Fields) {
 		return nil, fmt.Errorf("read plan: %d columns, %d places", len(s.Fields), len(p.Columns))
 	}
-	l := &layout{schema: s, key: s.Key(), separator: p.Separator, buckets: o.SaltBuckets, nulls: o.Nulls, spare: o.Family}
+	l := &layout{schema: s, key: s.Key(), separator: p.Separator, bare: o.BareWidths, buckets: o.SaltBuckets, nulls: o.Nulls, spare: o.Family}
 	if families := p.families(); len(families) > 0 {
 		l.spare = families[0]
 	}
@@ -50,6 +52,9 @@ func newLayout(s *record.Schema, p *scheme, o WriteOptions) (*layout, error) {
 			return nil, err
 		}
 		l.columns = append(l.columns, outColumn{c.Family, string(c.Qualifier), &s.Fields[i].Type, as})
+		if as.fits != nil {
+			l.tight = append(l.tight, i)
+		}
 	}
 	for n, i := range l.key {
 		if l.columns[i].as.width == 0 && n < len(l.key)-1 && len(l.separator) == 0 {
@@ -76,6 +81,9 @@ func (l *layout) appendKey(dst []byte, b *record.Batch, row int) (key []byte, co
 			break
 		}
 		size := len(dst) - at
+		if l.bare && c.as.width > 0 {
+			continue
+		}
 		dst = append(dst, l.separator...)
 		if c.as.width == 0 && bytes.Index(dst[at:], l.separator) < size { // also where value and separator run into one another
 			return dst, record.Constraint, l.schema.Fields[i].Name, "the value has the separator of the row key's parts in it"
@@ -93,8 +101,25 @@ func (l *layout) appendKey(dst []byte, b *record.Batch, row int) (key []byte, co
 	return dst, "", "", ""
 }
 
+// room says which cell of a row, if any, its encoding has no room for.
+func (l *layout) room(b *record.Batch, row int) (code record.Code, column, why string) {
+	for _, i := range l.tight {
+		c := &l.columns[i]
+		if b.Cols[i].Null(row) {
+			continue
+		}
+		if code, why = c.as.fits(c.typ, b.Cols[i], row); code != "" {
+			return code, l.schema.Fields[i].Name, why
+		}
+	}
+	return "", "", ""
+}
+
 // append appends the value of a cell that is not NULL, as the encoding writes it.
 func (c *outColumn) append(dst []byte, v *record.Vector, row int) []byte {
+	if c.as.add != nil {
+		return c.as.add(dst, c.typ, v, row)
+	}
 	switch c.as.name {
 	case "string", "bytes":
 		return append(dst, v.Bytes(row)...)
@@ -185,6 +210,9 @@ func (s *shardWriter) keys(group []*record.Batch, out *connector.Outcome) (rows 
 		for row := range b.Len {
 			at := connector.RowRef{Batch: n, Row: row}
 			key, code, column, why := s.w.layout.appendKey(nil, b, row)
+			if code == "" {
+				code, column, why = s.w.layout.room(b, row)
+			}
 			if code != "" {
 				out.Rejected = append(out.Rejected, connector.Rejected{RowRef: at, Code: code, Column: column, Reason: why})
 				continue

@@ -20,6 +20,11 @@ type encoding struct {
 	width int // bytes of every value; 0: any number
 	// put appends the value x, which has the width, or says why it cannot and appends nothing. d is for its scratch.
 	put func(d *scratch, t *record.Type, v *record.Vector, x []byte) record.Code
+	// add appends a cell that is not NULL as the encoding writes it; nil: outColumn.append knows how.
+	add func(dst []byte, t *record.Type, v *record.Vector, row int) []byte
+	// fits says why a cell has no room; nil: the type tells.
+	fits      func(t *record.Type, v *record.Vector, row int) (code record.Code, why string)
+	emptyNull bool // an empty value of a column is NULL
 }
 
 // scratch is what the values of one shard are decoded with.
@@ -27,18 +32,18 @@ type scratch struct{ text []byte }
 
 // encodings are those of org.apache.hadoop.hbase.util.Bytes, big-endian, and of moments counted from 1970 in one of its longs.
 var encodings = []encoding{
-	{"string", record.Type{Kind: record.Text}, 0, putBytes},
-	{"bytes", record.Type{Kind: record.Bytes}, 0, putBytes},
-	{"boolean", record.Type{Kind: record.Bool}, 1, putBool},
-	{"short", record.Type{Kind: record.Int, Bits: 16}, 2, putInt},
-	{"int", record.Type{Kind: record.Int, Bits: 32}, 4, putInt},
-	{"long", record.Type{Kind: record.Int, Bits: 64}, 8, putInt},
-	{"float", record.Type{Kind: record.Float, Bits: 32}, 4, putFloat},
-	{"double", record.Type{Kind: record.Float, Bits: 64}, 8, putFloat},
-	{"decimal", record.Type{Kind: record.Decimal}, 0, putDecimal},
-	{"epoch_s", record.Type{Kind: record.Instant}, 8, moment(1)},
-	{"epoch_ms", record.Type{Kind: record.Instant, Precision: 3}, 8, moment(1000)},
-	{"epoch_us", record.Type{Kind: record.Instant, Precision: 6}, 8, moment(1_000_000)},
+	{name: "string", typ: record.Type{Kind: record.Text}, width: 0, put: putBytes},
+	{name: "bytes", typ: record.Type{Kind: record.Bytes}, width: 0, put: putBytes},
+	{name: "boolean", typ: record.Type{Kind: record.Bool}, width: 1, put: putBool},
+	{name: "short", typ: record.Type{Kind: record.Int, Bits: 16}, width: 2, put: putInt},
+	{name: "int", typ: record.Type{Kind: record.Int, Bits: 32}, width: 4, put: putInt},
+	{name: "long", typ: record.Type{Kind: record.Int, Bits: 64}, width: 8, put: putInt},
+	{name: "float", typ: record.Type{Kind: record.Float, Bits: 32}, width: 4, put: putFloat},
+	{name: "double", typ: record.Type{Kind: record.Float, Bits: 64}, width: 8, put: putFloat},
+	{name: "decimal", typ: record.Type{Kind: record.Decimal}, width: 0, put: putDecimal},
+	{name: "epoch_s", typ: record.Type{Kind: record.Instant}, width: 8, put: moment(1)},
+	{name: "epoch_ms", typ: record.Type{Kind: record.Instant, Precision: 3}, width: 8, put: moment(1000)},
+	{name: "epoch_us", typ: record.Type{Kind: record.Instant, Precision: 6}, width: 8, put: moment(1_000_000)},
 }
 
 // textPrefix begins the name of an encoding as the text of a logical type.
@@ -46,7 +51,7 @@ const textPrefix = "text "
 
 // encodingOf finds an encoding by its name.
 func encodingOf(name, at string) (encoding, error) {
-	for _, e := range encodings {
+	for _, e := range slices.Concat(encodings, phoenixEncodings) {
 		if e.name == name {
 			return e, nil
 		}
@@ -67,7 +72,7 @@ func encodingOf(name, at string) (encoding, error) {
 		names = append(names, e.name)
 	}
 	return encoding{}, connector.Errorf(connector.Config, "TOW-813", "unknown encoding %q", name).At(at).
-		WithHint("One of %s, or text and a logical type, as in text date.", strings.Join(names, ", "))
+		WithHint("One of %s, one of Phoenix, as phoenix_bigint, or text and a logical type, as in text date.", strings.Join(names, ", "))
 }
 
 func putBytes(_ *scratch, _ *record.Type, v *record.Vector, x []byte) record.Code {
@@ -90,9 +95,11 @@ func putInt(_ *scratch, _ *record.Type, v *record.Vector, x []byte) record.Code 
 	return ""
 }
 
-// signed reads a big-endian two's complement of 2, 4 or 8 bytes.
+// signed reads a big-endian two's complement of 1, 2, 4 or 8 bytes.
 func signed(x []byte) int64 {
 	switch len(x) {
+	case 1:
+		return int64(int8(x[0]))
 	case 2:
 		return int64(int16(binary.BigEndian.Uint16(x)))
 	case 4:

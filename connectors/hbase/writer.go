@@ -223,7 +223,7 @@ func (w *writer) placeOf(f *record.Field) (outPlace, error) {
 	if err != nil {
 		return outPlace{}, err
 	}
-	unbounded := as.name == "string" || as.name == "bytes" || as.name == "decimal"
+	unbounded := as.name == "string" || as.name == "bytes" || as.name == "decimal" || as.name == phoenixPrefix+"decimal"
 	if !unbounded || as.typ.Kind != f.Type.Kind { // what the encoding has no room for is found before it is written
 		f.Type = as.typ
 	}

@@ -14,7 +14,7 @@ requires() { java_required; }
 
 install() {
   jars
-  compiled HBaseTool.java || return 0
+  compiled HBaseTool.java PhoenixTypes.java || return 0
   hbase_logging ERROR System.err >"$CLASSES/log4j.properties"
   printf '#!/bin/sh\nexec java -Xmx256m -XX:+UseSerialGC -Djava.net.preferIPv4Stack=true -cp "%s:%s/*" HBaseTool "$@"\n' "$CLASSES" "$JARS" >"$BUILT/client"
   chmod +x "$BUILT/client"

@@ -97,6 +97,18 @@ public class HBaseTool {
     }
 
     private void run(String[] f) throws Exception {
+        switch (f[0]) { // what needs no server
+            case "phoenix-encode" -> {
+                out.print(Bytes.toHex(PhoenixTypes.encode(f[1], f[2])) + "\n");
+                return;
+            }
+            case "phoenix-decode" -> {
+                out.print(PhoenixTypes.decode(f[1], bytes(f[2])) + "\n");
+                return;
+            }
+            default -> {
+            }
+        }
         if (connection == null) {
             connection = ConnectionFactory.createConnection(conf);
             admin = connection.getAdmin();
