@@ -28,6 +28,7 @@ type layout struct {
 	separator []byte
 	bare      bool // none stands behind parts with a width
 	buckets   int
+	hash      keyHash // that stands before the key; of size 0: none
 	nulls     string
 	spare     string // family of the cell that a row without any other gets
 }
@@ -43,6 +44,10 @@ func newLayout(s *record.Schema, p *scheme, o WriteOptions) (*layout, error) {
 		return nil, fmt.Errorf("read plan: %d columns, %d places", len(s.Fields), len(p.Columns))
 	}
 	l := &layout{schema: s, key: s.Key(), separator: p.Separator, bare: o.BareWidths, buckets: o.SaltBuckets, nulls: o.Nulls, spare: o.Family}
+	var err error
+	if l.hash, err = o.keyHash(); err != nil {
+		return nil, err
+	}
 	if families := p.families(); len(families) > 0 {
 		l.spare = families[0]
 	}
@@ -70,6 +75,7 @@ func (l *layout) appendKey(dst []byte, b *record.Batch, row int) (key []byte, co
 	if l.buckets > 0 {
 		dst = append(dst, 0)
 	}
+	dst = append(dst, make([]byte, l.hash.size)...)
 	from := len(dst)
 	for n, i := range l.key {
 		c := &l.columns[i]
@@ -97,6 +103,9 @@ func (l *layout) appendKey(dst []byte, b *record.Batch, row int) (key []byte, co
 	}
 	if l.buckets > 0 {
 		dst[from-1] = byte(xxh3.Hash(dst[from:]) % uint64(l.buckets))
+	}
+	if n := l.hash.size; n > 0 {
+		copy(dst[from-n:from], l.hash.sum(dst[from:]))
 	}
 	return dst, "", "", ""
 }

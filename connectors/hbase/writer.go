@@ -90,6 +90,13 @@ func (w *writer) Plan(ctx context.Context, want *record.Schema) (*connector.Targ
 	if w.options.Nulls == "keep" {
 		t.Notes = append(t.Notes, "nulls: keep: where a row is NULL an older value of the column stays, and one of a late writer too")
 	}
+	hash, err := w.options.keyHash()
+	if err != nil {
+		return nil, err
+	}
+	if hash.size > 0 {
+		t.Notes = append(t.Notes, fmt.Sprintf("row keys begin with %d bytes of %s of the key, so rows do not lie in its order; they are read again with row: {salt: %d}", hash.size, hash.name, hash.size))
+	}
 	if t.Writer, err = json.Marshal(p); err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package hbase_test
 
 import (
+	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
@@ -183,6 +184,68 @@ func TestMadeTables(t *testing.T) {
 	}
 }
 
+// TestHashedKeys: the hash of HBase's own classes stands before the key, which is read again behind it.
+func TestHashedKeys(t *testing.T) {
+	c := newCluster(t)
+	client := open(t, c.server)
+	places := []string{"a", "né", "inn", "four", "fivee", "sixsix", "\x01\x7F", strings.Repeat("long", 300)}
+	for _, test := range []struct {
+		hash   string
+		bytes  int
+		of     string // the tool's hash; md5 is md5_hex taken back to bytes
+		prefix int
+	}{{"md5", 0, "md5_hex", 16}, {"md5", 2, "md5_hex", 2}, {"md5_hex", 0, "md5_hex", 32}, {"md5_hex", 4, "md5_hex", 4}, {"murmur3", 0, "murmur3", 4}, {"murmur3", 1, "murmur3", 1}} {
+		table := c.name(t)
+		var rows []connectortest.Row
+		var keys, read []string
+		for _, place := range places {
+			rows = append(rows, cells(place, "2024-05-06", "1", "x"))
+			key := place + "\x002024-05-06"
+			lines, err := c.tool.Try("hash", test.of, hex.EncodeToString([]byte(key)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			sum, err := hex.DecodeString(lines[0])
+			if err == nil && test.hash == "md5" {
+				sum, err = hex.DecodeString(string(sum))
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			keys = append(keys, fmt.Sprintf("%q", string(sum[:test.prefix])+key))
+		}
+		plan, out := write(t, client, table, visits(rows...), map[string]any{"key_hash": test.hash, "key_hash_bytes": test.bytes}, 1000)
+		if len(out.Rejected) > 0 {
+			t.Errorf("rejected %+v", out.Rejected)
+		}
+		note := fmt.Sprintf("row keys begin with %d bytes of %s of the key, so rows do not lie in its order; they are read again with row: {salt: %d}", test.prefix, test.hash, test.prefix)
+		if !slices.Contains(plan.Notes, note) {
+			t.Errorf("notes %q, want %q", plan.Notes, note)
+		}
+		var got []string
+		for _, cell := range c.tool.Scan(table) {
+			if cell.Family == "g" {
+				got = append(got, fmt.Sprintf("%q", cell.Row))
+			}
+		}
+		slices.Sort(keys)
+		slices.Sort(got)
+		if d := cmp.Diff(keys, got); d != "" {
+			t.Errorf("%s, %d bytes: %s", test.hash, test.bytes, d)
+		}
+		r, s := newReader(t, client, table, map[string]any{"columns": []map[string]any{{"column": "g:note"}},
+			"row": map[string]any{"salt": test.prefix, "separator": "\\x00", "parts": []map[string]any{{"name": "place"}, {"name": "day", "encoding": "text date"}}}})
+		lines, _ := readAll(t, r, s, connector.Shard{}, func(int) {})
+		for _, line := range lines {
+			read = append(read, strings.TrimSuffix(line, "|2024-05-06|g:note=x|"))
+		}
+		slices.Sort(read)
+		if d := cmp.Diff(slices.Sorted(slices.Values(places)), read); d != "" {
+			t.Errorf("%s, %d bytes: read %s", test.hash, test.bytes, d)
+		}
+	}
+}
+
 // TestWriteRefusals: what a plan refuses, and what it says of a table that is there.
 func TestWriteRefusals(t *testing.T) {
 	c := newCluster(t)
@@ -207,6 +270,9 @@ func TestWriteRefusals(t *testing.T) {
 		{keyless, connector.Upsert, nil, connector.Config, "key: make row keys: the rows have no key"},
 		{lists, connector.Upsert, nil, connector.Config, "columns: column l is a list(int32), which has no form in HBase"},
 		{two, connector.Upsert, map[string]any{"separator": ""}, connector.Config, `target_options.separator: make row keys: nothing tells where part "place" ends`},
+		{two, connector.Upsert, map[string]any{"key_hash": "md5", "salt_buckets": 4}, connector.Config, "target_options.key_hash: make row keys: salt_buckets and key_hash would both stand before the key"},
+		{two, connector.Upsert, map[string]any{"key_hash": "murmur3", "key_hash_bytes": 5}, connector.Config, "target_options.key_hash_bytes: make row keys: murmur3 has 4 bytes, not 5"},
+		{two, connector.Upsert, map[string]any{"key_hash_bytes": 5}, connector.Config, "target_options.key_hash_bytes: make row keys: key_hash_bytes is of no hash"},
 		{two, connector.Upsert, map[string]any{"family": "zz"}, connector.Missing, "table " + table + ` has no family "zz"`},
 		{two, connector.Upsert, map[string]any{"columns": []map[string]any{{"name": "guests", "encoding": "longer"}}}, connector.Config, `target_options.columns.0.encoding: unknown encoding "longer"`},
 	} {

@@ -45,7 +45,10 @@ import org.apache.hadoop.hbase.client.Table;
 import org.apache.hadoop.hbase.client.TableDescriptorBuilder;
 import org.apache.hadoop.hbase.security.access.Permission;
 import org.apache.hadoop.hbase.security.access.UserPermission;
+import org.apache.hadoop.hbase.util.ByteArrayHashKey;
 import org.apache.hadoop.hbase.util.Bytes;
+import org.apache.hadoop.hbase.util.MD5Hash;
+import org.apache.hadoop.hbase.util.MurmurHash3;
 
 /**
  * HBase's own client, driven by lines: the judge of tests. Started with ZooKeeper's host:port, it reads a command a line, fields separated
@@ -106,6 +109,10 @@ public class HBaseTool {
                 out.print(PhoenixTypes.decode(f[1], bytes(f[2])) + "\n");
                 return;
             }
+            case "hash" -> {
+                out.print(Bytes.toHex(hash(f[1], bytes(f[2]))) + "\n");
+                return;
+            }
             default -> {
             }
         }
@@ -139,6 +146,15 @@ public class HBaseTool {
             case "shutdown" -> admin.shutdown();
             default -> throw new IllegalArgumentException("no command " + f[0]);
         }
+    }
+
+    /** The hashes by which programs spread rows. */
+    private static byte[] hash(String name, byte[] key) {
+        return switch (name) {
+            case "md5_hex" -> Bytes.toBytes(MD5Hash.getMD5AsHex(key));
+            case "murmur3" -> Bytes.toBytes(MurmurHash3.getInstance().hash(new ByteArrayHashKey(key, 0, key.length), 0));
+            default -> throw new IllegalArgumentException("no hash " + name);
+        };
     }
 
     private static TableName name(String[] f) {
