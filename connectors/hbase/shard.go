@@ -129,6 +129,9 @@ func (r *reader) Split(ctx context.Context, of connector.Shard, after connector.
 		}
 		shards = append(shards, connector.Shard{Range: k.encode(), Replay: connector.Exact})
 	}
+	if len(parts) > 0 {
+		r.estimate(ctx, shards, parts, regions, whole.before)
+	}
 	return shards, nil
 }
 

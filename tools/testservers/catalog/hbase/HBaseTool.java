@@ -126,7 +126,7 @@ public class HBaseTool {
             case "flush" -> flush();
             case "scan" -> scan(name(f), f.length > 2 ? Integer.parseInt(f[2]) : 1);
             case "grant" -> admin.grant(new UserPermission(f[2], Permission.newBuilder(name(f)).withActions(Permission.Action.READ).build()), false);
-            case "generate" -> generate(name(f), Integer.parseInt(f[2]));
+            case "generate" -> generate(name(f), Integer.parseInt(f[2]), f.length < 4);
             case "sparse" -> sparse(name(f), Integer.parseInt(f[2]), Integer.parseInt(f[3]));
             case "read" -> read(name(f), Integer.parseInt(f[2]));
             case "delete" -> delete(name(f), bytes(f[2]));
@@ -231,8 +231,8 @@ public class HBaseTool {
         }
     }
 
-    /** Puts so many rows of six cells, the same every time, past the log: they are durable once the table is flushed. */
-    private void generate(TableName name, int rows) throws IOException {
+    /** Puts so many rows of six cells, the same every time, past the log: they are durable once the table is flushed, which may be left out. */
+    private void generate(TableName name, int rows, boolean flush) throws IOException {
         byte[] family = Bytes.toBytes("f");
         try (BufferedMutator m = connection.getBufferedMutator(name)) {
             for (int i = 0; i < rows; i++) {
@@ -246,7 +246,9 @@ public class HBaseTool {
                 m.mutate(put);
             }
         }
-        admin.flush(name);
+        if (flush) {
+            admin.flush(name);
+        }
     }
 
     /**
