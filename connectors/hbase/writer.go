@@ -249,7 +249,7 @@ func usual(t record.Type) string {
 	switch t.Kind {
 	case record.Bool:
 		return "boolean"
-	case record.Text:
+	case record.Text, record.Native:
 		return "string"
 	case record.Bytes:
 		return "bytes"

@@ -311,6 +311,7 @@ func TestStoredTypes(t *testing.T) {
 		{record.Type{Kind: record.Int, Bits: 64}, "int", "int32"}, {record.Type{Kind: record.Int, Bits: 8}, "", "int16"}, {record.Type{Kind: record.Uint, Bits: 64}, "", "uint64"},
 		{record.Type{Kind: record.Uint, Bits: 32}, "", "int64"}, {record.Type{Kind: record.Decimal, Precision: 12, Scale: 2}, "", "decimal(12,2)"},
 		{record.Type{Kind: record.Decimal, Precision: 12, Scale: 2}, "text decimal(10,1)", "decimal(10,1)"}, {record.Type{Kind: record.Text, Length: 40}, "", "text(40)"},
+		{record.Type{Kind: record.Native, Name: "inet"}, "", "text"},
 		{record.Type{Kind: record.Enum, Labels: []string{"a", "b c"}}, "", `enum("a","b c")`}, {record.Type{Kind: record.Float, Bits: 64}, "float", "float32"},
 	} {
 		w, err := hbase.Connector().Write(t.Context(), client, connector.Sink{Dataset: "unmade", Mode: connector.Upsert, Run: "abcde",
