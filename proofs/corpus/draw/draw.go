@@ -7,6 +7,7 @@ package draw
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -125,6 +126,17 @@ func Every(w corpus.Way, without func(name string) bool) *Draw {
 	}
 	d.fill(r)
 	return d
+}
+
+// Flat is Every without lists and geometries.
+func Flat(w corpus.Way) *Draw {
+	var without []string
+	for _, k := range kinds(w.From) {
+		if k.form == list || k.form == geometry {
+			without = append(without, k.name)
+		}
+	}
+	return Every(w, func(name string) bool { return slices.Contains(without, name) })
 }
 
 // fill gives a table a row for each edge of each column, and full ones.

@@ -25,6 +25,8 @@ type Outcome struct {
 	Codes   map[string]int // of those
 	Same    []int          // values that are there as they were, by column, NULLs aside
 	Faults  []string       // what must not be
+
+	through string // the system between both sides; "": there is none
 }
 
 func (o *Outcome) fault(format string, args ...any) {
@@ -254,6 +256,9 @@ func (o *Outcome) dirty(here []cell, d rig.DirtyRow, to side) {
 		}
 		if (d.Column == "" || d.Column == c.Name) && !here[i].null {
 			reasons = append(reasons, reasonsOf(o.To, c, here[i], to.stored[i])...)
+			if o.through != "" {
+				reasons = append(reasons, reasonsOf(o.through, c, here[i], "")...)
+			}
 		}
 	}
 	if !slices.Contains(reasons, d.Code) && !slices.Contains(reasons, anyCode) {

@@ -113,6 +113,9 @@ func textReasons(target string, c *Column, value string) []string {
 		if target == "mysql" && value == "" {
 			reasons = append(reasons, "TYPE") // its number 0
 		}
+		if target == "hbase" && value == "" {
+			reasons = append(reasons, "RANGE") // it is none of the labels
+		}
 		reasons = append(reasons, labelReasons(target, c)...)
 	}
 	return reasons
