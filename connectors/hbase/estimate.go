@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tsuna/gohbase/pb"
-
 	"github.com/towpath/towpath/connector"
 )
 
@@ -129,12 +127,12 @@ func (r *reader) rowBytes(ctx context.Context, regions []region, before int64) f
 // regionBytes returns the sizes of a table's regions, by the keys at which they begin: of their files, before these are compressed, and of what
 // is in memory alone. The servers report them to the master every few seconds, in whole MB.
 func (c *Client) regionBytes(ctx context.Context, table string) (map[string]int64, error) {
-	status := &pb.GetClusterStatusResponse{}
-	if err := c.master(ctx, "ask for the sizes of regions", "GetClusterStatus", &pb.GetClusterStatusRequest{}, status); err != nil {
+	status, err := c.status(ctx)
+	if err != nil {
 		return nil, err
 	}
 	sizes := map[string]int64{}
-	for _, server := range status.GetClusterStatus().GetLiveServers() {
+	for _, server := range status.GetLiveServers() {
 		for _, load := range server.GetServerLoad().GetRegionLoads() {
 			start, ok := regionStart(table, string(load.GetRegionSpecifier().GetValue()))
 			if !ok {

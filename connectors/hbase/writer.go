@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/towpath/towpath/connector"
 	"github.com/towpath/towpath/record"
@@ -18,6 +19,7 @@ type writer struct {
 	sink    connector.Sink
 	options WriteOptions
 	table   string
+	now     func() time.Time
 
 	// Set by Prepare.
 	plan   scheme
@@ -43,7 +45,7 @@ func newWriter(c *Client, s connector.Sink, o WriteOptions) (*writer, error) {
 		return nil, errors.New("write: the run has no key")
 	}
 	table, err := tableName(s.Dataset)
-	return &writer{client: c, sink: s, options: o, table: table}, err
+	return &writer{client: c, sink: s, options: o, table: table, now: time.Now}, err
 }
 
 // mostInGroup is how many rows a commit covers.
@@ -90,6 +92,7 @@ func (w *writer) Plan(ctx context.Context, want *record.Schema) (*connector.Targ
 	if w.options.Nulls == "keep" {
 		t.Notes = append(t.Notes, "nulls: keep: where a row is NULL an older value of the column stays, and one of a late writer too")
 	}
+	t.Notes = append(t.Notes, w.client.clocks(ctx, w.now)...)
 	hash, err := w.options.keyHash()
 	if err != nil {
 		return nil, err
