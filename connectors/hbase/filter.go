@@ -2,7 +2,7 @@ package hbase
 
 import (
 	"fmt"
-	"slices"
+	"strings"
 
 	"github.com/tsuna/gohbase/filter"
 	"github.com/tsuna/gohbase/pb"
@@ -69,7 +69,7 @@ func (c Condition) bytes(at string) ([]byte, error) {
 		return nil, nil
 	case as.name == "decimal":
 		return nil, refuse(".encoding", "the server compares bytes, and equal decimals may have others")
-	case c.Is != "=" && c.Is != "!=" && !slices.Contains([]string{"string", "bytes"}, as.name):
+	case c.Is != "=" && c.Is != "!=" && as.name != "string" && as.name != "bytes" && !strings.HasPrefix(as.name, phoenixPrefix):
 		return nil, refuse(".is", "the server compares bytes, whose order is not that of %s", as.name)
 	case as.name == "bytes":
 		return unescapeOption(c.Value, at+".value")
@@ -77,6 +77,11 @@ func (c Condition) bytes(at string) ([]byte, error) {
 	v := record.NewVector(as.typ.Form())
 	if code := record.AppendParsed(v, &as.typ, []byte(c.Value)); code != "" {
 		return nil, refuse(".value", "%q is no %s (%s)", c.Value, as.name, code)
+	}
+	if as.fits != nil {
+		if code, why := as.fits(&as.typ, v, 0); code != "" {
+			return nil, refuse(".value", "%q is no %s: %s", c.Value, as.name, why)
+		}
 	}
 	return (&outColumn{typ: &as.typ, as: as}).append(nil, v, 0), nil
 }

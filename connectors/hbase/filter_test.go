@@ -26,6 +26,7 @@ func TestFilter(t *testing.T) {
 		row := fmt.Sprintf("k%d", i)
 		put(row, "n", long(int64(i%3-1)), 10)
 		put(row, "name", string(rune('a'+i)), 10)
+		put(row, "sorted", string([]byte{0x7F + byte(i/2%2), 0xFF * byte(1-i/2%2), 0xFF * byte(1-i/2%2), byte(i % 4)}), 10) // -256 and -255, 2 and 3
 		put(row, "pad", strings.Repeat("p", 5000), 10)
 	}
 	put("k2", "state", "open", 10)
@@ -48,6 +49,7 @@ func TestFilter(t *testing.T) {
 		"up to":     {[]map[string]any{condition("f:name", "<=", "c", "")}, "k0 k1 k2"},
 		"more":      {[]map[string]any{condition("f:name", ">", "f", "string")}, "k6 k7"},
 		"bytes":     {[]map[string]any{condition("f:name", ">=", `\x67`, "bytes")}, "k6 k7"},
+		"sorted":    {[]map[string]any{condition("f:sorted", "<", "1", "phoenix_integer")}, "k0 k1 k4 k5"},
 		"both":      {[]map[string]any{condition("f:n", "=", "-1", "long"), condition("f:name", ">", "c", "")}, "k3 k6"},
 		"newest":    {[]map[string]any{condition("f:state", "=", "open", "")}, "k3"},
 		"there":     {[]map[string]any{condition("f:state", "there", "", "")}, "k2 k3 k6"},
@@ -84,13 +86,14 @@ func TestConditionsThatAreNone(t *testing.T) {
 	table := c.name(t)
 	c.tool.Create(table, []string{"f"})
 	for want, condition := range map[string]map[string]any{
-		`source.options.filter.0.column: ":a" is no column`:                                               {"column": ":a", "is": "there"},
-		`source.options.filter.0.value: "x" is no long (TYPE)`:                                            {"column": "f:a", "is": "=", "value": "x", "encoding": "long"},
-		`source.options.filter.0.encoding: the server compares bytes, and equal decimals may have others`: {"column": "f:a", "is": "=", "value": "1.0", "encoding": "decimal"},
-		`source.options.filter.0.is: the server compares bytes, whose order is not that of long`:          {"column": "f:a", "is": "<", "value": "1", "encoding": "long"},
-		`source.options.filter.0.value: a column that is to be there is not compared with "x"`:            {"column": "f:a", "is": "there", "value": "x"},
-		`source.options.filter.0.value: "\\x" has a backslash that begins no byte`:                        {"column": "f:a", "is": "=", "value": `\x`, "encoding": "bytes"},
-		`source.options.filter.0.encoding: unknown encoding "varchar"`:                                    {"column": "f:a", "is": "=", "value": "x", "encoding": "varchar"},
+		`source.options.filter.0.column: ":a" is no column`:                                                             {"column": ":a", "is": "there"},
+		`source.options.filter.0.value: "x" is no long (TYPE)`:                                                          {"column": "f:a", "is": "=", "value": "x", "encoding": "long"},
+		`source.options.filter.0.encoding: the server compares bytes, and equal decimals may have others`:               {"column": "f:a", "is": "=", "value": "1.0", "encoding": "decimal"},
+		`source.options.filter.0.is: the server compares bytes, whose order is not that of long`:                        {"column": "f:a", "is": "<", "value": "1", "encoding": "long"},
+		`source.options.filter.0.value: a column that is to be there is not compared with "x"`:                          {"column": "f:a", "is": "there", "value": "x"},
+		`source.options.filter.0.value: "\\x" has a backslash that begins no byte`:                                      {"column": "f:a", "is": "=", "value": `\x`, "encoding": "bytes"},
+		`source.options.filter.0.value: "-1" is no phoenix_unsigned_int: Phoenix's unsigned types hold nothing below 0`: {"column": "f:a", "is": "=", "value": "-1", "encoding": "phoenix_unsigned_int"},
+		`source.options.filter.0.encoding: unknown encoding "varchar"`:                                                  {"column": "f:a", "is": "=", "value": "x", "encoding": "varchar"},
 	} {
 		_, err := hbase.Connector().Read(t.Context(), open(t, c.server), connector.Source{Dataset: table, Options: options(map[string]any{"filter": []map[string]any{condition}})})
 		if err == nil || err.Error() != want {

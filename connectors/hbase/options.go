@@ -64,7 +64,7 @@ type Condition struct {
 	Column   string `json:"column" doc:"family:qualifier; bytes beyond ASCII written \\xNN. A row without it does not meet the condition." required:"true"`
 	Is       string `json:"is" doc:"How the value compares, byte by byte; there: the column is there, whatever it holds." enum:"=,!=,<,<=,>,>=,there" required:"true"`
 	Value    string `json:"value" doc:"What it is compared with, in the text of the encoding's type; bytes written \\xNN."`
-	Encoding string `json:"encoding" doc:"How values of the column are written, as of columns that are read; string when left out. Order is asked for of string and bytes alone."`
+	Encoding string `json:"encoding" doc:"How values of the column are written, as of columns that are read; string when left out. Order is asked for of string, bytes and those of Phoenix alone."`
 }
 
 func defaultReading() ReadOptions {
