@@ -32,20 +32,8 @@ func (r *reader) estimate(ctx context.Context, shards []connector.Shard, parts, 
 	rows := make([]float64, len(parts))
 	if whole < len(parts) && mean > 0 {
 		sizes, err := r.client.regionBytes(ctx, r.table)
-		for _, g := range regions {
-			size := float64(sizes[string(g.start)])
-			if err != nil || size == 0 {
-				continue
-			}
-			var sharing []int
-			for i, p := range parts {
-				if len(within([]region{g}, p.start, p.stop)) > 0 {
-					sharing = append(sharing, i)
-				}
-			}
-			for _, i := range sharing {
-				rows[i] += size / mean / float64(len(sharing))
-			}
+		if err == nil {
+			share(rows, parts, regions, func(g region) float64 { return float64(sizes[string(g.start)]) / mean })
 		}
 	}
 	for i := range shards {
@@ -54,6 +42,23 @@ func (r *reader) estimate(ctx context.Context, shards []connector.Shard, parts, 
 			shards[i].Rows = max(counts[i], int64(rows[i]))
 		}
 		shards[i].Bytes = int64(float64(shards[i].Rows) * mean)
+	}
+}
+
+// share gives the rows of each region to the parts that lie in it, in equal shares. Parts and regions are in the order of their keys.
+func share(rows []float64, parts, regions []region, of func(region) float64) {
+	first := 0
+	for _, g := range regions {
+		for first < len(parts) && len(parts[first].stop) > 0 && bytes.Compare(parts[first].stop, g.start) <= 0 {
+			first++
+		}
+		end := first
+		for end < len(parts) && (len(g.stop) == 0 || bytes.Compare(parts[end].start, g.stop) < 0) {
+			end++
+		}
+		for i := first; i < end; i++ {
+			rows[i] += of(g) / float64(end-first)
+		}
 	}
 }
 

@@ -31,7 +31,7 @@ func newRowKey(o RowKey, as string) (*rowKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &rowKey{salt: o.Salt, reversed: o.Reversed, separator: separator, bare: o.BareWidths}
+	k := &rowKey{salt: o.Salt, reversed: o.Reversed, separator: separator, bare: o.Bare}
 	parts, at := o.Parts, "source.options.row.parts"
 	if len(parts) == 0 {
 		if o.Encoding != "" {

@@ -36,8 +36,8 @@ func TestRowKeys(t *testing.T) {
 		{"more than its widths", RowKey{Parts: []Part{{Name: "a", Width: 1}, {Name: "b", Width: 1}}}, "xyz", nil},
 		{"width and separator", RowKey{Parts: []Part{{Name: "a", Width: 1}, {Name: "b"}}, Separator: "-"}, "--y", []string{"-", "y"}},
 		{"another byte than the separator", RowKey{Parts: []Part{{Name: "a", Width: 1}, {Name: "b"}}, Separator: "-"}, "x+y", nil},
-		{"widths without separators", RowKey{Parts: []Part{{Name: "a"}, {Name: "b", Width: 1}, {Name: "c"}}, Separator: "|", BareWidths: true}, "x||y|z", []string{"x", "|", "y|z"}},
-		{"a separator that is missing", RowKey{Parts: []Part{{Name: "a"}, {Name: "b", Width: 1}}, Separator: "|", BareWidths: true}, "xy", nil},
+		{"widths without separators", RowKey{Parts: []Part{{Name: "a"}, {Name: "b", Width: 1}, {Name: "c"}}, Separator: "|", Bare: true}, "x||y|z", []string{"x", "|", "y|z"}},
+		{"a separator that is missing", RowKey{Parts: []Part{{Name: "a"}, {Name: "b", Width: 1}}, Separator: "|", Bare: true}, "xy", nil},
 		{"width of the encoding", RowKey{Parts: []Part{{Name: "a", Encoding: "int"}, {Name: "b"}}}, "\x00\x00\x00\x01y", []string{"\x00\x00\x00\x01", "y"}},
 	} {
 		k, err := newRowKey(test.key, "string")

@@ -40,14 +40,14 @@ func (o *WriteOptions) keyHash() (keyHash, error) {
 		case o.SaltBuckets > 0:
 			return h, connector.Errorf(connector.Config, "TOW-821", "make row keys: salt_buckets and key_hash would both stand before the key").At("target_options.key_hash").
 				WithHint("Leave one of them out.")
-		case o.KeyHashBytes > h.size:
-			return h, connector.Errorf(connector.Config, "TOW-821", "make row keys: %s has %d bytes, not %d", h.name, h.size, o.KeyHashBytes).At("target_options.key_hash_bytes")
-		case o.KeyHashBytes > 0:
-			h.size = o.KeyHashBytes
+		case o.HashBytes > h.size:
+			return h, connector.Errorf(connector.Config, "TOW-821", "make row keys: %s has %d bytes, not %d", h.name, h.size, o.HashBytes).At("target_options.key_hash_bytes")
+		case o.HashBytes > 0:
+			h.size = o.HashBytes
 		}
 		return h, nil
 	}
-	if o.KeyHashBytes > 0 {
+	if o.HashBytes > 0 {
 		return keyHash{}, connector.Errorf(connector.Config, "TOW-821", "make row keys: key_hash_bytes is of no hash").At("target_options.key_hash_bytes").WithHint("Name one by key_hash.")
 	}
 	return keyHash{}, nil

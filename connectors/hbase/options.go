@@ -36,13 +36,13 @@ type ReadOptions struct {
 
 // RowKey is what row keys are made of.
 type RowKey struct {
-	Name       string `json:"name" doc:"Name of the key's column."`
-	Encoding   string `json:"encoding" doc:"Encoding of the key. Left out: string or bytes, by a sample."`
-	Salt       int    `json:"salt" doc:"Bytes in front of each key that spread rows over regions; they are left out." minimum:"0" maximum:"64"`
-	Reversed   bool   `json:"reversed" doc:"The key, behind its salt, is stored with its bytes in reverse order."`
-	Separator  string `json:"separator" doc:"What stands between the parts of a key; bytes beyond ASCII written \\xNN."`
-	BareWidths bool   `json:"bare_widths" doc:"No separator stands behind parts that have a width, as Phoenix makes keys."`
-	Parts      []Part `json:"parts" doc:"Parts of a composite key, in their order, each a column of its own."`
+	Name      string `json:"name" doc:"Name of the key's column."`
+	Encoding  string `json:"encoding" doc:"Encoding of the key. Left out: string or bytes, by a sample."`
+	Salt      int    `json:"salt" doc:"Bytes in front of each key that spread rows over regions; they are left out." minimum:"0" maximum:"64"`
+	Reversed  bool   `json:"reversed" doc:"The key, behind its salt, is stored with its bytes in reverse order."`
+	Separator string `json:"separator" doc:"What stands between the parts of a key; bytes beyond ASCII written \\xNN."`
+	Bare      bool   `json:"bare_widths" doc:"No separator stands behind parts that have a width, as Phoenix makes keys."`
+	Parts     []Part `json:"parts" doc:"Parts of a composite key, in their order, each a column of its own."`
 }
 
 // Part is a part of a composite row key.
@@ -73,17 +73,17 @@ func defaultReading() ReadOptions {
 
 // WriteOptions is how a table is written.
 type WriteOptions struct {
-	Family       string      `json:"family" doc:"Family of columns that are named without one."`
-	Columns      []OutColumn `json:"columns" doc:"Where single columns go, and in what encoding; others by their names, in the usual encoding of their types."`
-	Nulls        string      `json:"nulls" doc:"What NULL writes: absent, the end of an older value; keep, nothing, so that an older value stays; empty, an empty value." enum:"absent,keep,empty"`
-	Separator    string      `json:"separator" doc:"What stands between the parts of a composite key; bytes beyond ASCII written \\xNN."`
-	BareWidths   bool        `json:"bare_widths" doc:"No separator stands behind parts whose encoding has a width, as Phoenix makes keys."`
-	SaltBuckets  int         `json:"salt_buckets" doc:"Spreads rows over so many buckets: a byte before each key, made of its hash. 0: none." minimum:"0" maximum:"256"`
-	KeyHash      string      `json:"key_hash" doc:"A hash of the key that stands before it and spreads rows over regions: md5, its 16 bytes; md5_hex, its 32 hexadecimal digits; murmur3, 4 bytes." enum:"none,md5,md5_hex,murmur3"`
-	KeyHashBytes int         `json:"key_hash_bytes" doc:"So many bytes of the hash alone, the first. 0: all." minimum:"0" maximum:"32"`
-	Splits       []string    `json:"splits" doc:"Row keys at which the regions of a table that the run makes begin, bytes beyond ASCII written \\xNN. Left out: the salt's buckets, else one region."`
-	TTLSeconds   int         `json:"ttl_seconds" doc:"Seconds after which cells of a table that the run makes go. 0: never." minimum:"0"`
-	Compression  string      `json:"compression" doc:"Of a table that the run makes." enum:"none,snappy,gz,lz4,zstd"`
+	Family      string      `json:"family" doc:"Family of columns that are named without one."`
+	Columns     []OutColumn `json:"columns" doc:"Where single columns go, and in what encoding; others by their names, in the usual encoding of their types."`
+	Nulls       string      `json:"nulls" doc:"What NULL writes: absent, the end of an older value; keep, nothing, so that an older value stays; empty, an empty value." enum:"absent,keep,empty"`
+	Separator   string      `json:"separator" doc:"What stands between the parts of a composite key; bytes beyond ASCII written \\xNN."`
+	Bare        bool        `json:"bare_widths" doc:"No separator stands behind parts whose encoding has a width, as Phoenix makes keys."`
+	SaltBuckets int         `json:"salt_buckets" doc:"Spreads rows over so many buckets: a byte before each key, made of its hash. 0: none." minimum:"0" maximum:"256"`
+	KeyHash     string      `json:"key_hash" doc:"A hash of the key that stands before it and spreads rows over regions: md5, its 16 bytes; md5_hex, its 32 hexadecimal digits; murmur3, 4 bytes." enum:"none,md5,md5_hex,murmur3"`
+	HashBytes   int         `json:"key_hash_bytes" doc:"So many bytes of the hash alone, the first. 0: all." minimum:"0" maximum:"32"`
+	Splits      []string    `json:"splits" doc:"Row keys at which the regions of a table that the run makes begin, bytes beyond ASCII written \\xNN. Left out: the salt's buckets, else one region."`
+	TTLSeconds  int         `json:"ttl_seconds" doc:"Seconds after which cells of a table that the run makes go. 0: never." minimum:"0"`
+	Compression string      `json:"compression" doc:"Of a table that the run makes." enum:"none,snappy,gz,lz4,zstd"`
 }
 
 // OutColumn is where a column goes.

@@ -43,7 +43,7 @@ func newLayout(s *record.Schema, p *scheme, o WriteOptions) (*layout, error) {
 	if len(p.Columns) != len(s.Fields) {
 		return nil, fmt.Errorf("read plan: %d columns, %d places", len(s.Fields), len(p.Columns))
 	}
-	l := &layout{schema: s, key: s.Key(), separator: p.Separator, bare: o.BareWidths, buckets: o.SaltBuckets, nulls: o.Nulls, spare: o.Family}
+	l := &layout{schema: s, key: s.Key(), separator: p.Separator, bare: o.Bare, buckets: o.SaltBuckets, nulls: o.Nulls, spare: o.Family}
 	var err error
 	if l.hash, err = o.keyHash(); err != nil {
 		return nil, err
