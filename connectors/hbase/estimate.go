@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tsuna/gohbase/filter"
+
 	"github.com/towpath/towpath/connector"
 )
 
@@ -67,13 +69,16 @@ func (r *reader) countFirst(ctx context.Context, parts []region, before int64) (
 	counts = make([]int64, len(parts))
 	ctx, cancel := context.WithTimeoutCause(ctx, countTime, errEnough)
 	defer cancel()
-	filter, err := keysOnly()
+	one, err := keysOnly()
+	if r.options.Cells { // each is a row
+		one, err = filter.NewKeyOnlyFilter(false).ConstructPBFilter()
+	}
 	if err != nil {
 		return counts, 0
 	}
 	at, total := 0, 0
-	s := scan{table: r.table, start: parts[0].start, stop: parts[len(parts)-1].stop, filter: filter, before: before, rows: countedOnce, bytes: metaBytes}
-	err = r.client.each(ctx, s, func(x cell) error { // one cell a row
+	s := scan{table: r.table, start: parts[0].start, stop: parts[len(parts)-1].stop, filter: one, before: before, rows: countedOnce, bytes: metaBytes}
+	err = r.client.each(ctx, s, func(x cell) error {
 		for len(parts[at].stop) > 0 && bytes.Compare(x.row, parts[at].stop) >= 0 {
 			at++
 		}
@@ -115,7 +120,7 @@ func (r *reader) rowBytes(ctx context.Context, regions []region, before int64) f
 					break
 				}
 				size += whole - len(b)
-				if last == nil || !bytes.Equal(c.row, last) {
+				if r.options.Cells || last == nil || !bytes.Equal(c.row, last) {
 					seen, last = seen+1, c.row
 				}
 			}

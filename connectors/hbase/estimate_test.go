@@ -35,6 +35,10 @@ func TestEstimates(t *testing.T) {
 			t.Errorf("%v: about %d rows, %d bytes: %v", test.options, rows, bytes, of)
 		}
 	}
+	each, _ := newReader(t, client, small, map[string]any{"cells": true, "row": map[string]any{"encoding": "string"}})
+	if rows, _, _ := estimated(t, each, 0); rows != int64(len(c.tool.Scan(small))) {
+		t.Errorf("about %d rows, want one for each of %d cells", rows, len(c.tool.Scan(small)))
+	}
 	empty := c.name(t)
 	c.tool.Create(empty, []string{"f"})
 	r, _ := newReader(t, client, empty, numbers(nil))
