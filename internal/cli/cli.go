@@ -15,6 +15,7 @@ import (
 	"github.com/posener/complete"
 
 	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/internal/store"
 )
 
 // Streams are the process's input and outputs. Results go to Out; progress, questions and errors to Err.
@@ -36,7 +37,7 @@ const (
 
 // commands is the grammar. Flags of all commands stand first.
 type commands struct {
-	State       string        `help:"Folder of the control database, which keeps runs; default towpath in the user's state folder." env:"TOWPATH_STATE" placeholder:"DIR" predictor:"file"`
+	State       string        `help:"Where the control database is, which keeps runs: ${places}." env:"TOWPATH_STATE" placeholder:"PLACE" predictor:"file"`
 	Connections string        `help:"File with connections by alias; default connections.yaml here, else in the configuration folder." env:"TOWPATH_CONNECTIONS" placeholder:"FILE" predictor:"file"`
 	JSON        bool          `help:"Answer with one JSON object: ok, command, data, error." name:"json"`
 	Log         string        `help:"Write a log to standard error: debug, info, warn, error or off." enum:"debug,info,warn,error,off" default:"off" placeholder:"LEVEL" env:"TOWPATH_LOG"`
@@ -110,7 +111,7 @@ func Run(set connector.Set, version string, args []string, std Streams) int {
 
 // grammar makes the parser of the command line.
 func grammar(flags *commands, options ...kong.Option) (*kong.Kong, error) {
-	return kong.New(flags, append([]kong.Option{kong.Name("towpath"), kong.Description(overview), kong.Help(printHelp),
+	return kong.New(flags, append([]kong.Option{kong.Name("towpath"), kong.Description(overview), kong.Vars{"places": store.Places}, kong.Help(printHelp),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: 100}),
 		kong.ExplicitGroups([]kong.Group{{Key: "copy", Title: "Copy"}, {Key: "runs", Title: "Runs"}, {Key: "look", Title: "Look around"},
 			{Key: "other", Title: "Other"}}),

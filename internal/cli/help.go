@@ -29,7 +29,9 @@ type Variable struct{ Name, Doc string }
 // Variables returns the environment variables that the program heeds, in the order of help.
 func Variables() []Variable {
 	return []Variable{
-		{"TOWPATH_STATE", "folder of the control database, as --state"},
+		{"TOWPATH_STATE", "where the control database is, as --state"},
+		{"TOWPATH_STATE_PASSWORD", "password of the control database's user, where it is on a server"},
+		{"TOWPATH_STATE_PASSWORD_FILE", "file that holds it"},
 		{"TOWPATH_CONNECTIONS", "file with connections, as --connections"},
 		{"TOWPATH_LOG", "level of the log, as --log"},
 		{"TOWPATH_SOURCE_PASSWORD", "password of a source that a URL or job does not tell"},

@@ -37,12 +37,13 @@ func (s *session) begin() (ctx context.Context, svc *control.Service, done func(
 
 // service opens the control database and wires the application.
 func (s *session) service(ctx context.Context) (*control.Service, func(), error) {
-	folder, err := s.stateFolder()
+	place, err := s.place()
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return nil, nil, connector.Errorf(connector.Config, "TOW-010", "make the state folder: %w", err).WithHint("Name another with --state or TOWPATH_STATE.")
+	password, _, err := given("state")
+	if err != nil {
+		return nil, nil, err
 	}
 	connections, file, err := s.connections()
 	if err != nil {
@@ -50,8 +51,9 @@ func (s *session) service(ctx context.Context) (*control.Service, func(), error)
 	}
 	folderOf := filepath.Dir(file)
 	scrub := new(secret.Scrubber)
+	scrub.Add(password)
 	svc := &control.Service{Connectors: s.set, Owner: control.ThisProcess(), Who: who(), Log: s.logger(scrub), Lease: s.flags.Lease, Clean: scrub.Clean,
-		Database:    store.Options{Busy: s.flags.Busy, MaxPages: s.flags.Pages},
+		Database:    store.Options{Busy: s.flags.Busy, MaxPages: s.flags.Pages, Password: password},
 		Connections: func(alias string) (job.Connection, error) { return pick(connections, alias) },
 		Secrets: func(alias string, raw json.RawMessage) (json.RawMessage, error) {
 			lookup := secret.Lookup{}
@@ -68,8 +70,23 @@ func (s *session) service(ctx context.Context) (*control.Service, func(), error)
 			return password, err
 		},
 	}
-	closeStore, err := svc.OpenStore(ctx, filepath.Join(folder, "towpath.db"))
+	closeStore, err := svc.OpenStore(ctx, place)
 	return svc, closeStore, err
+}
+
+// place is where the control database is: a URL, or a file in a folder, which is made.
+func (s *session) place() (string, error) {
+	if store.OnServer(s.flags.State) {
+		return s.flags.State, nil
+	}
+	folder, err := s.stateFolder()
+	if err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return "", connector.Errorf(connector.Config, "TOW-010", "make the state folder: %w", err).WithHint("Name another with --state or TOWPATH_STATE.")
+	}
+	return filepath.Join(folder, "towpath.db"), nil
 }
 
 func (s *session) stateFolder() (string, error) {
@@ -129,16 +146,8 @@ func pick(all map[string]job.Connection, alias string) (job.Connection, error) {
 
 // password finds the password of an inline connection: in the environment, in a file that it names, else by asking without echo.
 func (s *session) password(side string) (string, error) {
-	name := "TOWPATH_" + strings.ToUpper(side) + "_PASSWORD"
-	if value, ok := os.LookupEnv(name); ok {
-		return value, nil
-	}
-	if path, ok := os.LookupEnv(name + "_FILE"); ok {
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return "", connector.Errorf(connector.Config, "TOW-013", "read the %s password: %w", side, err)
-		}
-		return strings.TrimRight(string(data), "\r\n"), nil
+	if value, found, err := given(side); found || err != nil {
+		return value, err
 	}
 	if s.In == nil || s.flags.JSON || !term.IsTerminal(int(s.In.Fd())) {
 		return "", nil
@@ -164,4 +173,21 @@ func who() string {
 		return u.Username
 	}
 	return "unknown"
+}
+
+// given is a password of the environment, or of a file that it names.
+func given(side string) (value string, found bool, err error) {
+	name := "TOWPATH_" + strings.ToUpper(side) + "_PASSWORD"
+	if value, found = os.LookupEnv(name); found {
+		return value, true, nil
+	}
+	path, found := os.LookupEnv(name + "_FILE")
+	if !found {
+		return "", false, nil
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return "", true, connector.Errorf(connector.Config, "TOW-013", "read the %s password: %w", side, err)
+	}
+	return strings.TrimRight(string(data), "\r\n"), true, nil
 }

@@ -53,6 +53,9 @@ const (
 	longestGap = 20 * time.Millisecond
 )
 
+// longestEnd is how long a database may take to end a transaction.
+const longestEnd = time.Minute
+
 // mostTogether bounds how long a change waits for those it shares a transaction with.
 const mostTogether = 64
 
@@ -155,7 +158,7 @@ func (s *Store) together(batch []*change) {
 		return
 	}
 	defer conn.Close()
-	if _, err := conn.ExecContext(ctx, s.d.begin); err != nil {
+	if err := s.d.begin(ctx, conn); err != nil {
 		s.spoil(batch, err)
 		return
 	}
@@ -166,17 +169,21 @@ func (s *Store) together(batch []*change) {
 		err = s.apply(ctx, t, batch)
 	}
 	// A cancelled context must leave neither half a commit nor an open transaction on the pooled connection.
-	end := context.WithoutCancel(ctx)
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), longestEnd)
+	defer cancel()
 	if err == nil {
 		if _, err = conn.ExecContext(end, "COMMIT"); err == nil {
 			return
 		}
 	}
 	if _, rerr := conn.ExecContext(end, "ROLLBACK"); rerr != nil {
-		_ = conn.Raw(func(any) error { return driver.ErrBadConn })
+		discard(conn)
 	}
 	s.spoil(batch, err)
 }
+
+// discard keeps a connection with an open transaction from being used again.
+func discard(c *sql.Conn) { _ = c.Raw(func(any) error { return driver.ErrBadConn }) }
 
 // apply runs the changes, each behind a savepoint of its own when there are several. An error is one of the whole transaction.
 func (s *Store) apply(ctx context.Context, t *tx, batch []*change) error {
@@ -207,8 +214,13 @@ func (s *Store) apply(ctx context.Context, t *tx, batch []*change) error {
 // spoil gives the error of a transaction to all whose part it was.
 func (s *Store) spoil(batch []*change, err error) {
 	for _, c := range batch {
-		if c.err == nil {
-			c.err = s.fail(c.doing, err)
+		if c.err != nil {
+			continue
 		}
+		why := err
+		if c.ctx.Err() != nil { // a driver may tell of the connection that it closed for it
+			why = context.Cause(c.ctx)
+		}
+		c.err = s.fail(c.doing, why)
 	}
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"embed"
 	"io/fs"
 
@@ -12,10 +13,12 @@ import (
 
 // dialect is what one kind of database does its own way; every other statement is one text for all, with $1 placeholders.
 type dialect struct {
-	now   string // expression: the clock in ms
-	begin string // opens a write transaction
-	goose goose.Dialect
-	open  func(s *Store, o Options) error
+	now   string                                       // expression: the clock in ms
+	begin func(ctx context.Context, c *sql.Conn) error // opens a write transaction; writers of all processes come one after another
+	// together is how many rows a statement adds: a server is far away, and SQLite's driver slow with many parameters.
+	together int
+	goose    goose.Dialect
+	open     func(ctx context.Context, s *Store, o Options) error
 	// fault tells class, code, words and hint of a driver's error; ok false: not the driver's.
 	fault func(err error) (f fault, ok bool)
 }

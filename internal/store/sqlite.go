@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -18,15 +19,19 @@ import (
 func sqliteDialect() dialect {
 	return dialect{
 		now: "CAST(ROUND(unixepoch('now', 'subsec') * 1000) AS INTEGER)",
-		// IMMEDIATE: a transaction that reads first and writes later could otherwise not wait for another writer.
-		begin: "BEGIN IMMEDIATE",
-		goose: goose.DialectSQLite3,
-		open:  openSQLite,
-		fault: sqliteFault,
+		begin: func(ctx context.Context, c *sql.Conn) error {
+			// IMMEDIATE: a transaction that reads first and writes later could otherwise not wait for another writer.
+			_, err := c.ExecContext(ctx, "BEGIN IMMEDIATE")
+			return err
+		},
+		together: 1,
+		goose:    goose.DialectSQLite3,
+		open:     openSQLite,
+		fault:    sqliteFault,
 	}
 }
 
-func openSQLite(s *Store, o Options) error {
+func openSQLite(_ context.Context, s *Store, o Options) error {
 	if err := os.MkdirAll(filepath.Dir(s.path), 0o700); err != nil {
 		return err
 	}

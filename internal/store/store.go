@@ -12,7 +12,7 @@ import (
 // Store is an open control database, safe for concurrent use and for several processes at once. Times are ms of the database's
 // clock. Errors are *connector.Error; those that carry facts wrap HeldError, StateError or ClaimedError.
 type Store struct {
-	path  string
+	path  string // as people are told it
 	d     dialect
 	write *sql.DB // one connection: a process queues its writers itself instead of waiting on the file's lock
 	read  *sql.DB
@@ -23,18 +23,26 @@ type Store struct {
 // Options of Open. The zero value is right for use.
 type Options struct {
 	Busy     time.Duration // how long to wait for another process's write; 0: 10 s
-	MaxPages int           // the database's largest size in pages; 0: the disk's
+	MaxPages int           // SQLite: the database's largest size in pages; 0: the disk's
+	Password string        // PostgreSQL: of the user
+	Idle     time.Duration // PostgreSQL: how long a transaction waits for its next statement before the server ends it; 0: 20 s
 }
 
-// Open opens the database in the file path, makes it (readable by its owner alone) when missing and brings it to this
-// version's form. Several processes may do so at once.
-func Open(ctx context.Context, path string, o Options) (*Store, error) {
+// Open opens the database at place and brings it to this version's form: a file of SQLite, which is made, readable by its owner alone, when
+// missing; or a database of PostgreSQL, by a URL that begins with postgres://. Several processes may do so at once.
+func Open(ctx context.Context, place string, o Options) (*Store, error) {
 	if o.Busy == 0 {
 		o.Busy = 10 * time.Second
 	}
-	s := &Store{path: path, d: sqliteDialect()}
-	if err := s.d.open(s, o); err != nil {
-		return nil, s.fail("open control database "+path, err)
+	if o.Idle == 0 {
+		o.Idle = 20 * time.Second
+	}
+	s := &Store{path: place, d: sqliteDialect()}
+	if OnServer(place) {
+		s.d = postgresDialect()
+	}
+	if err := s.d.open(ctx, s, o); err != nil {
+		return nil, s.fail("open control database "+s.path, err)
 	}
 	if err := s.migrate(ctx); err != nil {
 		s.Close()
@@ -54,9 +62,6 @@ func (s *Store) Close() error {
 	}
 	return nil
 }
-
-// Path is the file given to Open.
-func (s *Store) Path() string { return s.path }
 
 // Now returns the database's clock in ms.
 func (s *Store) Now(ctx context.Context) (int64, error) {

@@ -20,7 +20,8 @@ func open(t *testing.T, path string, o store.Options) *store.Store {
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	storetest.Run(t, func(t *testing.T) *store.Store {
-		return open(t, filepath.Join(t.TempDir(), "control.db"), store.Options{})
+	storetest.Run(t, func(t *testing.T) func(*testing.T) *store.Store {
+		path := filepath.Join(t.TempDir(), "control.db")
+		return func(t *testing.T) *store.Store { return open(t, path, store.Options{}) }
 	})
 }

@@ -12,11 +12,11 @@ import (
 	"github.com/towpath/towpath/internal/store"
 )
 
-// Open makes a store in a new, empty database that goes with the test.
-type Open func(t *testing.T) *store.Store
+// Make makes a new, empty database that goes with the test, and returns what opens a store in it, each time another one.
+type Make func(t *testing.T) (open func(t *testing.T) *store.Store)
 
 // Run runs the suite, in parallel subtests.
-func Run(t *testing.T, open Open) {
+func Run(t *testing.T, make Make) {
 	t.Helper()
 	for name, test := range map[string]func(*testing.T, *fixture){
 		"run made, found and listed":                    testRuns,
@@ -59,7 +59,8 @@ func Run(t *testing.T, open Open) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			test(t, &fixture{Store: open(t), ctx: t.Context()})
+			open := make(t)
+			test(t, &fixture{Store: open(t), ctx: t.Context(), again: open})
 		})
 	}
 }
@@ -67,7 +68,8 @@ func Run(t *testing.T, open Open) {
 // fixture is a store with the calls that tests make often.
 type fixture struct {
 	*store.Store
-	ctx context.Context
+	ctx   context.Context
+	again func(t *testing.T) *store.Store // opens another store in the same database
 }
 
 const ttl = time.Minute
@@ -206,13 +208,4 @@ func checkpoint(shard string, seq, read int64) connector.Checkpoint {
 
 func epochOf(l store.Leased) store.ShardEpoch {
 	return store.ShardEpoch{Run: l.Run, Shard: l.Shard.ID, Epoch: l.Lease.Epoch}
-}
-
-// again opens the fixture's database a second time.
-func (f *fixture) again(t *testing.T) *store.Store {
-	t.Helper()
-	s, err := store.Open(f.ctx, f.Path(), store.Options{})
-	must(t, err)
-	t.Cleanup(func() { _ = s.Close() })
-	return s
 }
