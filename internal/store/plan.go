@@ -65,7 +65,11 @@ func (s *Store) SavePlan(ctx context.Context, run string, epoch int64, p Plan, s
 		if err := t.addStreams(ctx, run, streams); err != nil {
 			return err
 		}
-		return t.addShards(ctx, run, shards, s.d.together)
+		if err := t.addShards(ctx, run, shards, s.d.together); err != nil || s.d.analyze == "" {
+			return err
+		}
+		_, err = t.exec(ctx, s.d.analyze)
+		return err
 	})
 }
 
