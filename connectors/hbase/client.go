@@ -30,7 +30,8 @@ type Client struct {
 	hbase   gohbase.Client
 	admin   admin
 
-	behind sync.WaitGroup // scanners that are being closed
+	behind   sync.WaitGroup // scanners that are being closed
+	reported reported
 }
 
 func open(ctx context.Context, o Connection) (*Client, error) {

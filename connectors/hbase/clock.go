@@ -3,6 +3,7 @@ package hbase
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/tsuna/gohbase/pb"
@@ -14,18 +15,36 @@ const mostSkew = 5 * time.Second
 // statusTime is how long the master may take to answer what a plan can do without.
 const statusTime = 2 * time.Second
 
-// status asks the master for what the region servers have last reported.
+// statusLife is how long an answer serves: those of large clusters tell of all their regions, and streams are planned side by side.
+const statusLife = 2 * time.Second
+
+// reported is what the master has said last.
+type reported struct {
+	mu     sync.Mutex
+	status *pb.ClusterStatus
+	err    error
+	until  time.Time
+}
+
+// status asks the master for what the region servers have last reported; the answer is not to be changed.
 func (c *Client) status(ctx context.Context) (*pb.ClusterStatus, error) {
+	k := &c.reported
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if time.Now().Before(k.until) {
+		return k.status, k.err
+	}
 	answer := &pb.GetClusterStatusResponse{}
-	err := c.master(ctx, "ask how the cluster is", "GetClusterStatus", &pb.GetClusterStatusRequest{}, answer)
-	return answer.GetClusterStatus(), err
+	k.err = c.master(ctx, "ask how the cluster is", "GetClusterStatus", &pb.GetClusterStatusRequest{}, answer)
+	k.status, k.until = answer.GetClusterStatus(), time.Now().Add(statusLife)
+	return k.status, k.err
 }
 
 // clocks says of each region server whose clock differs from now's what comes of it; nothing where the master does not answer.
 func (c *Client) clocks(ctx context.Context, now func() time.Time) (notes []string) {
 	ctx, cancel := context.WithTimeoutCause(ctx, statusTime, errEnough)
 	defer cancel()
-	before := now()
+	before := now().Add(-statusLife)
 	status, err := c.status(ctx)
 	if err != nil {
 		return nil

@@ -169,16 +169,21 @@ const rare = 100
 // found returns the columns that one in rare rows has, the most frequent, by name. Without those that documents have no place for: a blank one, and
 // one whose dots make it a part of another.
 func (s *sample) found() []columnName {
-	maps.DeleteFunc(s.columns, func(c columnName, x *seen) bool { return x.cells < s.rows/rare || !c.member() })
-	maps.DeleteFunc(s.columns, func(c columnName, _ *seen) bool {
+	has := map[columnName]bool{}
+	for c, x := range s.columns {
+		if x.cells >= s.rows/rare && c.member() {
+			has[c] = true
+		}
+	}
+	maps.DeleteFunc(has, func(c columnName, _ bool) bool {
 		for at, letter := range c.qualifier {
-			if letter == '.' && s.columns[columnName{c.family, c.qualifier[:at]}] != nil {
+			if letter == '.' && has[columnName{c.family, c.qualifier[:at]}] {
 				return true
 			}
 		}
 		return false
 	})
-	names := slices.SortedFunc(maps.Keys(s.columns), func(a, b columnName) int {
+	names := slices.SortedFunc(maps.Keys(has), func(a, b columnName) int {
 		return cmp.Or(s.columns[b].cells-s.columns[a].cells, compareColumns(a, b))
 	})
 	names = names[:min(len(names), mostColumns)]

@@ -221,6 +221,7 @@ func TestFound(t *testing.T) {
 		row := fmt.Sprintf("k%02d", i)
 		c.tool.Put(table, hbasetool.Cell{Row: row, Family: "f", Qualifier: "text", Value: "née\t" + row},
 			hbasetool.Cell{Row: row, Family: "f", Qualifier: "long", Value: long(uint64(i))},
+			hbasetool.Cell{Row: row, Family: "f", Qualifier: "long.x", Value: long(uint64(i))},
 			hbasetool.Cell{Row: row, Family: "f", Qualifier: "double", Value: long(0x3FF8000000000000 + uint64(i))},
 			hbasetool.Cell{Row: row, Family: "g", Qualifier: "int", Value: long(uint64(i))[4:]},
 			hbasetool.Cell{Row: row, Family: "g", Qualifier: "flag", Value: long(uint64(i % 2))[7:]},
@@ -236,6 +237,14 @@ func TestFound(t *testing.T) {
 	}
 	if d := cmp.Diff([]string{"row text", "double float64", "long int64", "text text", `g:\x00\xFF bytes`, "g:flag bool", "g:int int32", "rest json"}, fields); d != "" {
 		t.Fatal(d)
+	}
+	asked, err := hbase.Connector().Read(t.Context(), open(t, c.server), connector.Source{Dataset: table, Columns: []string{"f:long", "f:long.x", "f:late"},
+		Options: options(map[string]any{"sample_rows": 20})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s, _, err := asked.Schema(t.Context()); err != nil || s.Fields[1].Native != "long; as all of 20 cells seen" || s.Fields[2].Native != "string; not seen in 20 rows" {
+		t.Errorf("columns that are asked for: %+v, %v", s, err)
 	}
 	var last string
 	for chunk, err := range r.Read(t.Context(), connector.Query{Schema: s, Batches: record.NewPool(0)}) {
@@ -384,6 +393,8 @@ func TestRefusals(t *testing.T) {
 		{connector.Source{Dataset: table, Columns: []string{"n"}}, connector.Missing, `table ` + table + ` has no column "n"`},
 		{connector.Source{Dataset: table, Where: "n > 3"}, connector.Config, "where: HBase has no language for where"},
 		{connector.Source{Query: "SELECT 1"}, connector.Config, "query: HBase has no language for queries"},
+		{connector.Source{Dataset: table, Options: options(map[string]any{"skip_empty": true})}, connector.Config, "source.options.skip_empty: skip_empty has no meaning unless columns are chosen, and no rest"},
+		{connector.Source{Dataset: table, Columns: []string{"row"}, Options: options(map[string]any{"skip_empty": true})}, connector.Config, "source.options.skip_empty: "},
 		{connector.Source{Dataset: table, Options: options(map[string]any{"start_row": "b", "stop_row": "a"})}, connector.Config, "source.options.start_row: start_row is not before stop_row"},
 	} {
 		r, err := hbase.Connector().Read(t.Context(), client, test.source)

@@ -1,7 +1,9 @@
 package hbase
 
 import (
+	"cmp"
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/tsuna/gohbase/filter"
@@ -30,15 +32,14 @@ func newConditions(list []Condition, family string) (conditions, error) {
 		if !ok {
 			return c, connector.Errorf(connector.Config, "TOW-813", "%q is no column", one.Column).At(at + ".column").WithHint("Write family:qualifier.")
 		}
-		value, err := one.bytes(at)
+		tests, err := one.tests(at)
 		if err != nil {
 			return c, err
 		}
-		is, comparator := comparisons[one.Is], filter.Comparator(filter.NewBinaryComparator(filter.NewByteArrayComparable(value)))
-		if one.Is == "there" { // a value that no comparison with nothing refuses
-			is, comparator = filter.GreaterOrEqual, filter.NewBinaryComparator(filter.NewByteArrayComparable(nil))
+		for _, t := range tests {
+			// a row without the column does not pass, and the newest version alone counts
+			all.AddFilters(filter.NewSingleColumnValueFilter([]byte(column.family), []byte(column.qualifier), t.is, filter.NewBinaryComparator(filter.NewByteArrayComparable(t.value)), true, true))
 		}
-		all.AddFilters(filter.NewSingleColumnValueFilter([]byte(column.family), []byte(column.qualifier), is, comparator, true, true))
 		c.columns = append(c.columns, column)
 	}
 	if len(list) == 0 {
@@ -49,39 +50,55 @@ func newConditions(list []Condition, family string) (conditions, error) {
 	return c, err
 }
 
-// bytes is the condition's value as cells have it.
-func (c Condition) bytes(at string) ([]byte, error) {
-	name := c.Encoding
-	if name == "" {
-		name = "string"
-	}
-	as, err := encodingOf(name, at+".encoding")
+// test is what the server makes of a cell's bytes.
+type test struct {
+	is    filter.CompareType
+	value []byte
+}
+
+// tests are what the condition says of the bytes of cells. Where a value may be written in more than one way it is refused, or all of them are meant.
+func (c Condition) tests(at string) ([]test, error) {
+	as, err := encodingOf(cmp.Or(c.Encoding, "string"), at+".encoding")
 	if err != nil {
 		return nil, err
 	}
-	refuse := func(where, format string, args ...any) error {
-		return connector.Errorf(connector.Config, "TOW-814", format, args...).At(at + where)
+	var tests []test
+	if as.emptyNull { // which no comparison with NULL is met by
+		tests = append(tests, test{is: filter.NotEqual})
 	}
+	if c.Is == "there" {
+		if c.Value != "" {
+			return nil, connector.Errorf(connector.Config, "TOW-814", "a column that is to be there is not compared with %q", c.Value).At(at + ".value").WithHint("Leave the value out, or compare by =.")
+		}
+		return append(tests, test{is: filter.GreaterOrEqual}), nil // than nothing, which all bytes are
+	}
+	is := comparisons[c.Is]
+	ordered := as.name == "string" || as.name == "bytes" || strings.HasPrefix(as.name, phoenixPrefix)
 	switch {
-	case c.Is == "there" && c.Value != "":
-		return nil, refuse(".value", "a column that is to be there is not compared with %q", c.Value)
-	case c.Is == "there":
-		return nil, nil
-	case as.name == "decimal":
-		return nil, refuse(".encoding", "the server compares bytes, and equal decimals may have others")
-	case c.Is != "=" && c.Is != "!=" && as.name != "string" && as.name != "bytes" && !strings.HasPrefix(as.name, phoenixPrefix):
-		return nil, refuse(".is", "the server compares bytes, whose order is not that of %s", as.name)
+	case as.name == "decimal", strings.HasPrefix(as.name, textPrefix), strings.HasSuffix(as.name, "timestamp"):
+		return nil, connector.Errorf(connector.Config, "TOW-814", "the server compares bytes, and equal values of %s may have others", as.name).At(at + ".encoding").
+			WithHint("Read all rows, or compare as string with the very text of the cells.")
+	case is != filter.Equal && is != filter.NotEqual && !ordered:
+		return nil, connector.Errorf(connector.Config, "TOW-814", "the server compares bytes, whose order is not that of %s", as.name).At(at + ".is").WithHint("Compare by = or !=.")
 	case as.name == "bytes":
-		return unescapeOption(c.Value, at+".value")
+		value, err := unescapeOption(c.Value, at+".value")
+		return append(tests, test{is, value}), err
 	}
 	v := record.NewVector(as.typ.Form())
 	if code := record.AppendParsed(v, &as.typ, []byte(c.Value)); code != "" {
-		return nil, refuse(".value", "%q is no %s (%s)", c.Value, as.name, code)
+		return nil, connector.Errorf(connector.Config, "TOW-814", "%q is no %s (%s)", c.Value, as.name, code).At(at+".value").WithHint("Write it as the text of %s.", as.typ)
 	}
 	if as.fits != nil {
 		if code, why := as.fits(&as.typ, v, 0); code != "" {
-			return nil, refuse(".value", "%q is no %s: %s", c.Value, as.name, why)
+			return nil, connector.Errorf(connector.Config, "TOW-814", "%q is no %s: %s", c.Value, as.name, why).At(at + ".value").WithHint("Compare with another value.")
 		}
 	}
-	return (&outColumn{typ: &as.typ, as: as}).append(nil, v, 0), nil
+	switch {
+	case as.typ.Kind == record.Float && (v.Float64[0] == 0 || math.IsNaN(v.Float64[0])):
+		return nil, connector.Errorf(connector.Config, "TOW-814", "the server compares bytes, and %s has more than one form in them", c.Value).At(at + ".value").WithHint("Compare with another value.")
+	case as.name == "boolean" && v.Bool(0): // whatever is not false
+		is = map[filter.CompareType]filter.CompareType{filter.Equal: filter.NotEqual, filter.NotEqual: filter.Equal}[is]
+		return append(tests, test{is, []byte{0}}), nil
+	}
+	return append(tests, test{is, (&outColumn{typ: &as.typ, as: as}).append(nil, v, 0)}), nil
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/towpath/towpath/connector"
@@ -199,17 +200,31 @@ func TestCells(t *testing.T) {
 	}
 }
 
-// Options of columns have no meaning where cells are read each for itself.
-func TestCellsTakeNoColumns(t *testing.T) {
+// Options that have no meaning beside others are refused.
+func TestOptionsWithoutMeaning(t *testing.T) {
 	t.Parallel()
-	for name, o := range map[string]ReadOptions{"columns": {Columns: []Column{{Column: "f:a"}}}, "family": {Family: "f"}, "rest": {Rest: "others"}, "skip_empty": {SkipEmpty: true}} {
-		if err := o.checkCells(); err != nil {
-			t.Errorf("%s without cells: %v", name, err)
+	list := []Column{{Column: "f:a"}}
+	for want, change := range map[string]func(o *ReadOptions){
+		"columns has no meaning where each cell is a row of its own":        func(o *ReadOptions) { o.Cells, o.Columns = true, list },
+		"family has no meaning where each cell is a row of its own":         func(o *ReadOptions) { o.Cells, o.Family = true, "f" },
+		"rest has no meaning where each cell is a row of its own":           func(o *ReadOptions) { o.Cells, o.Rest = true, "others" },
+		"skip_empty has no meaning where each cell is a row of its own":     func(o *ReadOptions) { o.Cells, o.SkipEmpty = true, true },
+		"timestamp has no meaning where the newest versions alone are read": func(o *ReadOptions) { o.Timestamp = "at" },
+		"row.bare_widths has no meaning for a key of one part":              func(o *ReadOptions) { o.Row.Bare = true },
+	} {
+		o := defaultReading()
+		if err := o.check(); err != nil {
+			t.Fatal(err)
 		}
-		o.Cells = true
-		want := "source.options." + name + ": " + name + " has no meaning where each cell is a row of its own"
-		if err := o.checkCells(); err == nil || err.Error() != want {
+		change(&o)
+		name, _, _ := strings.Cut(want, " ")
+		if err := o.check(); err == nil || err.Error() != "source.options."+name+": "+want {
 			t.Errorf("%v, want %s", err, want)
 		}
+	}
+	o := defaultReading()
+	o.Cells, o.Family, o.Filter = true, "f", []Condition{{Column: "a", Is: "there"}}
+	if err := o.check(); err != nil {
+		t.Errorf("family of a condition: %v", err)
 	}
 }

@@ -118,12 +118,24 @@ func (p *pager) run() error {
 			continue
 		}
 		more, err := p.take(a)
+		if err == nil && more && a.border && !p.scan.done {
+			more = p.cross()
+		}
 		if err != nil || !more {
 			return err
 		}
 	}
 	_, err := p.flush()
 	return err
+}
+
+// cross tells, at the border of a region of which no row is waiting, that its rows are read: conditions may let none pass for long.
+func (p *pager) cross() (more bool) {
+	if p.batch != nil || len(p.bad) > 0 {
+		return true
+	}
+	p.at = spot{row: p.scan.start, within: everything}
+	return p.yield(connector.Chunk{After: p.at.position()}, nil)
 }
 
 // take takes an answer's rows; more is false when the receiver wants no more.
@@ -174,10 +186,13 @@ func (p *pager) cell(c cell) (more bool, err error) {
 		}
 	}
 	switch {
-	case p.at.within != nothing && p.at.has(c):
+	case p.at.has(c):
 	case p.r.options.Cells:
 		return p.putCell(c)
 	case p.r.options.Versions != 1:
+		if !p.rest && !p.known(c) { // its moment alone matters
+			c.value = nil
+		}
 		w.size += len(c.row) + len(c.qualifier) + len(c.value) + cellBytes
 		w.all = append(w.all, c)
 	default:
@@ -187,6 +202,13 @@ func (p *pager) cell(c cell) (more bool, err error) {
 		w.drop()
 	}
 	return true, nil
+}
+
+// known reports whether the cell is of a column.
+func (p *pager) known(c cell) bool {
+	p.scratch.text = append(append(append(p.scratch.text[:0], c.family...), 0), c.qualifier...)
+	_, found := p.columns[string(p.scratch.text)]
+	return found
 }
 
 // sort puts a cell where it goes in the row.
@@ -279,7 +301,7 @@ func (p *pager) putVersions() (more bool, err error) {
 
 // unwanted reports whether the row has none of the columns, and is to be left out for that: its cells are those of a condition.
 func (p *pager) unwanted() bool {
-	return p.r.options.SkipEmpty && !p.rest && !slices.ContainsFunc(p.row.cells, func(x []byte) bool { return x != nil })
+	return p.r.options.SkipEmpty && !slices.ContainsFunc(p.row.cells, func(x []byte) bool { return x != nil })
 }
 
 // putCell puts a cell as a row of its own.

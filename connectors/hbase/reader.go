@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -54,13 +55,13 @@ func newReader(ctx context.Context, c *Client, s connector.Source, o ReadOptions
 	if len(r.stop) > 0 && bytes.Compare(r.start, r.stop) >= 0 {
 		return nil, connector.Errorf(connector.Config, "TOW-814", "start_row is not before stop_row").At("source.options.start_row")
 	}
-	if err := o.checkCells(); err != nil {
+	if err := o.check(); err != nil {
 		return nil, err
 	}
 	if r.conditions, err = newConditions(o.Filter, o.Family); err != nil {
 		return nil, err
 	}
-	if o.BeforeStart {
+	if o.BeforeStart || o.Versions > 1 { // of several versions the newest must be the same when a shard goes on within a row
 		r.planned = time.Now().UnixMilli()
 	}
 	if err := c.check(ctx, r.table); err != nil {
@@ -78,17 +79,36 @@ func (r *reader) checkFamilies(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// families are looked at before any row
-	s := scan{table: r.table, start: r.start, stop: afterRow(r.start), columns: wanted(slices.Concat(b.names, r.conditions.columns)), rows: 1, bytes: metaBytes}
+	if r.options.SkipEmpty && (b.rest || len(b.columns) == 0) {
+		return withoutMeaning("skip_empty", "unless columns are chosen, and no rest", "List the columns of which a row has to have one.")
+	}
+	if err := r.lookAtFamilies(ctx, b.names); err != nil {
+		return err
+	}
+	err = r.lookAtFamilies(ctx, r.conditions.columns)
+	if e, ok := errors.AsType[*connector.Error](err); ok {
+		return e.At("source.options.filter")
+	}
+	return err
+}
+
+// lookAtFamilies asks for the columns: the server looks at their families before any row.
+func (r *reader) lookAtFamilies(ctx context.Context, names []columnName) error {
+	s := scan{table: r.table, start: r.start, stop: afterRow(r.start), columns: wanted(names), rows: 1, bytes: metaBytes}
 	if len(s.columns) == 0 {
 		return nil
 	}
+	var err error
 	if s.filter, err = keysOnly(); err != nil {
 		return err
 	}
 	x := r.client.scanner(s)
 	defer x.close()
-	_, err = x.next(ctx, nil)
+	for again := true; again && err == nil; {
+		var a answer
+		a, err = x.next(ctx, nil)
+		again = a.again
+	}
 	return classify(err, "look at the families of %s", r.table)
 }
 
@@ -161,24 +181,33 @@ func (d *described) add(f record.Field, at string) error {
 	return nil
 }
 
-// checkCells refuses options of columns where cells are read each for itself.
-func (o ReadOptions) checkCells() error {
+// check refuses options that would have no meaning beside others.
+func (o ReadOptions) check() error {
 	for _, c := range []struct {
 		name  string
 		given bool
-	}{{"columns", len(o.Columns) > 0}, {"family", o.Family != ""}, {"rest", o.Rest != ""}, {"skip_empty", o.SkipEmpty}} {
+	}{{"columns", len(o.Columns) > 0}, {"family", o.Family != "" && len(o.Filter) == 0}, {"rest", o.Rest != ""}, {"skip_empty", o.SkipEmpty}} {
 		if o.Cells && c.given {
-			return connector.Errorf(connector.Config, "TOW-814", "%s has no meaning where each cell is a row of its own", c.name).At("source.options."+c.name).
-				WithHint("Leave out %s, or cells.", c.name)
+			return withoutMeaning(c.name, "where each cell is a row of its own", "Leave out "+c.name+", or cells.")
 		}
 	}
+	switch {
+	case o.Timestamp != defaultReading().Timestamp && !o.Cells && o.Versions == 1:
+		return withoutMeaning("timestamp", "where the newest versions alone are read", "Leave it out, or say versions: 0.")
+	case o.Row.Bare && len(o.Row.Parts) == 0:
+		return withoutMeaning("row.bare_widths", "for a key of one part", "Leave it out, or list the key's parts.")
+	}
 	return nil
+}
+
+func withoutMeaning(option, why, hint string) error {
+	return connector.Errorf(connector.Config, "TOW-814", "%s has no meaning %s", option, why).At("source.options."+option).WithHint("%s", hint)
 }
 
 // addCells adds the columns of a cell. Family and qualifier tell the cells of a row apart, the timestamp the versions of a cell.
 func (r *reader) addCells(all *described) error {
 	key := len(all.fields)
-	when := r.moment()
+	when := r.stamp()
 	if when.Key > 0 {
 		when.Key = key + 3
 	}
@@ -195,8 +224,8 @@ func (r *reader) addCells(all *described) error {
 	return nil
 }
 
-// moment is the column of the timestamp, a part of the key where there is more than one version.
-func (r *reader) moment() record.Field {
+// stamp is the column of the timestamp, a part of the key where there is more than one version.
+func (r *reader) stamp() record.Field {
 	f := record.Field{Name: r.options.Timestamp, Type: record.Type{Kind: record.Int, Bits: 64}, Native: timeNative}
 	if r.options.Versions != 1 {
 		f.Key = 1
@@ -208,7 +237,7 @@ func (r *reader) moment() record.Field {
 func (r *reader) columns(all *described, asked []string, sampled func() (*sample, error)) error {
 	rest := r.options.Rest
 	if r.options.Versions != 1 {
-		f := r.moment()
+		f := r.stamp()
 		f.Key = len(all.fields) + 1
 		if err := all.add(f, "source.options.timestamp"); err != nil {
 			return err

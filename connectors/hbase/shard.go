@@ -75,7 +75,7 @@ func (r *reader) left(of connector.Shard, after connector.Position) (keys, error
 		return keys{}, err
 	}
 	k.start, k.from = s.start(), nil
-	if s.within != nothing {
+	if s.parted() {
 		k.from = after
 	}
 	return k, nil

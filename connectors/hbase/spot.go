@@ -22,22 +22,26 @@ type spot struct {
 type unread int
 
 const (
-	nothing   unread = iota // the row is whole
-	olderOnes               // cells older than time
-	laterOnes               // cells behind that of family, qualifier and time
+	nothing    unread = iota // the row is whole
+	everything               // the row is the first that is not read, or would be
+	olderOnes                // cells older than time
+	laterOnes                // cells behind that of family, qualifier and time
 )
 
 // has reports whether a cell is read already. Rows' cells come by family, by qualifier, and the newest first
 // (https://hbase.apache.org/book.html#dm.sort).
 func (s *spot) has(c cell) bool {
 	switch {
-	case s.within == nothing || !bytes.Equal(s.row, c.row):
+	case !s.parted() || !bytes.Equal(s.row, c.row):
 		return false
 	case s.within == olderOnes:
 		return c.time >= s.time
 	}
 	return cmp.Or(bytes.Compare(c.family, s.family), bytes.Compare(c.qualifier, s.qualifier), cmp.Compare(s.time, c.time)) <= 0
 }
+
+// parted reports whether a part of the row is read, and a part is not.
+func (s *spot) parted() bool { return s.within == olderOnes || s.within == laterOnes }
 
 // start is the first row of a scan that reads what is left.
 func (s *spot) start() []byte {
@@ -49,7 +53,10 @@ func (s *spot) start() []byte {
 
 func (s *spot) position() connector.Position {
 	parts := []connector.Part{{Tag: connector.TagBytes, Bytes: s.row}}
-	if s.within != nothing {
+	switch s.within {
+	case everything:
+		parts = append(parts, connector.Part{Tag: connector.TagOpen})
+	case olderOnes, laterOnes:
 		parts = append(parts, connector.Part{Tag: connector.TagInt, Int: s.time})
 	}
 	if s.within == laterOnes {
@@ -67,6 +74,9 @@ func parsePosition(p connector.Position) (spot, error) {
 	tags := [...]connector.Tag{connector.TagBytes, connector.TagInt, connector.TagBytes, connector.TagBytes}
 	if len(parts) == 0 || len(parts) == 3 || len(parts) > len(tags) {
 		return spot{}, malformedRecord(positionKind)
+	}
+	if len(parts) == 2 && parts[0].Tag == connector.TagBytes && parts[1].Tag == connector.TagOpen {
+		return spot{row: parts[0].Bytes, within: everything}, nil
 	}
 	for i, part := range parts {
 		if part.Tag != tags[i] {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
 
@@ -202,5 +203,35 @@ func TestWideRowInParts(t *testing.T) {
 	}
 	if d := gocmp.Diff([]string{"TOOBIG cell f:large of row x has 5007 bytes, row_max is 4096"}, bad); d != "" {
 		t.Error(d)
+	}
+}
+
+// TestVersionsWithinLimits: cells that nobody reads do not count, and what is written meanwhile does not push out what is owed.
+func TestVersionsWithinLimits(t *testing.T) {
+	c := newCluster(t)
+	table := c.name(t)
+	c.tool.Create(table, []string{"f:9", "g"})
+	put := func(stamps ...int64) {
+		for _, stamp := range stamps {
+			c.tool.Put(table, hbasetool.Cell{Row: "k", Family: "f", Qualifier: "a", Value: fmt.Sprint("a", stamp), Timestamp: stamp})
+		}
+		c.tool.Flush()
+	}
+	c.tool.Put(table, hbasetool.Cell{Row: "k", Family: "g", Qualifier: "img", Value: strings.Repeat("x", 9000), Timestamp: 50})
+	put(100, 200, 300)
+	o := map[string]any{"versions": 2, "row": map[string]any{"encoding": "string"}, "columns": []map[string]any{{"column": "f:a", "name": "a"}}, "row_max": 4096}
+	r, s := newReader(t, open(t, c.server), table, o)
+	rows, at, bad := readFrom(t, r, s, connector.Shard{}, nil)
+	if want := []string{"k|300|a300", "k|200|a200", "k|50|"}; !slices.Equal(rows, want) || len(bad) > 0 {
+		t.Fatalf("got %q and %+v, want %q", rows, bad, want)
+	}
+	put(time.Now().Add(time.Hour).UnixMilli())
+	rest, _, _ := readFrom(t, r, s, connector.Shard{}, at[2])
+	if want := []string{"k|50|"}; !slices.Equal(rest, want) {
+		t.Errorf("behind two versions: %q, want %q", rest, want)
+	}
+	one, _, _ := readFrom(t, r, s, connector.Shard{}, nil)
+	if !slices.Equal(one, rows) {
+		t.Errorf("from the beginning: %q, want %q", one, rows)
 	}
 }
