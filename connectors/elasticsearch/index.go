@@ -37,6 +37,7 @@ type property struct {
 	Malformed  any                 `json:"ignore_malformed"`
 	Coerce     any                 `json:"coerce"`
 	Format     string              `json:"format"`
+	Enabled    any                 `json:"enabled"`
 	Properties map[string]property `json:"properties"`
 }
 

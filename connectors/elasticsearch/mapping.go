@@ -1,6 +1,7 @@
 package elasticsearch
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -50,6 +51,10 @@ func (w *writer) designField(l *layout, col *record.Field, existing *mapping) er
 	var there string
 	if existing != nil {
 		there = existing.find(pathOf(col)).Type
+		if object, why := existing.closed(pathOf(col)); there == "" && why != "" {
+			return connector.Errorf(connector.Config, "TOW-513", "match column %s: the index has %s as %s, which takes no field %s", col.Name, object, why, pathOf(col)).
+				WithHint("Give the column another name with to:, or write into another index.")
+		}
 		if there != "" && esType != "" && there != esType {
 			return connector.Errorf(connector.Config, "TOW-513", "match column %s: the index has it as %s, the job wants %s", col.Name, there, esType).At(at).
 				WithHint("Leave the type out, or write into another index.")
@@ -157,6 +162,30 @@ func (m *mapping) find(name string) property {
 	}
 }
 
+// closed returns the object on the way to a field that cannot take it, and what it is; "" when there is none.
+func (m *mapping) closed(path string) (object, why string) {
+	properties := m.Properties
+	for at, letter := range path {
+		if letter != '.' {
+			continue
+		}
+		p, there := properties[path[strings.LastIndexByte(path[:at], '.')+1:at]]
+		switch {
+		case !there:
+			return "", ""
+		case p.Type != "" && p.Type != "object":
+			return path[:at], p.Type
+		case p.Enabled != nil && fmt.Sprint(p.Enabled) == "false":
+			return path[:at], "an object with enabled: false"
+		}
+		properties = p.Properties
+	}
+	return "", ""
+}
+
+// deepest is index.mapping.depth.limit where nobody sets it.
+const deepest = 20
+
 // checkFieldNames refuses columns that the server would take for something of its own, or for parts of each other.
 func checkFieldNames(s *record.Schema) error {
 	own := []string{"_id", "_index", "_type", "_source", "_routing", "_field_names", "_ignored", "_meta", "_seq_no", "_version", "_primary_term",
@@ -167,8 +196,10 @@ func checkFieldNames(s *record.Schema) error {
 	for i := range s.Fields {
 		name := pathOf(&s.Fields[i])
 		switch {
-		case slices.Contains(own, name):
+		case slices.Contains(own, strings.SplitN(name, ".", 2)[0]):
 			return refuse(name, "the server keeps the name for itself")
+		case strings.Count(name, ".") >= deepest:
+			return refuse(name, fmt.Sprintf("it has more than %d parts between dots", deepest))
 		case name == "" || slices.ContainsFunc(strings.Split(name, "."), func(part string) bool { return strings.TrimSpace(part) == "" }):
 			return refuse(name, "a part of the name between dots is empty")
 		}
@@ -304,17 +335,28 @@ func mergeMapping(into map[string]any, fragment json.RawMessage, l *layout) erro
 	return nil
 }
 
-// bends says what of a fragment would change a planned field; "" when nothing does.
+// bends says what of a fragment would change a planned field; "" when nothing does. Names with dots are paths.
 func bends(given, planned map[string]any, at string) string {
 	for _, name := range slices.Sorted(maps.Keys(given)) {
-		ours, found := planned[name].(map[string]any)
+		ours := planned
+		parts := strings.Split(name, ".")
+		for i, part := range parts {
+			if ours, _ = ours[part].(map[string]any); ours != nil && i < len(parts)-1 {
+				ours, _ = ours["properties"].(map[string]any)
+			}
+		}
+		if whole, found := planned[name].(map[string]any); found {
+			ours = whole
+		}
 		added, _ := given[name].(map[string]any)
-		if !found {
+		if ours == nil {
 			continue
 		}
+		members, object := ours["properties"].(map[string]any)
+		usual := map[string]any{"type": "object", "enabled": true}
 		for _, key := range []string{"type", "enabled", "dynamic"} {
-			if v, ok := added[key]; ok && v != ours[key] {
-				return fmt.Sprintf("%s%s.%s: the plan has %v; change it under columns", at, name, key, ours[key])
+			if v, ok := added[key]; ok && v != ours[key] && !(object && v == usual[key]) {
+				return fmt.Sprintf("%s%s.%s: the plan has %v; change it under columns", at, name, key, cmp.Or(ours[key], usual[key]))
 			}
 		}
 		for _, key := range []string{"ignore_malformed", "coerce", "format"} {
@@ -323,7 +365,6 @@ func bends(given, planned map[string]any, at string) string {
 			}
 		}
 		inner, _ := added["properties"].(map[string]any)
-		members, _ := ours["properties"].(map[string]any)
 		if why := bends(inner, members, at+name+".properties."); why != "" {
 			return why
 		}
@@ -348,14 +389,15 @@ func deepMerge(into, from map[string]any) {
 // usualLimit is index.mapping.total_fields.limit where nobody sets it.
 const usualLimit = 1000
 
-// limitFields sets the limit of fields where the planned ones need more than the server allows by itself, and refuses one of the job that is too low.
+// limitFields sets the limit of fields where the planned ones need more than the server allows by itself, with room for a tenth more, and refuses one of the
+// job that is too low.
 func limitFields(properties, settings map[string]any) error {
 	const name = "index.mapping.total_fields.limit"
 	n := countFields(properties)
 	v, given := settings[name]
 	if !given {
 		if n > usualLimit {
-			settings[name] = n
+			settings[name] = n + n/10
 		}
 		return nil
 	}
@@ -366,10 +408,17 @@ func limitFields(properties, settings map[string]any) error {
 	return nil
 }
 
+// countFields counts fields, subfields and objects, also those that the dots of a name make.
 func countFields(properties map[string]any) int {
 	n := 0
-	for _, p := range properties {
+	objects := map[string]bool{}
+	for name, p := range properties {
 		n++
+		for at, letter := range name {
+			if letter == '.' {
+				objects[name[:at]] = true
+			}
+		}
 		if m, ok := p.(map[string]any); ok {
 			for _, below := range []string{"fields", "properties"} {
 				if inner, ok := m[below].(map[string]any); ok {
@@ -378,5 +427,5 @@ func countFields(properties map[string]any) int {
 			}
 		}
 	}
-	return n
+	return n + len(objects)
 }

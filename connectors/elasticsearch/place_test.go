@@ -51,15 +51,19 @@ func TestPlacesThatMeet(t *testing.T) {
 		"object is a column":   func(s *record.Schema) { s.Fields[4].Name = "f" },
 		"member twice":         func(s *record.Schema) { s.Fields[2].Place = &record.Place{Object: "f", Member: "a"} },
 		"member of a member":   func(s *record.Schema) { s.Fields[3].Place = &record.Place{Object: "f", Member: "a.b"} },
+		"the server's own":     func(s *record.Schema) { s.Fields[3].Place = &record.Place{Object: "_id", Member: "a"} },
+		"too deep":             func(s *record.Schema) { s.Fields[3].Place.Member = strings.Repeat("x.", 20) + "x" },
 		"member without name":  func(s *record.Schema) { s.Fields[3].Place = &record.Place{Object: "f"} },
 		"changed by a mapping": nil,
+		"changed by a path":    nil,
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, options, code := placed(t), "{}", "TOW-512"
 			if change != nil {
 				change(s)
 			} else {
-				options, code = `{"mapping":{"properties":{"f":{"properties":{"a":{"type":"long"}}}}}}`, "TOW-514"
+				options, code = map[string]string{"changed by a mapping": `{"mapping":{"properties":{"f":{"properties":{"a":{"type":"long"}}}}}}`,
+					"changed by a path": `{"mapping":{"properties":{"f.a":{"ignore_malformed":true}}}}`}[name], "TOW-514"
 			}
 			w := openWriter(t, c, connector.Sink{Dataset: "orders", Mode: connector.Upsert, Run: "r1", Options: []byte(options)})
 			_, err := w.Plan(t.Context(), s)
@@ -74,8 +78,8 @@ func TestPlacesThatMeet(t *testing.T) {
 func TestManyFields(t *testing.T) {
 	onEach(t, func(t *testing.T, s *search) {
 		columns := []string{"id int64"}
-		for i := range 600 {
-			columns = append(columns, fmt.Sprintf("c%d text", i))
+		for i := range 300 { // each with an object and a subfield
+			columns = append(columns, fmt.Sprintf("c%d text", i), fmt.Sprintf("o%d.c int64", i), fmt.Sprintf("p%d int64", i))
 		}
 		name := s.newName(t)
 		w := openWriter(t, openClient(t, s.options()), connector.Sink{Dataset: name, Mode: connector.Upsert, Run: newRun(), Options: []byte("{}")})
@@ -83,11 +87,30 @@ func TestManyFields(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !strings.Contains(target.Steps[0], `"index.mapping.total_fields.limit":1201`) {
+		if !strings.Contains(target.Steps[0], `"index.mapping.total_fields.limit":1651`) {
 			t.Errorf("the plan does not tell the limit: %.300s", target.Steps[0][len(target.Steps[0])-300:])
 		}
 		if err := w.Prepare(t.Context(), target, true, nil); err != nil {
 			t.Fatal(err)
+		}
+	})
+}
+
+// An index whose fields leave no room for a member is refused before anything is written.
+func TestPlacesThatAreTaken(t *testing.T) {
+	onEach(t, func(t *testing.T, s *search) {
+		for body, want := range map[string]string{
+			`{"f":{"type":"text"}}`:                   "the index has f as text, which takes no field f.a",
+			`{"f":{"type":"nested"}}`:                 "the index has f as nested, which takes no field f.a",
+			`{"f":{"type":"object","enabled":false}}`: "the index has f as an object with enabled: false, which takes no field f.a",
+		} {
+			name := s.newName(t)
+			s.must(t, "PUT", "/"+name, `{"mappings":{"properties":`+body+`}}`)
+			w := openWriter(t, openClient(t, s.options()), connector.Sink{Dataset: name, Mode: connector.Upsert, Run: newRun(), Options: []byte("{}")})
+			_, err := w.Plan(t.Context(), placed(t))
+			if e, ok := err.(*connector.Error); !ok || e.Code != "TOW-513" || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %v, want TOW-513: %s", body, err, want)
+			}
 		}
 	})
 }

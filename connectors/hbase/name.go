@@ -128,9 +128,13 @@ func (c columnName) place(name string) *record.Place {
 	return &record.Place{Object: c.family, Member: escape([]byte(c.qualifier))}
 }
 
-// member reports whether the qualifier can be a member of a document's object: no part of it between dots is blank.
+// mostParts is into how many parts dots may divide a qualifier that is a member.
+const mostParts = 15
+
+// member reports whether the qualifier can be a member of a document's object: its parts between dots are few, and none is blank.
 func (c columnName) member() bool {
-	return !slices.ContainsFunc(strings.Split(c.qualifier, "."), func(part string) bool { return strings.TrimSpace(part) == "" })
+	parts := strings.Split(escape([]byte(c.qualifier)), ".")
+	return len(parts) <= mostParts && !slices.ContainsFunc(parts, func(part string) bool { return strings.TrimSpace(part) == "" })
 }
 
 // afterRow is the first key behind a row.

@@ -112,6 +112,7 @@ func digestOf(key string, types map[string]string, text json.RawMessage) (digest
 				return digest{}, fmt.Errorf("the key is %s", value)
 			}
 		case string(value) == "null":
+			return digest{}, fmt.Errorf("%s is null, which no cell is", name)
 		case name == "rest":
 			cells, err = addRest(cells, value)
 		case strings.Contains(name, ":"): // of a family that has the name of another field
