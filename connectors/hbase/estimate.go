@@ -47,23 +47,6 @@ func (r *reader) estimate(ctx context.Context, shards []connector.Shard, parts, 
 	}
 }
 
-// share gives the rows of each region to the parts that lie in it, in equal shares. Parts and regions are in the order of their keys.
-func share(rows []float64, parts, regions []region, of func(region) float64) {
-	first := 0
-	for _, g := range regions {
-		for first < len(parts) && len(parts[first].stop) > 0 && bytes.Compare(parts[first].stop, g.start) <= 0 {
-			first++
-		}
-		end := first
-		for end < len(parts) && (len(g.stop) == 0 || bytes.Compare(parts[end].start, g.stop) < 0) {
-			end++
-		}
-		for i := first; i < end; i++ {
-			rows[i] += of(g) / float64(end-first)
-		}
-	}
-}
-
 // countFirst counts the first rows of parts, which lie one behind the other; the counts of the first whole of them are exact.
 func (r *reader) countFirst(ctx context.Context, parts []region, before int64) (counts []int64, whole int) {
 	counts = make([]int64, len(parts))
