@@ -117,8 +117,10 @@ func readAll(t *testing.T, r connector.Reader, s *record.Schema, shard connector
 			if last = err; err != nil {
 				break
 			}
-			rows = append(rows, lines(c.Batch)...)
-			c.Batch.Release()
+			if c.Batch != nil {
+				rows = append(rows, lines(c.Batch)...)
+				c.Batch.Release()
+			}
 			from = c.After
 			chunks++
 			between(chunks)

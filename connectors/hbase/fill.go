@@ -89,7 +89,7 @@ func (p *pager) putCell(c cell) (more bool, err error) {
 func (p *pager) refuse(at spot, why string) (more bool, err error) {
 	p.begin()
 	p.bad = append(p.bad, connector.Bad{Code: record.TooBig, Raw: slices.Clone(at.row[:min(len(at.row), 64<<10)]), Reason: why})
-	p.at = at
+	p.at, p.gave = at, true
 	return p.flush()
 }
 
@@ -110,7 +110,7 @@ func (p *pager) room(size int) (more bool, err error) {
 // added counts a row of the batch, behind which the shard is at a spot.
 func (p *pager) added(at spot) (more bool, err error) {
 	p.batch.Len++
-	p.at = at
+	p.at, p.gave = at, true
 	if p.batch.Full() {
 		return p.flush()
 	}

@@ -26,6 +26,7 @@ type pager struct {
 	filled time.Time // when the first row came into batch or bad
 	at     spot      // behind the last row in them, or in those handed on
 	last   []byte    // key of the last whole row in them
+	gave   bool      // the region gave a row
 
 	row row
 	scratch
@@ -124,9 +125,10 @@ func (p *pager) run() error {
 	return err
 }
 
-// cross tells, at the border of a region of which no row is waiting, that its rows are read: conditions may let none pass for long.
+// cross tells, at the border of a region that gave no row, that it is read: conditions may let none pass for long.
 func (p *pager) cross() (more bool) {
-	if p.batch != nil || len(p.bad) > 0 {
+	gave := p.gave
+	if p.gave = false; gave || p.batch != nil {
 		return true
 	}
 	p.at = spot{row: p.scan.start, within: everything}
