@@ -78,6 +78,7 @@ type WriteOptions struct {
 	Nulls       string      `json:"nulls" doc:"What NULL writes: absent, the end of an older value; keep, nothing, so that an older value stays; empty, an empty value." enum:"absent,keep,empty"`
 	Separator   string      `json:"separator" doc:"What stands between the parts of a composite key; bytes beyond ASCII written \\xNN."`
 	Bare        bool        `json:"bare_widths" doc:"No separator stands behind parts whose encoding has a width, as Phoenix makes keys."`
+	Reversed    bool        `json:"key_reversed" doc:"The key is stored with its bytes in reverse order, behind what salt or hash puts before it: counters spread over regions then."`
 	SaltBuckets int         `json:"salt_buckets" doc:"Spreads rows over so many buckets: a byte before each key, made of its hash. 0: none." minimum:"0" maximum:"256"`
 	KeyHash     string      `json:"key_hash" doc:"A hash of the key that stands before it and spreads rows over regions: md5, its 16 bytes; md5_hex, its 32 hexadecimal digits; murmur3, 4 bytes." enum:"none,md5,md5_hex,murmur3"`
 	HashBytes   int         `json:"key_hash_bytes" doc:"So many bytes of the hash alone, the first. 0: all." minimum:"0" maximum:"32"`

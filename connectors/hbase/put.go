@@ -27,6 +27,7 @@ type layout struct {
 	key       []int // of columns
 	separator []byte
 	bare      bool // none stands behind parts with a width
+	reversed  bool
 	buckets   int
 	hash      keyHash // that stands before the key; of size 0: none
 	nulls     string
@@ -43,7 +44,7 @@ func newLayout(s *record.Schema, p *scheme, o WriteOptions) (*layout, error) {
 	if len(p.Columns) != len(s.Fields) {
 		return nil, fmt.Errorf("read plan: %d columns, %d places", len(s.Fields), len(p.Columns))
 	}
-	l := &layout{schema: s, key: s.Key(), separator: p.Separator, bare: o.Bare, buckets: o.SaltBuckets, nulls: o.Nulls, spare: o.Family}
+	l := &layout{schema: s, key: s.Key(), separator: p.Separator, bare: o.Bare, reversed: o.Reversed, buckets: o.SaltBuckets, nulls: o.Nulls, spare: o.Family}
 	var err error
 	if l.hash, err = o.keyHash(); err != nil {
 		return nil, err
@@ -100,6 +101,9 @@ func (l *layout) appendKey(dst []byte, b *record.Batch, row int) (key []byte, co
 		return dst, record.KeyNull, l.schema.Fields[l.key[0]].Name, "the row key would be empty"
 	case len(dst) > mostKey:
 		return dst, record.TooBig, "", fmt.Sprintf("the row key has %d bytes, %d are the most", len(dst), mostKey)
+	}
+	if l.reversed {
+		slices.Reverse(dst[from:])
 	}
 	if l.buckets > 0 {
 		dst[from-1] = byte(xxh3.Hash(dst[from:]) % uint64(l.buckets))

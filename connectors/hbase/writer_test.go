@@ -184,6 +184,32 @@ func TestMadeTables(t *testing.T) {
 	}
 }
 
+// TestReversedKeys: keys are stored backwards behind their salt, and read again as they were.
+func TestReversedKeys(t *testing.T) {
+	c := newCluster(t)
+	table := c.name(t)
+	client := open(t, c.server)
+	rows := []connectortest.Row{cells("a\x01b", "2024-05-06", "1", "NULL"), cells("né", "2024-05-07", "2", "NULL")}
+	write(t, client, table, visits(rows...), map[string]any{"salt_buckets": 4, "key_reversed": true, "separator": "|"}, 1000)
+	var keys []string
+	for _, cell := range c.tool.Scan(table) {
+		if key := cell.Row[1:]; !slices.Contains(keys, key) {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	if want := []string{"60-50-4202|b\x01a", "70-50-4202|\xA9\xC3n"}; !slices.Equal(keys, want) {
+		t.Errorf("keys %q, want %q", keys, want)
+	}
+	r, s := newReader(t, client, table, map[string]any{"row": map[string]any{"salt": 1, "reversed": true, "separator": "|", "parts": []map[string]any{{"name": "place"}, {"name": "day", "encoding": "text date"}}},
+		"columns": []map[string]any{{"column": "f:guests", "encoding": "int"}}})
+	read, _, _ := readFrom(t, r, s, connector.Shard{}, nil)
+	slices.Sort(read)
+	if want := []string{"a\x01b|2024-05-06|1", "né|2024-05-07|2"}; !slices.Equal(read, want) {
+		t.Errorf("read again %q, want %q", read, want)
+	}
+}
+
 // TestHashedKeys: the hash of HBase's own classes stands before the key, which is read again behind it.
 func TestHashedKeys(t *testing.T) {
 	c := newCluster(t)
