@@ -11,12 +11,13 @@ import (
 
 // tx is a write transaction. now is one instant for all of it.
 type tx struct {
-	conn *sql.Conn
-	now  int64
+	conn     *sql.Conn
+	now      int64
+	together int // rows that a statement adds
 }
 
 func (t *tx) exec(ctx context.Context, query string, args ...any) (int64, error) {
-	r, err := t.conn.ExecContext(ctx, query, args...)
+	r, err := t.conn.ExecContext(ctx, query, texts(args)...)
 	if err != nil {
 		return 0, err
 	}
@@ -24,7 +25,7 @@ func (t *tx) exec(ctx context.Context, query string, args ...any) (int64, error)
 }
 
 func (t *tx) row(ctx context.Context, query string, args ...any) *sql.Row {
-	return t.conn.QueryRowContext(ctx, query, args...)
+	return t.conn.QueryRowContext(ctx, query, texts(args)...)
 }
 
 // changes queues the changes of a process. A commit waits for the disk, so all that came meanwhile go into the next transaction
@@ -162,7 +163,7 @@ func (s *Store) together(batch []*change) {
 		s.spoil(batch, err)
 		return
 	}
-	t := &tx{conn: conn}
+	t := &tx{conn: conn, together: s.d.together}
 	// The clock is read behind BEGIN: waiting for the lock must not make it stale.
 	err = t.row(ctx, "SELECT "+s.d.now).Scan(&t.now)
 	if err == nil {

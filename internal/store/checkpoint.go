@@ -162,6 +162,6 @@ func (s *Store) Divide(ctx context.Context, run string, epoch int64, near connec
 		if err := t.saveCheckpoint(ctx, run, epoch, cp); err != nil {
 			return err
 		}
-		return t.addShards(ctx, run, slices.Values(far), s.d.together)
+		return t.addShards(ctx, run, slices.Values(far))
 	})
 }

@@ -52,18 +52,13 @@ func (t *tx) putDirty(ctx context.Context, run, shard string, seq int64, rows []
 	if err != nil || len(rows) == 0 {
 		return err
 	}
-	insert, err := t.conn.PrepareContext(ctx, `INSERT INTO dirty (run, shard, seq, ordinal, code, column_name, reason, row_key, row_json, at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`)
-	if err != nil {
-		return err
-	}
-	defer insert.Close()
+	added := t.adder("dirty", "run, shard, seq, ordinal, code, column_name, reason, row_key, row_json, at")
 	for _, r := range rows {
-		if _, err := insert.ExecContext(ctx, run, shard, seq, r.Ordinal, string(r.Code), r.Column, r.Reason, r.Key, r.Row, t.now); err != nil {
-			return err
+		if err = added.add(ctx, run, shard, seq, r.Ordinal, string(r.Code), r.Column, r.Reason, r.Key, r.Row, t.now); err != nil {
+			break
 		}
 	}
-	return nil
+	return added.close(ctx, err)
 }
 
 // DropDirty deletes the dirty rows of a shard with a Seq above beyond: those of a group that was not committed. The epoch must be

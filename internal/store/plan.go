@@ -4,9 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"iter"
-	"strings"
 
 	"github.com/towpath/towpath/connector"
 )
@@ -65,7 +63,7 @@ func (s *Store) SavePlan(ctx context.Context, run string, epoch int64, p Plan, s
 		if err := t.addStreams(ctx, run, streams); err != nil {
 			return err
 		}
-		if err := t.addShards(ctx, run, shards, s.d.together); err != nil || s.d.analyze == "" {
+		if err := t.addShards(ctx, run, shards); err != nil || s.d.analyze == "" {
 			return err
 		}
 		_, err = t.exec(ctx, s.d.analyze)
@@ -74,46 +72,30 @@ func (s *Store) SavePlan(ctx context.Context, run string, epoch int64, p Plan, s
 }
 
 func (t *tx) addStreams(ctx context.Context, run string, streams []Stream) error {
-	insert, err := t.conn.PrepareContext(ctx, `INSERT INTO stream (run, id, ordinal, source, connection, identity, dataset, lead, stage, guarantee, parallel,
-		row_count, bytes, plan, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`)
-	if err != nil {
-		return err
-	}
-	defer insert.Close()
+	rows := t.adder("stream", "run, id, ordinal, source, connection, identity, dataset, lead, stage, guarantee, parallel, row_count, bytes, plan, hash")
+	var err error
 	for i, st := range streams {
-		_, err := insert.ExecContext(ctx, run, st.ID, i, st.Source, st.Connection, st.Identity, st.Dataset, st.Lead, st.Stage, st.Guarantee, st.Parallel,
+		err = rows.add(ctx, run, st.ID, i, st.Source, st.Connection, st.Identity, st.Dataset, st.Lead, st.Stage, st.Guarantee, st.Parallel,
 			st.Rows, st.Bytes, notNil(st.Plan), notNil(st.Hash))
 		if err != nil {
-			return err
+			break
 		}
 	}
-	return nil
+	return rows.close(ctx, err)
 }
 
-// addShards adds shards, together of them by a statement.
-func (t *tx) addShards(ctx context.Context, run string, shards iter.Seq[connector.Shard], together int) error {
-	many, err := t.conn.PrepareContext(ctx, insertShards(together))
-	if err != nil {
-		return err
-	}
-	defer many.Close()
-	var args []any
+func (t *tx) addShards(ctx context.Context, run string, shards iter.Seq[connector.Shard]) error {
+	rows := t.adder("shard", "run, id, stream, stage, rev, bounds, replay, scope, row_count, bytes, remaining")
+	var err error
 	added := map[string]int{}
 	for sh := range shards {
-		args = append(args, run, sh.ID, sh.Stream, sh.Stage, sh.Rev, sh.Range, int(sh.Replay), sh.Scope, sh.Rows, sh.Bytes, max(sh.Rows, 0))
+		if err = rows.add(ctx, run, sh.ID, sh.Stream, sh.Stage, sh.Rev, sh.Range, int(sh.Replay), sh.Scope, sh.Rows, sh.Bytes, max(sh.Rows, 0)); err != nil {
+			break
+		}
 		added[sh.Stream]++
-		if len(args) < together*shardArgs {
-			continue
-		}
-		if _, err := many.ExecContext(ctx, args...); err != nil {
-			return err
-		}
-		args = args[:0]
 	}
-	if len(args) > 0 {
-		if _, err := t.exec(ctx, insertShards(len(args)/shardArgs), args...); err != nil {
-			return err
-		}
+	if err := rows.close(ctx, err); err != nil {
+		return err
 	}
 	for stream, n := range added {
 		if _, err := t.exec(ctx, "UPDATE stream SET shards = shards + $3 WHERE run = $1 AND id = $2", run, stream, n); err != nil {
@@ -121,23 +103,6 @@ func (t *tx) addShards(ctx context.Context, run string, shards iter.Seq[connecto
 		}
 	}
 	return nil
-}
-
-// shardArgs is how many columns of a new shard are given.
-const shardArgs = 11
-
-// insertShards is a statement that adds n shards.
-func insertShards(n int) string {
-	var b strings.Builder
-	b.WriteString("INSERT INTO shard (run, id, stream, stage, rev, bounds, replay, scope, row_count, bytes, remaining) VALUES ")
-	for i := range n {
-		b.WriteString([]string{", (", "("}[bit(i == 0)])
-		for k := range shardArgs {
-			fmt.Fprintf(&b, "%s$%d", []string{", ", ""}[bit(k == 0)], i*shardArgs+k+1)
-		}
-		b.WriteByte(')')
-	}
-	return b.String()
 }
 
 // Plan returns the plan of a run; without one: class Missing, TOW-221.

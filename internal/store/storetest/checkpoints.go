@@ -134,6 +134,13 @@ func testDirty(t *testing.T, f *fixture) {
 	if diff := cmp.Diff(want, all[2]); diff != "" || all[2].At == 0 {
 		t.Errorf("third row: %s", diff)
 	}
+	odd := store.DirtyRow{Ordinal: 7, Code: "UTF8", Reason: "\xffa\x00b", Key: "k\x00\xc3", Row: []byte("{\"c\":\"\x00\"}")}
+	must(t, f.AddDirty(f.ctx, "k1", b.Shard.ID, b.Lease.Epoch, 1, []store.DirtyRow{odd}))
+	last := list(all[254].Cursor, 0)
+	if odd.Reason, odd.Key = "\uFFFDa\uFFFDb", "k\uFFFD\uFFFD"; len(last) != 1 || cmp.Diff(odd, last[0].DirtyRow) != "" {
+		t.Errorf("a row with bytes that are no text: %+v, want %+v", last, odd)
+	}
+	must(t, f.AddDirty(f.ctx, "k1", b.Shard.ID, b.Lease.Epoch, 1, rows(2)))
 	if got := list(all[99].Cursor, 120); cmp.Diff(all[100:220], got) != "" {
 		t.Errorf("rows 101 to 220: got %d of them, %s", len(got), cmp.Diff(all[100:220], got))
 	}
