@@ -18,6 +18,7 @@ type dialect struct {
 	// together is how many rows a statement adds: a server is far away, and SQLite's driver slow with many parameters.
 	together int
 	analyze  string // statement behind a plan: without statistics a server scans the shards of a stream for each lease; "": none is needed
+	snapshot string // opens a transaction that only reads, all of it as of one moment
 	goose    goose.Dialect
 	open     func(ctx context.Context, s *Store, o Options) error
 	// fault tells class, code, words and hint of a driver's error; ok false: not the driver's.

@@ -1,6 +1,9 @@
 package store
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 // Pragma reads a setting of the writing connection.
 func Pragma(t *testing.T, s *Store, name string) (value string) {
@@ -21,3 +24,6 @@ func LeaseStatements() map[string]string {
 		"expire":     expireShards,
 	}
 }
+
+// BackupTables are the tables that a backup holds.
+func BackupTables() []string { return slices.Clone(tables) }

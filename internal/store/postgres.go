@@ -39,6 +39,7 @@ func postgresDialect() dialect {
 		now:      "CAST(FLOOR(EXTRACT(EPOCH FROM clock_timestamp()) * 1000) AS BIGINT)",
 		begin:    beginPostgres,
 		together: 100,
+		snapshot: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
 		analyze:  "ANALYZE shard, stream",
 		goose:    goose.DialectPostgres,
 		open:     openPostgres,

@@ -25,6 +25,7 @@ func sqliteDialect() dialect {
 			return err
 		},
 		together: 1,
+		snapshot: "BEGIN",
 		goose:    goose.DialectSQLite3,
 		open:     openSQLite,
 		fault:    sqliteFault,

@@ -308,3 +308,28 @@ func TestOlderForm(t *testing.T) {
 		t.Errorf("progress is %+v, %v", p, err)
 	}
 }
+
+// TestBackupHoldsAll pins that no table of the database is left out of its backups.
+func TestBackupHoldsAll(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "control.db")
+	open(t, path, store.Options{})
+	rows, err := direct(t, path).Query("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name <> 'towpath_version' ORDER BY name")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	var there []string
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			t.Fatal(err)
+		}
+		there = append(there, name)
+	}
+	saved := store.BackupTables()
+	slices.Sort(saved)
+	if !slices.Equal(there, saved) || rows.Err() != nil {
+		t.Errorf("the database has tables %v, %v; a backup holds %v", there, rows.Err(), saved)
+	}
+}

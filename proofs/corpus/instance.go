@@ -5,13 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/towpath/towpath/tools/testservers/ports"
 )
 
 // Instances are servers of a proof's own, with their data in its folder and clocks in one time zone.
@@ -27,7 +28,7 @@ type Instances struct {
 func Start(ctx context.Context, root, dir, zone string, names ...string) (*Instances, error) {
 	i := &Instances{root: root, names: names, env: []string{"TZ=" + zone, "TOWPATH_SERVERS_DATA=" + dir, fmt.Sprintf("TOWPATH_SERVERS_GUARD=%d", os.Getpid())}}
 	for _, name := range names {
-		port, err := freePort()
+		port, err := ports.Free()
 		if err != nil {
 			return nil, err
 		}
@@ -107,26 +108,4 @@ func (i *Instances) inZone(ctx context.Context, zone string) error {
 		}
 	}
 	return nil
-}
-
-func freePort() (int, error) {
-	for range 100 {
-		first, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return 0, err
-		}
-		port := first.Addr().(*net.TCPAddr).Port
-		second, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+100)) // search servers take this one, too
-		first.Close()
-		if err != nil {
-			continue
-		}
-		third, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+101)) // and HBase that one
-		second.Close()
-		if err == nil {
-			third.Close()
-			return port, nil
-		}
-	}
-	return 0, errors.New("find a free port: none in 100 tries")
 }

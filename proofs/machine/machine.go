@@ -6,14 +6,14 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
+
+	"github.com/towpath/towpath/tools/testservers/ports"
 )
 
 // Machine is this machine, with the tree at Root.
@@ -87,7 +87,7 @@ type Instance struct {
 
 // Private starts another server of that name with its data in dir; what an earlier one left there is removed.
 func (m Machine) Private(ctx context.Context, name, dir string) (*Instance, error) {
-	port, err := freePort()
+	port, err := ports.Free()
 	if err != nil {
 		return nil, err
 	}
@@ -118,22 +118,4 @@ func (i *Instance) Wipe(ctx context.Context) error { return i.do(ctx, "wipe") }
 func (i *Instance) do(ctx context.Context, what string) error {
 	_, err := i.machine.script(ctx, i.env, what, i.Name)
 	return err
-}
-
-// freePort finds a port that is free together with the one 100 above it, which search servers use between nodes.
-func freePort() (int, error) {
-	for range 100 {
-		first, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return 0, err
-		}
-		port := first.Addr().(*net.TCPAddr).Port
-		second, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port+100)))
-		first.Close()
-		if err == nil {
-			second.Close()
-			return port, nil
-		}
-	}
-	return 0, fmt.Errorf("find a free port: none in 100 tries")
 }

@@ -2,12 +2,14 @@
 package postgrestest
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"database/sql"
 	"errors"
 	"fmt"
 	"net/url"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -222,6 +224,40 @@ func TestRefused(t *testing.T) {
 				t.Errorf("the password is told: %v", err)
 			}
 		})
+	}
+}
+
+// TestMoves: what a file of SQLite held is in PostgreSQL what it was, and comes back.
+func TestMoves(t *testing.T) {
+	s := servers.Need(t, "postgres")
+	file := func() *store.Store {
+		opened, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "control.db"), store.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { opened.Close() })
+		return opened
+	}
+	from := file()
+	storetest.Fill(t, from)
+	want := ""
+	for i, to := range []*store.Store{open(t, s, place(t, s)), file()} {
+		var backup bytes.Buffer
+		if _, err := from.Backup(t.Context(), &backup); err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.Join(storetest.Lines(t, backup.Bytes()), "\n")
+		if i > 0 && lines != want {
+			t.Errorf("got\n%s\nwant\n%s", lines, want)
+		}
+		want = lines
+		if _, err := to.Restore(t.Context(), &backup); err != nil {
+			t.Fatal(err)
+		}
+		from = to
+	}
+	if runs, err := from.Runs(t.Context(), store.Filter{}); err != nil || len(runs) != 2 {
+		t.Errorf("back in a file: %d runs, %v", len(runs), err)
 	}
 }
 

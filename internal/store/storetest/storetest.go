@@ -55,12 +55,13 @@ func Run(t *testing.T, make Make) {
 		"sums of progress are those of the shards":      testProgress,
 		"two stores lease 400 shards once":              testTwoStores,
 		"the largest plan":                              testMany,
+		"backup comes back":                             testBackup,
 		"cancelled call changes nothing and store goes": testCancel,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			open := make(t)
-			test(t, &fixture{Store: open(t), ctx: t.Context(), again: open})
+			test(t, &fixture{Store: open(t), ctx: t.Context(), again: open, fresh: func(t *testing.T) *store.Store { return make(t)(t) }})
 		})
 	}
 }
@@ -70,6 +71,7 @@ type fixture struct {
 	*store.Store
 	ctx   context.Context
 	again func(t *testing.T) *store.Store // opens another store in the same database
+	fresh func(t *testing.T) *store.Store // opens a store in another, empty one
 }
 
 const ttl = time.Minute

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -16,6 +15,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/towpath/towpath/tools/testservers/ports"
 )
 
 // Server says how a running server is reached.
@@ -88,10 +89,14 @@ func private(t testing.TB, name string, more ...string) *Instance {
 	t.Helper()
 	check(t, name)
 	data := t.TempDir()
+	port, err := ports.Free()
+	if err != nil {
+		t.Fatal(err)
+	}
 	i := &Instance{data: data, env: append([]string{
 		"TOWPATH_SERVERS_DATA=" + data,
 		fmt.Sprintf("TOWPATH_SERVERS_GUARD=%d", os.Getpid()),
-		fmt.Sprintf("TOWPATH_%s_PORT=%d", strings.ToUpper(name), freePort(t)),
+		fmt.Sprintf("TOWPATH_%s_PORT=%d", strings.ToUpper(name), port),
 	}, more...)}
 	i.Name = name
 	t.Cleanup(func() { i.Kill(t) })
@@ -258,32 +263,4 @@ func script() (string, error) {
 		}
 		folder = parent
 	}
-}
-
-// freePort finds a port that is free together with those 100 and 101 above it: the search servers use the first between nodes, HBase has
-// its master and its region server there.
-func freePort(t testing.TB) int {
-	t.Helper()
-	for range 100 {
-		first, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatalf("find a free port: %v", err)
-		}
-		port := first.Addr().(*net.TCPAddr).Port
-		free := unused(port+100) && unused(port+101)
-		first.Close()
-		if free {
-			return port
-		}
-	}
-	t.Fatal("find a free port: none in 100 tries")
-	return 0
-}
-
-func unused(port int) bool {
-	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-	if err == nil {
-		l.Close()
-	}
-	return err == nil
 }
