@@ -63,6 +63,8 @@ type commands struct {
 	Discover   discoverCmd   `cmd:"" group:"look" help:"List datasets, or show the schema and rows of one."`
 	Job        jobCmd        `cmd:"" group:"look" help:"Check a job file without connecting, or print its JSON Schema."`
 
+	Backup     backupCmd     `cmd:"" group:"other" help:"Save the control database to a file."`
+	Restore    restoreCmd    `cmd:"" group:"other" help:"Fill an empty control database from a backup."`
 	Version    versionCmd    `cmd:"" group:"other" help:"Print the version."`
 	Completion completionCmd `cmd:"" group:"other" help:"Print how to set up shell completion."`
 }
