@@ -60,3 +60,26 @@ func TestScriptsOnPostgres(t *testing.T) {
 		t.Errorf("the scripts left %d runs in PostgreSQL", runs.Load())
 	}
 }
+
+// TestControlServerIsKilled runs the scripts in which the control database's server, one of their own, is away for a while.
+func TestControlServerIsKilled(t *testing.T) {
+	server := servers.Private(t, "postgres")
+	params := apptest.Params("testdata/control", "TOWPATH_STATE_PASSWORD="+server.Password())
+	setup := params.Setup
+	params.Setup = func(env *testscript.Env) error {
+		err := setup(env)
+		env.Setenv("TOWPATH_STATE", "postgres://"+server.User()+"@"+server.Addr()+"/"+server.Database())
+		return err
+	}
+	params.Cmds["server"] = func(ts *testscript.TestScript, neg bool, args []string) {
+		switch {
+		case neg || len(args) != 1:
+			ts.Fatalf("usage: server kill|start")
+		case args[0] == "kill":
+			server.Kill(t)
+		case args[0] == "start":
+			server.Start(t)
+		}
+	}
+	testscript.Run(t, params)
+}

@@ -41,9 +41,11 @@ func (s *session) service(ctx context.Context) (*control.Service, func(), error)
 	if err != nil {
 		return nil, nil, err
 	}
-	password, _, err := given("state")
-	if err != nil {
-		return nil, nil, err
+	password := ""
+	if store.OnServer(place) {
+		if password, _, err = given("state"); err != nil {
+			return nil, nil, err
+		}
 	}
 	connections, file, err := s.connections()
 	if err != nil {

@@ -88,7 +88,11 @@ func (h *helm) failAll(ctx context.Context, t *target, cause error) error {
 
 // verify seals the targets that are complete and counts what the run owns of them.
 func (h *helm) verify(ctx context.Context) error {
-	progress, err := h.Store.Progress(ctx, h.lease.Run)
+	var progress []store.Progress
+	err := h.patiently(ctx, func() (err error) {
+		progress, err = h.Store.Progress(ctx, h.lease.Run)
+		return err
+	})
 	if err != nil {
 		return err
 	}

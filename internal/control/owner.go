@@ -70,3 +70,7 @@ func gone(o, self store.Owner) bool {
 	started, err := p.CreateTime()
 	return err == nil && (started-o.Started > startSlack || o.Started-started > startSlack)
 }
+
+// gone reports whether the owner of a lease was a process of this machine that is no more. Where machines share a control database nobody is taken for
+// gone before the lease has run out: two of them may have one name.
+func (s *Service) gone(o store.Owner) bool { return !s.Store.Shared() && gone(o, s.Owner) }

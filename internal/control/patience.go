@@ -41,8 +41,8 @@ func (h *helm) wait(ctx context.Context, d time.Duration) error {
 	defer ticker.Stop()
 	for {
 		wishes, err := h.Store.Wishes(ctx, h.lease.Run)
-		if err != nil {
-			return err
+		if passes := connector.ClassOf(err) == connector.Retry; err != nil && !passes {
+			return err // else the control database is what is waited for, and tells no wish
 		}
 		w := wishes[h.lease.Run].Wish
 		if w.Kind == store.WishPause || w.Kind == store.WishStop && h.stands() != store.Finishing {
@@ -54,6 +54,21 @@ func (h *helm) wait(ctx context.Context, d time.Duration) error {
 		case <-ticker.C:
 		case <-ctx.Done():
 			return context.Cause(ctx)
+		}
+	}
+}
+
+// insist does what can be repeated until the control database takes it, or ctx ends: a run must not rest in a state that nobody knows of.
+func insist(ctx context.Context, do func() error) error {
+	for attempt := 1; ; attempt++ {
+		err := do()
+		if connector.ClassOf(err) != connector.Retry {
+			return err
+		}
+		select {
+		case <-time.After(local.BackOff(attempt, err)):
+		case <-ctx.Done():
+			return err
 		}
 	}
 }

@@ -110,7 +110,7 @@ func (s *Service) takeLease(ctx context.Context, run store.Run, waiting func(sto
 		if !ok {
 			return lease, err
 		}
-		if gone(held.Holder, s.Owner) {
+		if s.gone(held.Holder) {
 			return s.Store.TakeOverRun(ctx, run.Key, held.Holder, s.Owner, s.Lease)
 		}
 		if waiting == nil || until != 0 && held.Until > until {

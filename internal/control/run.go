@@ -97,7 +97,9 @@ func (s *Service) giveUp(lease store.RunLease, from store.State, cause error, ob
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	code := codeOf(cause)
-	err := s.move(ctx, lease.Run, from, store.Failed, store.Change{Why: cause.Error(), Code: code, Epoch: lease.Epoch}, obs)
+	err := insist(ctx, func() error {
+		return s.move(ctx, lease.Run, from, store.Failed, store.Change{Why: cause.Error(), Code: code, Epoch: lease.Epoch}, obs)
+	})
 	return s.rest(ctx, lease, errors.Join(cause, err))
 }
 
@@ -110,7 +112,7 @@ func (s *Service) rest(ctx context.Context, lease store.RunLease, cause error) (
 		ctx, cancel = context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
 	}
-	err := errors.Join(s.Store.ReleaseTargets(ctx, lease), s.Store.ReleaseRun(ctx, lease))
+	err := insist(ctx, func() error { return errors.Join(s.Store.ReleaseTargets(ctx, lease), s.Store.ReleaseRun(ctx, lease)) })
 	run, readErr := s.Store.Run(ctx, lease.Run)
 	return run, errors.Join(cause, err, readErr)
 }

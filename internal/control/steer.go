@@ -121,6 +121,11 @@ func (h *helm) move(ctx context.Context, to store.State, c store.Change) error {
 	return err
 }
 
+// come moves a run to where it rests, as soon as the control database takes it.
+func (h *helm) come(ctx context.Context, to store.State, c store.Change) error {
+	return insist(ctx, func() error { return h.move(ctx, to, c) })
+}
+
 // goOn moves a run that goes on; a control database that another process holds for a while is waited for.
 func (h *helm) goOn(ctx context.Context, to store.State, why string) error {
 	return h.patiently(ctx, func() error { return h.move(ctx, to, store.Change{Why: why}) })
@@ -129,14 +134,14 @@ func (h *helm) goOn(ctx context.Context, to store.State, why string) error {
 // work prepares the targets, copies, verifies and finishes. It returns nil when the run succeeded, a *local.Halt when it was
 // halted, and else why it failed. Streams that fail do not keep the others from being published.
 func (h *helm) work(ctx context.Context, rows []store.Stream) (err error) {
-	if err := h.Store.BeginStreams(ctx, h.lease.Run, h.lease.Epoch); err != nil {
-		return err
-	}
-	if err := h.takeUp(ctx, rows); err != nil {
-		return err
-	}
-	if err := h.recall(ctx); err != nil {
-		return err
+	for _, step := range []func() error{
+		func() error { return h.Store.BeginStreams(ctx, h.lease.Run, h.lease.Epoch) },
+		func() error { return h.takeUp(ctx, rows) },
+		func() error { return h.recall(ctx) },
+	} {
+		if err := h.patiently(ctx, step); err != nil {
+			return err
+		}
 	}
 	queue := h.queue()
 	copies := len(queue) > 0
@@ -220,19 +225,19 @@ func (h *helm) end(worked context.Context, err error) error {
 	}
 	if !errors.As(err, &halt) || state == store.Planning {
 		park()
-		return errors.Join(err, h.move(ctx, store.Failed, store.Change{Why: err.Error(), Code: codeOf(err)}))
+		return errors.Join(err, h.come(ctx, store.Failed, store.Change{Why: err.Error(), Code: codeOf(err)}))
 	}
 	change := h.changeOf(ctx, halt)
 	if halt.Kind == store.WishStop {
 		return h.stop(ctx, change)
 	}
 	if state != store.Pausing {
-		if err := h.move(ctx, store.Pausing, change); err != nil {
+		if err := h.come(ctx, store.Pausing, change); err != nil {
 			return err
 		}
 	}
 	park()
-	return h.move(ctx, store.Paused, change)
+	return h.come(ctx, store.Paused, change)
 }
 
 // changeOf tells who halted the run, and why: a person's words, or the error that had to.

@@ -70,7 +70,7 @@ func (s *Service) lookUp(ctx context.Context, key string) (run store.Run, held b
 		return run, false, err
 	}
 	now, err := s.Store.Now(ctx)
-	return run, err == nil && run.Owner.ID != "" && run.Until > now && !gone(run.Owner, s.Owner), err
+	return run, err == nil && run.Owner.ID != "" && run.Until > now && !s.gone(run.Owner), err
 }
 
 // stopHere ends a run that nobody else steers and removes what it made. A target that does not answer, or is another server by

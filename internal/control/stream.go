@@ -96,17 +96,23 @@ func (h *helm) takeUp(ctx context.Context, rows []store.Stream) error {
 
 // recall ends the streams whose targets were published although that was not recorded of them, or whose foreign keys failed.
 func (h *helm) recall(ctx context.Context) error {
+	var ended []*stream
 	var ids []string
 	for _, s := range h.streams {
 		if s.target.published && s.state != store.StreamDone {
-			s.state = store.StreamDone
-			ids = append(ids, s.ID)
+			ended, ids = append(ended, s), append(ids, s.ID)
 		}
 	}
 	if len(ids) == 0 {
 		return nil
 	}
-	return h.Store.EndStreams(ctx, h.lease.Run, h.lease.Epoch, ids...)
+	if err := h.Store.EndStreams(ctx, h.lease.Run, h.lease.Epoch, ids...); err != nil {
+		return err
+	}
+	for _, s := range ended {
+		s.state = store.StreamDone
+	}
+	return nil
 }
 
 // fail records that a stream failed, and holds back those that wait for it. The first reason stays.

@@ -135,12 +135,12 @@ func (s *Store) Restore(ctx context.Context, r io.Reader) (Saved, error) {
 		if used {
 			return connector.Errorf(connector.Config, "TOW-226", doing+": %s holds runs already", s.path).WithHint("Name an empty one by --state.")
 		}
-		if saved, err = t.restore(ctx, r, form); err != nil || s.d.analyze == "" {
-			return err
-		}
-		_, err = t.exec(ctx, s.d.analyze)
+		saved, err = t.restore(ctx, r, form)
 		return err
 	})
+	if err == nil {
+		s.analyze(ctx)
+	}
 	return saved, err
 }
 

@@ -4,9 +4,12 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/towpath/towpath/connector"
 )
 
 // tx is a write transaction. now is one instant for all of it.
@@ -55,7 +58,7 @@ const (
 )
 
 // longestEnd is how long a database may take to end a transaction.
-const longestEnd = time.Minute
+const longestEnd = 20 * time.Second
 
 // mostTogether bounds how long a change waits for those it shares a transaction with.
 const mostTogether = 64
@@ -153,6 +156,11 @@ func (s *Store) together(batch []*change) {
 	if len(batch) > 1 { // one caller's end must not be that of the others' work
 		ctx = context.WithoutCancel(ctx)
 	}
+	if !batch[0].alone { // a server may not answer for ever
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, s.busy+longestEnd)
+		defer cancel()
+	}
 	conn, err := s.write.Conn(ctx)
 	if err != nil {
 		s.spoil(batch, err)
@@ -221,6 +229,8 @@ func (s *Store) spoil(batch []*change, err error) {
 		why := err
 		if c.ctx.Err() != nil { // a driver may tell of the connection that it closed for it
 			why = context.Cause(c.ctx)
+		} else if errors.Is(err, context.DeadlineExceeded) {
+			why = connector.Errorf(connector.Retry, "TOW-224", "%s: control database does not answer (%s)", c.doing, s.path).WithHint("Check that its server runs and can be reached from here.")
 		}
 		c.err = s.fail(c.doing, why)
 	}

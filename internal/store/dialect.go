@@ -17,6 +17,7 @@ type dialect struct {
 	begin func(ctx context.Context, c *sql.Conn) error // opens a write transaction; writers of all processes come one after another
 	// together is how many rows a statement adds: a server is far away, and SQLite's driver slow with many parameters.
 	together int
+	shared   bool   // with processes of other machines
 	analyze  string // statement behind a plan: without statistics a server scans the shards of a stream for each lease; "": none is needed
 	snapshot string // opens a transaction that only reads, all of it as of one moment
 	goose    goose.Dialect

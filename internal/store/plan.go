@@ -39,7 +39,7 @@ type Stream struct {
 //
 // Invariant 2: bounds are stored before the first row moves; a run that was ever running keeps its plan (TOW-220).
 func (s *Store) SavePlan(ctx context.Context, run string, epoch int64, p Plan, streams []Stream, shards iter.Seq[connector.Shard]) error {
-	return s.changeAlone(ctx, "save plan of run "+run, func(ctx context.Context, t *tx) error {
+	err := s.changeAlone(ctx, "save plan of run "+run, func(ctx context.Context, t *tx) error {
 		if err := t.checkRun(ctx, run, epoch); err != nil {
 			return err
 		}
@@ -63,12 +63,22 @@ func (s *Store) SavePlan(ctx context.Context, run string, epoch int64, p Plan, s
 		if err := t.addStreams(ctx, run, streams); err != nil {
 			return err
 		}
-		if err := t.addShards(ctx, run, shards); err != nil || s.d.analyze == "" {
-			return err
-		}
-		_, err = t.exec(ctx, s.d.analyze)
-		return err
+		return t.addShards(ctx, run, shards)
 	})
+	if err == nil {
+		s.analyze(ctx)
+	}
+	return err
+}
+
+// analyze lets a server know how many rows have come, if it finds the time: the plan is saved either way.
+func (s *Store) analyze(ctx context.Context) {
+	if s.d.analyze == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.busy)
+	defer cancel()
+	_, _ = s.write.ExecContext(ctx, s.d.analyze)
 }
 
 func (t *tx) addStreams(ctx context.Context, run string, streams []Stream) error {

@@ -31,13 +31,20 @@ const Places = "a folder, default towpath in the user's state folder; or postgre
 
 // OnServer reports whether a place is a database of PostgreSQL, by its URL, and not a path.
 func OnServer(place string) bool {
-	return strings.HasPrefix(place, "postgres://") || strings.HasPrefix(place, "postgresql://")
+	return isURL(place)
+}
+
+// isURL reports whether a place is a URL and not a path; which URLs are understood is for parsePlace to say.
+func isURL(place string) bool {
+	scheme, _, found := strings.Cut(place, "://")
+	return found && !strings.ContainsAny(scheme, "/\\.")
 }
 
 func postgresDialect() dialect {
 	return dialect{
 		now:      "CAST(FLOOR(EXTRACT(EPOCH FROM clock_timestamp()) * 1000) AS BIGINT)",
 		begin:    beginPostgres,
+		shared:   true,
 		together: 100,
 		snapshot: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
 		analyze:  "ANALYZE shard, stream",
@@ -51,12 +58,13 @@ func postgresDialect() dialect {
 // transaction has looked at nobody changes before it ends. The first number is of towpath's own choice.
 const lockWriters = "SELECT pg_advisory_xact_lock(1953462113, hashtext(current_schema()))"
 
-// beginPostgres opens a transaction and waits, for lock_timeout at most, until those of others have ended.
+// beginPostgres opens a transaction and waits, for lock_timeout at most, until those of others have ended. What its statements see is what was committed
+// before each of them, whatever the role's own settings say: what was seen before the lock would be old.
 func beginPostgres(ctx context.Context, c *sql.Conn) error {
-	if _, err := c.ExecContext(ctx, "BEGIN"); err != nil {
-		return err
+	_, err := c.ExecContext(ctx, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
+	if err == nil {
+		_, err = c.ExecContext(ctx, lockWriters)
 	}
-	_, err := c.ExecContext(ctx, lockWriters)
 	if err == nil {
 		return nil
 	}
@@ -86,12 +94,33 @@ func openPostgres(ctx context.Context, s *Store, o Options) error {
 	reading.RuntimeParams["default_transaction_read_only"] = "on"
 	s.read = stdlib.OpenDB(*reading)
 	s.read.SetMaxOpenConns(4)
-	var there bool
-	if err = s.read.QueryRowContext(ctx, "SELECT current_schema() IS NOT NULL").Scan(&there); err == nil && !there {
-		err = connector.Errorf(connector.Config, "TOW-223", "open control database %s: its schema is not there", s.path).WithHint("Make it: CREATE SCHEMA ...")
-	}
-	if err != nil {
+	if err := s.fit(ctx); err != nil {
 		return errors.Join(err, s.Close())
+	}
+	return nil
+}
+
+// fit refuses a database that would not keep what it is given, or a way to it that leaves out our settings.
+func (s *Store) fit(ctx context.Context) error {
+	var schema sql.NullString
+	var encoding, lock string
+	var standby bool
+	err := s.read.QueryRowContext(ctx, "SELECT current_schema(), current_setting('server_encoding'), current_setting('lock_timeout', true), pg_is_in_recovery()").
+		Scan(&schema, &encoding, &lock, &standby)
+	refuse := func(hint, format string, args ...any) error {
+		return connector.Errorf(connector.Config, "TOW-223", "open control database "+s.path+": "+format, args...).WithHint("%s", hint)
+	}
+	switch {
+	case err != nil:
+		return err
+	case standby:
+		return refuse("Name the primary server.", "it is a replica, which cannot be written")
+	case !schema.Valid:
+		return refuse("Make it by CREATE SCHEMA, or give the user USAGE on it.", "its schema is not there for the user")
+	case encoding != "UTF8":
+		return refuse("Make a database by CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0.", "it is in %s, which does not hold every text", encoding)
+	case lock == "0":
+		return refuse("Connect to the server itself, or through a pooler by session.", "the settings of the connection are lost on the way, perhaps in a pooler")
 	}
 	return nil
 }
@@ -104,7 +133,7 @@ func postgresConfig(place string, o Options) (*pgx.ConnConfig, error) {
 		return nil, err
 	}
 	c, err := pgx.ParseConfig("host=localhost port=5432 user=towpath password=none dbname=towpath sslmode=disable sslcertmode=allow sslnegotiation=postgres " +
-		"sslrootcert='' sslcert='' sslkey='' sslpassword='' connect_timeout=0 target_session_attrs=primary min_protocol_version=3.0 max_protocol_version=3.0 " +
+		"sslrootcert='' sslcert='' sslkey='' sslpassword='' connect_timeout=0 target_session_attrs=any min_protocol_version=3.0 max_protocol_version=3.0 " +
 		"channel_binding=prefer require_auth='' passfile=''")
 	if err != nil {
 		return nil, connector.Errorf(connector.Config, "TOW-223", "set up the connection: the library does not take its settings").
@@ -113,17 +142,33 @@ func postgresConfig(place string, o Options) (*pgx.ConnConfig, error) {
 	c.Host, c.Port, c.User, c.Database, c.Password = u.host, u.port, u.user, u.database, o.Password
 	c.TLSConfig, c.Fallbacks, c.ConnectTimeout = u.tls, nil, connectTime
 	c.DialFunc = (&net.Dialer{Timeout: connectTime, KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: aliveTime / 3, Interval: aliveTime / 6, Count: 4}}).DialContext
+	if u.tls == nil {
+		dial := c.DialFunc
+		c.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := dial(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			if at, ok := conn.RemoteAddr().(*net.TCPAddr); !ok || !at.IP.IsLoopback() { // the name of this machine may lead elsewhere
+				conn.Close()
+				return nil, errElsewhere
+			}
+			return conn, nil
+		}
+	}
 	c.RequireAuth = "!gss,!sspi,!oauth"
 	if u.tls == nil {
 		c.RequireAuth += ",!password" // it would be readable on the way
 	}
-	c.RuntimeParams = map[string]string{"application_name": "towpath", "client_encoding": "UTF8", "synchronous_commit": "on",
+	c.RuntimeParams = map[string]string{"application_name": "towpath", "client_encoding": "UTF8", "synchronous_commit": "on", "statement_timeout": "0",
 		"lock_timeout": strconv.FormatInt(ms(o.Busy), 10), "idle_in_transaction_session_timeout": strconv.FormatInt(ms(o.Idle), 10)}
 	if u.schema != "" {
 		c.RuntimeParams["search_path"] = pgx.Identifier{u.schema}.Sanitize()
 	}
 	return c, nil
 }
+
+var errElsewhere = errors.New("the name leads to another machine, which is spoken to by TLS only")
 
 // where is what a URL says.
 type where struct {
@@ -139,8 +184,8 @@ func parsePlace(place string) (*where, error) {
 	}
 	const form = "Write postgres://user@host:port/database; schema=NAME and ca=FILE may follow a question mark."
 	u, err := url.Parse(place)
-	if err != nil {
-		return refuse(form, "the URL of the control database is none")
+	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
+		return refuse(form, "the URL of the control database is none of PostgreSQL")
 	}
 	if _, has := u.User.Password(); has {
 		return refuse("Give it by TOWPATH_STATE_PASSWORD, or by the file that TOWPATH_STATE_PASSWORD_FILE names.", "the URL of the control database has a password, which others could read")
@@ -159,7 +204,7 @@ func parsePlace(place string) (*where, error) {
 	q := u.Query()
 	for _, name := range slices.Sorted(maps.Keys(q)) {
 		if name != "schema" && name != "ca" {
-			return refuse(form, "the URL of the control database has no option %q", name)
+			return refuse(form, "the URL of the control database has an option beside schema and ca")
 		}
 	}
 	w.schema = q.Get("schema")
@@ -193,7 +238,7 @@ func postgresFault(err error) (fault, bool) {
 		return lostFault(err)
 	}
 	switch e.Code {
-	case "55P03", "40001", "40P01":
+	case "55P03", "40001", "40P01", "57014":
 		return fault{connector.Retry, "TOW-201", "control database is locked by another process",
 			"Another process holds it for writing; look for a stuck towpath or an open transaction, then try again."}, true
 	case "53100":
@@ -203,7 +248,7 @@ func postgresFault(err error) (fault, bool) {
 			"Check the database's name, the user, the password (TOWPATH_STATE_PASSWORD) and the right to create tables in its schema; a replica cannot be written."}, true
 	case "XX001", "XX002":
 		return fault{connector.Config, "TOW-204", "control database is damaged or no database", "Restore it from a backup."}, true
-	case "53200", "53300", "25P03":
+	case "53200", "53300", "25P03", "25P04":
 		return unreachable, true
 	}
 	if strings.HasPrefix(e.Code, "57P") || strings.HasPrefix(e.Code, "08") {

@@ -188,10 +188,13 @@ func (s *Store) Transition(ctx context.Context, key string, from, to State, c Ch
 		err := t.row(ctx, `UPDATE run SET state = $3, reason = $4, code = $5, event = event + 1,
 			started = CASE WHEN started = 0 AND $3 = 'running' THEN $6 ELSE started END,
 			ended = CASE WHEN $3 IN ('succeeded', 'stopped', 'failed') THEN $6 ELSE 0 END
-			WHERE run_key = $1 AND state = $2 AND ($7 = 0 OR epoch = $7) RETURNING event`, key, from, to, c.Why, c.Code, t.now, c.Epoch).Scan(&e.Number)
+			WHERE run_key = $1 AND state = $2 AND (CAST($7 AS BIGINT) = 0 OR epoch = $7) RETURNING event`, key, from, to, c.Why, c.Code, t.now, c.Epoch).Scan(&e.Number)
 		if errors.Is(err, sql.ErrNoRows) {
 			if c.Epoch != 0 {
 				if err := t.checkRun(ctx, key, c.Epoch); err != nil {
+					return err
+				}
+				if done, err := t.madeBefore(ctx, &e); done || err != nil {
 					return err
 				}
 			}
@@ -206,6 +209,22 @@ func (s *Store) Transition(ctx context.Context, key string, from, to State, c Ch
 		return Event{}, err
 	}
 	return e, nil
+}
+
+// madeBefore reports whether the newest event of a run is the very change that is asked for: the holder of its lease asks again when the answer was lost.
+func (t *tx) madeBefore(ctx context.Context, e *Event) (bool, error) {
+	var newest Event
+	err := t.row(ctx, `SELECT e.number, e.at, e.from_state, e.to_state, e.who, e.why, e.code FROM event e JOIN run r ON r.run_key = e.run AND r.event = e.number
+		WHERE e.run = $1`, e.Run).Scan(&newest.Number, &newest.At, &newest.From, &newest.To, &newest.Who, &newest.Why, &newest.Code)
+	if err != nil {
+		return false, err
+	}
+	asked := Event{Number: newest.Number, At: newest.At, From: e.From, To: e.To, Who: e.Who, Why: e.Why, Code: e.Code}
+	if newest != asked {
+		return false, nil
+	}
+	e.Number, e.At = newest.Number, newest.At
+	return true, nil
 }
 
 func (t *tx) staleState(ctx context.Context, s *Store, key string, from, to State) error {

@@ -13,6 +13,7 @@ import (
 // clock. Errors are *connector.Error; those that carry facts wrap HeldError, StateError or ClaimedError.
 type Store struct {
 	path  string // as people are told it
+	busy  time.Duration
 	d     dialect
 	write *sql.DB // one connection: a process queues its writers itself instead of waiting on the file's lock
 	read  *sql.DB
@@ -25,7 +26,7 @@ type Options struct {
 	Busy     time.Duration // how long to wait for another process's write; 0: 10 s
 	MaxPages int           // SQLite: the database's largest size in pages; 0: the disk's
 	Password string        // PostgreSQL: of the user
-	Idle     time.Duration // PostgreSQL: how long a transaction waits for its next statement before the server ends it; 0: 20 s
+	Idle     time.Duration // PostgreSQL: how long a transaction waits for its next statement before the server ends it; 0: 5 s, below the time for which others wait and leases last
 }
 
 // Open opens the database at place and brings it to this version's form: a file of SQLite, which is made, readable by its owner alone, when
@@ -35,9 +36,9 @@ func Open(ctx context.Context, place string, o Options) (*Store, error) {
 		o.Busy = 10 * time.Second
 	}
 	if o.Idle == 0 {
-		o.Idle = 20 * time.Second
+		o.Idle = 5 * time.Second
 	}
-	s := &Store{path: place, d: sqliteDialect()}
+	s := &Store{path: place, busy: o.Busy, d: sqliteDialect()}
 	if OnServer(place) {
 		s.d = postgresDialect()
 	}
@@ -62,6 +63,9 @@ func (s *Store) Close() error {
 	}
 	return nil
 }
+
+// Shared reports whether processes of other machines may use the database, too.
+func (s *Store) Shared() bool { return s.d.shared }
 
 // Now returns the database's clock in ms.
 func (s *Store) Now(ctx context.Context) (int64, error) {

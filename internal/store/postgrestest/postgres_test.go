@@ -152,6 +152,68 @@ func TestLocked(t *testing.T) {
 	}
 }
 
+// TestFencedWhileItWaits: who has lost a run's lease while its change waited for others is fenced, whatever the role's settings make of what a transaction sees.
+func TestFencedWhileItWaits(t *testing.T) {
+	s := servers.Need(t, "postgres")
+	at := place(t, s)
+	u, err := url.Parse(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema, role, db := u.Query().Get("schema"), "role_"+strings.ToLower(rand.Text()[:10]), direct(t, s)
+	owner := open(t, s, at)
+	run := func(statements ...string) {
+		for _, statement := range statements {
+			if _, err := db.ExecContext(context.Background(), statement); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	run("CREATE ROLE "+role+" LOGIN PASSWORD 'fenced'", "GRANT ALL ON SCHEMA "+schema+" TO "+role, "GRANT ALL ON ALL TABLES IN SCHEMA "+schema+" TO "+role,
+		"ALTER ROLE "+role+" SET default_transaction_isolation = 'repeatable read'")
+	t.Cleanup(func() { run("DROP OWNED BY "+role, "DROP ROLE "+role) })
+	u.User = url.User(role)
+	former, err := store.Open(t.Context(), u.String(), store.Options{Password: "fenced"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer former.Close()
+	lease, err := owner.CreateRun(t.Context(), store.NewRun{Key: "k1", Owner: store.Owner{ID: "former"}, TTL: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tx, err := db.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	do := func(statement string) {
+		if _, err := tx.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	do("SET LOCAL search_path = " + schema)
+	do("SELECT pg_advisory_xact_lock(1953462113, hashtext(current_schema()))")
+	got := make(chan error)
+	go func() {
+		_, err := former.BeginSteps(t.Context(), "k1", lease.Epoch, "publish")
+		got <- err
+	}()
+	for waits := 0; waits == 0 && t.Context().Err() == nil; {
+		if err := db.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM pg_stat_activity WHERE usename = $1 AND wait_event_type = 'Lock'", role).Scan(&waits); err != nil {
+			t.Fatal(err)
+		}
+	}
+	do("UPDATE run SET epoch = epoch + 1, owner = 'new' WHERE run_key = 'k1'")
+	if err := tx.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	wantError(t, <-got, connector.Fenced, "TOW-213", "")
+	if steps, err := owner.Steps(t.Context(), "k1"); err != nil || len(steps) > 0 {
+		t.Errorf("steps of who was fenced: %+v, %v", steps, err)
+	}
+}
+
 // TestStandsStill: a process that stands still in a transaction keeps others waiting for a while, not for ever, and has changed nothing.
 func TestStandsStill(t *testing.T) {
 	s := servers.Need(t, "postgres")
@@ -208,12 +270,14 @@ func TestRefused(t *testing.T) {
 		"newer":         {newer, s.Password(), "TOW-205", "has form 9999", connector.Config},
 		"wrong user":    {"postgres://nobody@" + s.Addr() + "/towpath", "wr0ng", "TOW-203", "cannot be opened for writing", connector.Config},
 		"no database":   {base + "/nowhere", s.Password(), "TOW-203", "cannot be opened for writing", connector.Config},
-		"no schema":     {base + "/towpath?schema=nowhere", s.Password(), "TOW-223", "its schema is not there", connector.Config},
+		"no schema":     {base + "/towpath?schema=nowhere", s.Password(), "TOW-223", "its schema is not there for the user", connector.Config},
 		"nobody there":  {"postgres://towpath@127.0.0.1:9/towpath", "wr0ng", "TOW-224", "control database does not answer", connector.Retry},
 		"with password": {"postgres://towpath:wr0ng@" + s.Addr() + "/towpath", "", "TOW-223", "the URL of the control database has a password, which others could read", connector.Config},
-		"no URL":        {"postgres://towpath:wr0ng@[/towpath", "", "TOW-223", "the URL of the control database is none", connector.Config},
+		"no URL":        {"postgres://towpath:wr0ng@[/towpath", "", "TOW-223", "the URL of the control database is none of PostgreSQL", connector.Config},
+		"other scheme":  {"mysql://towpath:wr0ng@" + s.Addr() + "/towpath", "", "TOW-223", "the URL of the control database is none of PostgreSQL", connector.Config},
+		"capitals":      {"Postgres://towpath:wr0ng@" + s.Addr() + "/towpath", "", "TOW-223", "has a password", connector.Config},
 		"no host":       {"postgres:///towpath", "", "TOW-223", "lacks user, host or database", connector.Config},
-		"unknown":       {base + "/towpath?sslmode=disable", "", "TOW-223", `has no option "sslmode"`, connector.Config},
+		"unknown":       {base + "/towpath?sslmode=disable", "", "TOW-223", "has an option beside schema and ca", connector.Config},
 		"port":          {base[:strings.LastIndex(base, ":")] + ":0/towpath", "", "TOW-223", "has no port 0", connector.Config},
 		"no file":       {base + "/towpath?ca=/nowhere.pem", "", "TOW-223", "read the certificates of the control database", connector.Config},
 	} {

@@ -86,9 +86,19 @@ func testUnknownRun(t *testing.T, f *fixture) {
 }
 
 func testTransition(t *testing.T, f *fixture) {
-	f.newRun(t, "k1", "p")
-	e, err := f.Transition(f.ctx, "k1", store.Planning, store.Running, store.Change{Who: "ann", Why: "planned"})
+	l := f.newRun(t, "k1", "p")
+	planned := store.Change{Who: "ann", Why: "planned", Epoch: l.Epoch}
+	e, err := f.Transition(f.ctx, "k1", store.Planning, store.Running, planned)
 	must(t, err)
+	// Its answer was lost, and the holder of the lease asks again.
+	if again, err := f.Transition(f.ctx, "k1", store.Planning, store.Running, planned); err != nil || again != e {
+		t.Errorf("asked again: %+v, %v; want %+v", again, err, e)
+	}
+	for name, c := range map[string]store.Change{"other reason": {Who: "ann", Why: "other", Epoch: l.Epoch}, "nobody's": {Who: "ann", Why: "planned"}} {
+		if _, err := f.Transition(f.ctx, "k1", store.Planning, store.Running, c); !errors.As(err, new(*store.StateError)) {
+			t.Errorf("%s: %v, want a StateError", name, err)
+		}
+	}
 	_, err = f.Transition(f.ctx, "k1", store.Planning, store.Failed, store.Change{})
 	stale, ok := errors.AsType[*store.StateError](err)
 	if !ok || *stale != (store.StateError{Run: "k1", From: store.Planning, Is: store.Running, Want: store.Failed}) {
