@@ -46,10 +46,12 @@ func (s *Store) fail(doing string, err error) error {
 	if _, ok := errors.AsType[*connector.Error](err); ok {
 		return err
 	}
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	f, ok := s.d.fault(err)
+	late := errors.Is(err, context.DeadlineExceeded) && !ok // else it is a server that let us wait
+	if errors.Is(err, context.Canceled) || late {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
-	if f, ok := s.d.fault(err); ok {
+	if ok {
 		if f.text == "" {
 			return &connector.Error{Class: f.class, Code: f.code, Text: doing, Err: err}
 		}
