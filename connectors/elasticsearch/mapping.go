@@ -230,7 +230,7 @@ func (w *writer) createBody(l *layout, m mark) (map[string]any, error) {
 	if m.Staging {
 		settings["index.hidden"] = true
 	}
-	if err := limitFields(properties, settings); err != nil {
+	if err := limitFields(properties, settings, len(l.fields)); err != nil {
 		return nil, err
 	}
 	return map[string]any{"settings": settings, "mappings": mappings}, nil
@@ -389,23 +389,22 @@ func deepMerge(into, from map[string]any) {
 // usualLimit is index.mapping.total_fields.limit where nobody sets it.
 const usualLimit = 1000
 
-// limitFields sets the limit of fields where the planned ones need more than the server allows by itself, with room for a tenth more, and refuses one of the
-// job that is too low.
-func limitFields(properties, settings map[string]any) error {
+// limitFields refuses more columns than the index takes fields. Where it is the subfields and objects that are too many for the server's usual limit, it sets
+// another one, with room for a tenth more.
+func limitFields(properties, settings map[string]any, columns int) error {
 	const name = "index.mapping.total_fields.limit"
-	n := countFields(properties)
-	v, given := settings[name]
-	if !given {
-		if n > usualLimit {
-			settings[name] = n + n/10
-		}
+	n, limit := countFields(properties), usualLimit
+	if v, given := settings[name]; given {
+		limit, _ = strconv.Atoi(strings.TrimSuffix(fmt.Sprint(v), ".0"))
+	} else if columns <= limit && n > limit {
+		limit = n + n/10
+		settings[name] = limit
+	}
+	if n <= limit {
 		return nil
 	}
-	if limit, _ := strconv.Atoi(strings.TrimSuffix(fmt.Sprint(v), ".0")); n > limit {
-		return connector.Errorf(connector.Config, "TOW-512", "map columns: %d fields are more than the index takes (%d)", n, limit).At("target_options.settings").
-			WithHint("Pick fewer columns, or leave %s out.", name)
-	}
-	return nil
+	return connector.Errorf(connector.Config, "TOW-512", "map columns: %d fields are more than the index takes (%d)", n, limit).At("target_options.settings").
+		WithHint("Pick fewer columns, or set %s.", name)
 }
 
 // countFields counts fields, subfields and objects, also those that the dots of a name make.

@@ -113,6 +113,10 @@ func TestPlanShowsBody(t *testing.T) {
 
 func TestPlanRefuses(t *testing.T) {
 	t.Parallel()
+	columns := make([]string, 1001)
+	for i := range columns {
+		columns[i] = fmt.Sprintf("c%d int32", i)
+	}
 	many := make([]string, 600)
 	for i := range many {
 		many[i] = fmt.Sprintf("c%d text", i)
@@ -131,6 +135,7 @@ func TestPlanRefuses(t *testing.T) {
 		"own name":         {`{}`, connector.Upsert, []string{"_id int64"}, "TOW-512"},
 		"dots":             {`{}`, connector.Upsert, []string{"a int64", "a.b int64"}, "TOW-512"},
 		"empty part":       {`{}`, connector.Upsert, []string{"a..b int64"}, "TOW-512"},
+		"too many columns": {`{}`, connector.Upsert, columns, "TOW-512"},
 		"too many":         {`{"settings":{"index.mapping.total_fields.limit":1199}}`, connector.Upsert, many, "TOW-512"},
 		"dynamic":          {`{"mapping":{"dynamic":true}}`, connector.Upsert, []string{"id int64"}, "TOW-514"},
 		"source":           {`{"mapping":{"_source":{"enabled":false}}}`, connector.Upsert, []string{"id int64"}, "TOW-514"},
