@@ -45,7 +45,7 @@ func (p *pager) putVersions() (more bool, err error) {
 		clear(w.cells)
 		w.rest, w.size, w.next, w.time = w.rest[:0], len(w.key), 0, w.all[from].time
 		for ; to < len(w.all) && w.all[to].time == w.time; to++ {
-			p.sort(w.all[to])
+			p.sort(&w.all[to])
 		}
 		if p.unwanted() {
 			continue
@@ -72,7 +72,7 @@ func (p *pager) unwanted() bool {
 }
 
 // putCell puts a cell as a row of its own.
-func (p *pager) putCell(c cell) (more bool, err error) {
+func (p *pager) putCell(c *cell) (more bool, err error) {
 	at := spot{row: c.row, within: laterOnes, time: c.time, family: c.family, qualifier: c.qualifier}
 	size := len(c.row) + len(c.family) + len(c.qualifier) + len(c.value)
 	if size > p.r.options.RowMax {
@@ -178,7 +178,7 @@ func (p *pager) value(i int, x []byte) {
 }
 
 // appendCell appends a cell to the batch.
-func (p *pager) appendCell(c cell) {
+func (p *pager) appendCell(c *cell) {
 	b := p.batch
 	for i := range p.places {
 		x := c.value

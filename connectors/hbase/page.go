@@ -149,7 +149,7 @@ func (p *pager) take(a answer) (more bool, err error) {
 					return false, err
 				}
 			}
-			if more, err := p.cell(c); err != nil || !more {
+			if more, err := p.cell(&c); err != nil || !more {
 				return false, err
 			}
 		}
@@ -174,7 +174,7 @@ func (p *pager) take(a answer) (more bool, err error) {
 }
 
 // cell takes a cell of the row that is coming, or of a new one; more is false when the receiver wants no more.
-func (p *pager) cell(c cell) (more bool, err error) {
+func (p *pager) cell(c *cell) (more bool, err error) {
 	w := &p.row
 	if !w.open {
 		w.open, w.key, w.size, w.next = true, c.row, len(c.row), 0
@@ -183,7 +183,7 @@ func (p *pager) cell(c cell) (more bool, err error) {
 		}
 	}
 	switch {
-	case p.at.has(c):
+	case p.at.within != nothing && p.at.has(c):
 	case p.r.options.Cells:
 		return p.putCell(c)
 	case p.r.options.Versions != 1:
@@ -191,7 +191,7 @@ func (p *pager) cell(c cell) (more bool, err error) {
 			c.value = nil
 		}
 		w.size += len(c.row) + len(c.qualifier) + len(c.value) + cellBytes
-		w.all = append(w.all, c)
+		w.all = append(w.all, *c)
 	default:
 		p.sort(c)
 	}
@@ -202,14 +202,14 @@ func (p *pager) cell(c cell) (more bool, err error) {
 }
 
 // known reports whether the cell is of a column.
-func (p *pager) known(c cell) bool {
+func (p *pager) known(c *cell) bool {
 	p.scratch.text = append(append(append(p.scratch.text[:0], c.family...), 0), c.qualifier...)
 	_, found := p.columns[string(p.scratch.text)]
 	return found
 }
 
 // sort puts a cell where it goes in the row.
-func (p *pager) sort(c cell) {
+func (p *pager) sort(c *cell) {
 	w := &p.row
 	if at := w.next; at < len(p.names) && p.names[at].family == string(c.family) && p.names[at].qualifier == string(c.qualifier) {
 		w.take(at, c.value)
@@ -220,7 +220,7 @@ func (p *pager) sort(c cell) {
 		w.take(at, c.value)
 	} else if p.rest {
 		w.size += len(c.row) + len(c.qualifier) + len(c.value) + cellBytes
-		w.rest = append(w.rest, c)
+		w.rest = append(w.rest, *c)
 	}
 }
 

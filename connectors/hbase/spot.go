@@ -30,7 +30,7 @@ const (
 
 // has reports whether a cell is read already. Rows' cells come by family, by qualifier, and the newest first
 // (https://hbase.apache.org/book.html#dm.sort).
-func (s *spot) has(c cell) bool {
+func (s *spot) has(c *cell) bool {
 	switch {
 	case !s.parted() || !bytes.Equal(s.row, c.row):
 		return false
