@@ -93,7 +93,7 @@ func TestCommandPage(t *testing.T) {
 	}
 	for _, want := range []string{
 		"## towpath job check\n\nCheck a job file without connecting.\n\n    towpath job check <file> [flags]\n",
-		"| `--state=DIR` | Folder of the control database", "`TOWPATH_STATE` stands for it. |", "| `<run>` | The run's key. |",
+		"| `--state=PLACE` | Where the control database is", "`TOWPATH_STATE` stands for it. |", "| `<run>` | The run's key. |",
 		"| `TOWPATH_SOURCE_PASSWORD` |", "| 3 | the plan refuses; nothing was changed |", "The first Ctrl-C pauses the run",
 	} {
 		if !strings.Contains(got, want) {
