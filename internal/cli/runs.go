@@ -274,7 +274,9 @@ func (s *session) wish(key string, goal store.State, why string) error {
 	for err == nil && run.State != goal && !run.State.Final() && run.State != store.Failed {
 		select {
 		case <-ticker.C:
-			run, err = svc.Store.Run(ctx, key)
+			if run, err = svc.Store.Run(ctx, key); err == nil && svc.Lapsed(ctx, run) {
+				run, err = ask(ctx, key, why) // its process has died, perhaps on another machine
+			}
 		case <-ctx.Done():
 			return connector.Errorf(connector.Busy, "TOW-015", "run %s is still %s", key, run.State).WithHint("Ask again with: towpath status %s.", key)
 		}

@@ -37,10 +37,11 @@ func ThisProcess() store.Owner {
 	return o
 }
 
-// bootID tells one boot of the machine from another.
+// bootID tells one boot of the machine from another; behind a blank stands the space of process ids, where the system has several.
 func bootID() string {
 	if b, err := os.ReadFile("/proc/sys/kernel/random/boot_id"); err == nil {
-		return strings.TrimSpace(string(b))
+		space, _ := os.Readlink("/proc/self/ns/pid")
+		return strings.TrimSpace(strings.TrimSpace(string(b)) + " " + space)
 	}
 	at, err := host.BootTime()
 	if err != nil {
@@ -52,13 +53,19 @@ func bootID() string {
 // startSlack is how far two readings of one process's start time may differ: systems compute it from a clock that is adjusted.
 const startSlack = 2000
 
-// gone reports whether the owner was a process of this machine that is no more. false: it lives, or nobody here can know.
-func gone(o, self store.Owner) bool {
+// gone reports whether the owner was a process of this machine that is no more. false: it lives, or nobody here can know. shared: processes of other
+// machines use the control database too, and one of these may have this one's name.
+func gone(o, self store.Owner, shared bool) bool {
 	if o.ID == "" || o.Host != self.Host || o.Boot == "" {
 		return false
 	}
-	if o.Boot != self.Boot {
-		return true
+	boot, space, _ := strings.Cut(o.Boot, " ")
+	ownBoot, ownSpace, _ := strings.Cut(self.Boot, " ")
+	switch {
+	case boot != ownBoot:
+		return !shared // this machine was started anew
+	case space != ownSpace:
+		return false // of a container with process ids of its own
 	}
 	p, err := process.NewProcess(int32(o.PID))
 	if err != nil {
@@ -71,6 +78,5 @@ func gone(o, self store.Owner) bool {
 	return err == nil && (started-o.Started > startSlack || o.Started-started > startSlack)
 }
 
-// gone reports whether the owner of a lease was a process of this machine that is no more. Where machines share a control database nobody is taken for
-// gone before the lease has run out: two of them may have one name.
-func (s *Service) gone(o store.Owner) bool { return !s.Store.Shared() && gone(o, s.Owner) }
+// gone is that of the service's own control database.
+func (s *Service) gone(o store.Owner) bool { return gone(o, s.Owner, s.Store.Shared()) }

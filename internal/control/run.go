@@ -107,11 +107,12 @@ func (s *Service) giveUp(lease store.RunLease, from store.State, cause error, ob
 //
 // Invariant 8: a paused run holds no connection, no transaction, no worker and no timer.
 func (s *Service) rest(ctx context.Context, lease store.RunLease, cause error) (store.Run, error) {
+	limit := time.Minute
 	if ctx.Err() != nil {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
+		limit = 10 * time.Second
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
+	defer cancel()
 	err := insist(ctx, func() error { return errors.Join(s.Store.ReleaseTargets(ctx, lease), s.Store.ReleaseRun(ctx, lease)) })
 	run, readErr := s.Store.Run(ctx, lease.Run)
 	return run, errors.Join(cause, err, readErr)

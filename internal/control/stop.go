@@ -73,6 +73,12 @@ func (s *Service) lookUp(ctx context.Context, key string) (run store.Run, held b
 	return run, err == nil && run.Owner.ID != "" && run.Until > now && !s.gone(run.Owner), err
 }
 
+// Lapsed reports whether the lease of a run that does not rest has run out: its process is no more, or not heard of.
+func (s *Service) Lapsed(ctx context.Context, run store.Run) bool {
+	now, err := s.Store.Now(ctx)
+	return err == nil && run.Owner.ID != "" && run.Until <= now
+}
+
 // stopHere ends a run that nobody else steers and removes what it made. A target that does not answer, or is another server by
 // now, is left to clean.
 func (s *Service) stopHere(ctx context.Context, lease store.RunLease, run store.Run, why string) (store.Run, error) {
