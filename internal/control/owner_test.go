@@ -13,7 +13,7 @@ func TestGone(t *testing.T) {
 	self := ThisProcess()
 	boot, space, _ := strings.Cut(self.Boot, " ")
 	if boot == "" {
-		t.Skip("this system tells no boot from another")
+		t.Fatal("this system tells no boot from another")
 	}
 	dead := self
 	dead.ID, dead.PID = "dead", 1<<30
