@@ -21,6 +21,13 @@ const (
 	fromValue
 )
 
+// place is where the cells of a column of a schema come from.
+type place struct {
+	from filling
+	as   encoding // fromColumn, fromKey
+	part int      // fromKey: of the row key
+}
+
 // binding is where the cells of a table go in the batches of a frozen schema.
 type binding struct {
 	places  []place

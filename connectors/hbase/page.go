@@ -58,7 +58,7 @@ func (r *reader) pager(ctx context.Context, q connector.Query, yield func(connec
 		return nil, err
 	}
 	s := scan{table: r.table, start: left.start, stop: left.stop, before: left.before, filter: r.conditions.filter, versions: r.versions(), rows: r.options.FetchRows, bytes: r.options.FetchBytes}
-	if r.options.SkipEmpty && !b.rest {
+	if r.options.SkipEmpty { // there is no rest then
 		s.columns = wanted(slices.Concat(b.names, r.conditions.columns))
 	}
 	p := &pager{binding: b, r: r, ctx: ctx, query: q, yield: yield, scan: r.client.scanner(s)}
@@ -187,7 +187,7 @@ func (p *pager) cell(c *cell) (more bool, err error) {
 	case p.r.options.Cells:
 		return p.putCell(c)
 	case p.r.options.Versions != 1:
-		if !p.rest && !p.known(c) { // its moment alone matters
+		if _, found := p.column(c); !found && !p.rest { // its moment alone matters
 			c.value = nil
 		}
 		w.size += len(c.row) + len(c.qualifier) + len(c.value) + cellBytes
@@ -201,22 +201,20 @@ func (p *pager) cell(c *cell) (more bool, err error) {
 	return true, nil
 }
 
-// known reports whether the cell is of a column.
-func (p *pager) known(c *cell) bool {
+// column is the place of the column that a cell is of.
+func (p *pager) column(c *cell) (at int, found bool) {
+	if at := p.row.next; at < len(p.names) && p.names[at].family == string(c.family) && p.names[at].qualifier == string(c.qualifier) {
+		return at, true
+	}
 	p.scratch.text = append(append(append(p.scratch.text[:0], c.family...), 0), c.qualifier...)
-	_, found := p.columns[string(p.scratch.text)]
-	return found
+	at, found = p.columns[string(p.scratch.text)]
+	return at, found
 }
 
 // sort puts a cell where it goes in the row.
 func (p *pager) sort(c *cell) {
 	w := &p.row
-	if at := w.next; at < len(p.names) && p.names[at].family == string(c.family) && p.names[at].qualifier == string(c.qualifier) {
-		w.take(at, c.value)
-		return
-	}
-	p.scratch.text = append(append(append(p.scratch.text[:0], c.family...), 0), c.qualifier...)
-	if at, found := p.columns[string(p.scratch.text)]; found {
+	if at, found := p.column(c); found {
 		w.take(at, c.value)
 	} else if p.rest {
 		w.size += len(c.row) + len(c.qualifier) + len(c.value) + cellBytes

@@ -84,14 +84,10 @@ func (d *described) add(f record.Field, at string) error {
 // addCells adds the columns of a cell. Family and qualifier tell the cells of a row apart, the timestamp the versions of a cell.
 func (r *reader) addCells(all *described) error {
 	key := len(all.fields)
-	when := r.stamp()
-	if when.Key > 0 {
-		when.Key = key + 3
-	}
 	for _, f := range []record.Field{
 		{Name: "family", Type: record.Type{Kind: record.Text}, Key: key + 1, Native: familyNative},
 		{Name: "qualifier", Type: record.Type{Kind: record.Text}, Key: key + 2, Native: qualifierNative},
-		when,
+		r.stamp(key + 3),
 		{Name: "value", Type: record.Type{Kind: record.Bytes}, Native: valueNative},
 	} {
 		if err := all.add(f, "source.options.cells"); err != nil {
@@ -101,11 +97,11 @@ func (r *reader) addCells(all *described) error {
 	return nil
 }
 
-// stamp is the column of the timestamp, a part of the key where there is more than one version.
-func (r *reader) stamp() record.Field {
+// stamp is the column of the timestamp, a part of the key, at that place of it, where there is more than one version.
+func (r *reader) stamp(key int) record.Field {
 	f := record.Field{Name: r.options.Timestamp, Type: record.Type{Kind: record.Int, Bits: 64}, Native: timeNative}
 	if r.options.Versions != 1 {
-		f.Key = 1
+		f.Key = key
 	}
 	return f
 }
@@ -114,9 +110,7 @@ func (r *reader) stamp() record.Field {
 func (r *reader) columns(all *described, asked []string, sampled func() (*sample, error)) error {
 	rest := r.options.Rest
 	if r.options.Versions != 1 {
-		f := r.stamp()
-		f.Key = len(all.fields) + 1
-		if err := all.add(f, "source.options.timestamp"); err != nil {
+		if err := all.add(r.stamp(len(all.fields)+1), "source.options.timestamp"); err != nil {
 			return err
 		}
 	}
@@ -242,11 +236,4 @@ func (r *reader) choose(all *described, asked []string) error {
 		}
 	}
 	return nil
-}
-
-// place is where the cells of a column of a schema come from.
-type place struct {
-	from filling
-	as   encoding // fromColumn, fromKey
-	part int      // fromKey: of the row key
 }

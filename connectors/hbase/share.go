@@ -1,8 +1,6 @@
 package hbase
 
-import (
-	"bytes"
-)
+import "bytes"
 
 // share gives the rows of each region to the parts that lie in it, in equal shares. Parts and regions are in the order of their keys.
 func share(rows []float64, parts, regions []region, of func(region) float64) {

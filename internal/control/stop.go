@@ -75,8 +75,11 @@ func (s *Service) lookUp(ctx context.Context, key string) (run store.Run, held b
 
 // Lapsed reports whether the lease of a run that does not rest has run out: its process is no more, or not heard of.
 func (s *Service) Lapsed(ctx context.Context, run store.Run) bool {
+	if run.Owner.ID == "" {
+		return false
+	}
 	now, err := s.Store.Now(ctx)
-	return err == nil && run.Owner.ID != "" && run.Until <= now
+	return err == nil && run.Until <= now
 }
 
 // stopHere ends a run that nobody else steers and removes what it made. A target that does not answer, or is another server by

@@ -53,11 +53,7 @@ func (s *Store) Backup(ctx context.Context, w io.Writer) (Saved, error) {
 	if _, err := conn.ExecContext(ctx, s.d.snapshot); err != nil {
 		return saved, s.fail(doing, err)
 	}
-	defer func() {
-		if _, err := conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK"); err != nil {
-			discard(conn)
-		}
-	}()
+	defer rollback(ctx, conn)
 	t := &tx{conn: conn}
 	err = t.row(ctx, "SELECT "+s.d.now+", (SELECT MAX(version_id) FROM towpath_version), (SELECT COUNT(*) FROM run)").Scan(&saved.At, &saved.Form, &saved.Runs)
 	if err != nil {

@@ -185,14 +185,18 @@ func (s *Store) together(batch []*change) {
 			return
 		}
 	}
-	if _, rerr := conn.ExecContext(end, "ROLLBACK"); rerr != nil {
-		discard(conn)
-	}
+	rollback(end, conn)
 	s.spoil(batch, err)
 }
 
-// discard keeps a connection with an open transaction from being used again.
-func discard(c *sql.Conn) { _ = c.Raw(func(any) error { return driver.ErrBadConn }) }
+// rollback ends a transaction also where ctx has ended. A connection that it stays open on is not used again.
+func rollback(ctx context.Context, c *sql.Conn) {
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), longestEnd)
+	defer cancel()
+	if _, err := c.ExecContext(end, "ROLLBACK"); err != nil {
+		_ = c.Raw(func(any) error { return driver.ErrBadConn })
+	}
+}
 
 // apply runs the changes, each behind a savepoint of its own when there are several. An error is one of the whole transaction.
 func (s *Store) apply(ctx context.Context, t *tx, batch []*change) error {

@@ -29,13 +29,8 @@ import (
 // Places says for people where a control database can be.
 const Places = "a folder, default towpath in the user's state folder; or postgres://user@host/database, which several machines can share"
 
-// OnServer reports whether a place is a database of PostgreSQL, by its URL, and not a path.
+// OnServer reports whether a place is a URL and not a path. Which URLs are understood Open says.
 func OnServer(place string) bool {
-	return isURL(place)
-}
-
-// isURL reports whether a place is a URL and not a path; which URLs are understood is for parsePlace to say.
-func isURL(place string) bool {
 	scheme, _, found := strings.Cut(place, "://")
 	return found && !strings.ContainsAny(scheme, "/\\.")
 }
@@ -68,11 +63,7 @@ func beginPostgres(ctx context.Context, c *sql.Conn) error {
 	if err == nil {
 		return nil
 	}
-	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), longestEnd)
-	defer cancel()
-	if _, rerr := c.ExecContext(end, "ROLLBACK"); rerr != nil {
-		discard(c)
-	}
+	rollback(ctx, c)
 	return err
 }
 
