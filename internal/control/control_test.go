@@ -496,3 +496,39 @@ func TestTargetIsWrittenByOneRun(t *testing.T) {
 	}
 	r.same()
 }
+
+// TestShardIsEndedByAnother: a process that still has the newest epoch of a shard ends it while the run is steered here. The run knows of it
+// by its control database and is published.
+func TestShardIsEndedByAnother(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, memory.Options{}, memory.Options{Way: connector.WayB}, 1000)
+	var ended string
+	r.target.Inject(memory.Take, 1, memory.Fault{Reached: func() {
+		runs, err := r.Store.Runs(context.Background(), store.Filter{})
+		if err == nil { // room for one more
+			err = r.Store.SetLimits(context.Background(), runs[0].Key, store.Limits{Parallel: 3})
+		}
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		leased, err := r.Store.LeaseShards(context.Background(), store.LeaseRequest{Worker: "another", TTL: time.Minute}, 1)
+		if err != nil || len(leased) != 1 {
+			t.Errorf("%d shards leased: %v", len(leased), err)
+			return
+		}
+		l := leased[0]
+		ended = l.Shard.ID
+		err = r.Store.SaveCheckpoint(context.Background(), l.Run, l.Lease.Epoch, connector.Checkpoint{Shard: ended, Seq: 1, Rev: l.Shard.Rev, Done: true})
+		if err != nil {
+			t.Error(err)
+		}
+	}})
+	run, err := r.run(r.job("{group_rows: 50, shards: 4, parallel: 2}"), nil)
+	if err != nil || run.State != store.Succeeded || ended == "" {
+		t.Fatalf("run is %s, shard %q was ended elsewhere: %v", run.State, ended, err)
+	}
+	if got := int64(len(r.target.Rows("people"))); got == 0 || got != r.counts(run.Key).Written {
+		t.Errorf("the target holds %d rows, %d are counted", got, r.counts(run.Key).Written)
+	}
+}

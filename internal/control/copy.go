@@ -43,7 +43,29 @@ func (h *helm) copy(ctx context.Context, queue []*stream) error {
 	if err = errors.Join(err, watched); err == nil && halt != nil {
 		return halt
 	}
+	if err == nil {
+		err = h.patiently(ctx, func() error { return h.learn(ctx) })
+	}
 	return err
+}
+
+// learn takes over which streams are copied from the control database, which alone knows: a shard may also have been ended by another
+// process that still had its newest epoch.
+func (h *helm) learn(ctx context.Context) error {
+	progress, err := h.Store.Progress(ctx, h.lease.Run)
+	if err != nil {
+		return err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for i, s := range h.streams {
+		if p := progress[i]; s.state == store.StreamRunning && p.State == store.StreamCopied {
+			s.state, s.done, s.left = store.StreamCopied, p.Done, 0
+			h.flow.Begin(s.ID, p.Counts)
+			h.closeIdle(s)
+		}
+	}
+	return nil
 }
 
 // watch tells the observer how the run goes on until done, and moves it as soon as it is halted.
