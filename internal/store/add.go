@@ -72,9 +72,17 @@ func (a *adder) close(ctx context.Context, err error) error {
 // texts makes of the strings among args what every database holds as text: messages and keys of rows may have other bytes. They are for people.
 func texts(args []any) []any {
 	for i, arg := range args {
-		if s, ok := arg.(string); ok && (!utf8.ValidString(s) || strings.IndexByte(s, 0) >= 0) {
-			args[i] = strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
+		if s, ok := arg.(string); ok {
+			args[i] = storable(s)
 		}
 	}
 	return args
+}
+
+// storable is a text as every database of the dialect table takes it.
+func storable(s string) string {
+	if utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 {
+		return s
+	}
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
 }

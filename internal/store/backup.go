@@ -16,7 +16,10 @@ import (
 )
 
 // tables are all that a backup holds, each a table of one line of columns and a line for each row.
-var tables = []string{"run", "event", "plan", "stream", "shard", "target", "dirty", "step"}
+var tables = []string{
+	"run", "event", "plan", "stream", "shard", "target", "dirty", "step",
+	"workspace", "connection", "sealed", "job", "job_version", "job_alias", "run_connection", "audit",
+}
 
 // Saved is what a backup holds.
 type Saved struct {

@@ -30,6 +30,11 @@ type StateError struct {
 
 func (e *StateError) Error() string { return fmt.Sprintf("run %s is %s, not %s", e.Run, e.Is, e.From) }
 
+// StartedError tells which run a start was, that was asked for before.
+type StartedError struct{ Run string }
+
+func (e *StartedError) Error() string { return "run " + e.Run + " was started by the same request" }
+
 // ClaimedError tells which run writes a target dataset.
 type ClaimedError struct {
 	Run, Identity, Dataset string // Run: the one that holds the claim

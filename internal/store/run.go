@@ -48,6 +48,20 @@ type Run struct {
 	Epoch           int64 // of the run lease
 	Until           int64 // end of the run lease
 	Consistency     Consistency
+	Duty
+}
+
+// Duty says whose run it is and who has to see to it that it runs.
+type Duty struct {
+	Workspace   string // "": main
+	Environment string // its connections are looked up in; "": it was started where connections stand in a file
+	JobID       string // of the stored job that it is a run of; "": none
+	JobVersion  int64
+	Priority    int    // the higher, the sooner
+	Served      bool   // servers take it up by themselves
+	Queued      int64  // since when it waits for the pool; 0: it does not
+	Waits       string // for what
+	Held        string // alias of the connection whose hold paused it; "": none did
 }
 
 // Consistency is what instants the rows of a run are of.
@@ -67,6 +81,9 @@ type NewRun struct {
 	Limits          Limits
 	Owner           Owner
 	TTL             time.Duration
+	Duty                     // Queued above 0: it waits for the pool from now on
+	StartKey        string   // makes a start that is asked for twice in a workspace one; "": each is its own
+	Aliases         []string // of the connections that it uses, in Duty.Environment
 }
 
 // Event is one change of a run's state. Numbers of a run are gapless and start at 1, its creation.
@@ -91,32 +108,69 @@ type Filter struct {
 	Limit       int     // 0: 100
 	Before      string  // key of the last run of the page before; runs come newest first
 	EndedBefore int64   // ms; 0: whenever
+	Workspace   string  // "": of all
+	Job         string  // ID of their job; "": of any
+	Alias       string  // that they use; "": any
 }
 
-// CreateRun stores a run in state planning, with event 1. A key that is taken is class Retry, TOW-219: make another one.
+// CreateRun stores a run in state planning, with event 1. A key that is taken is class Retry, TOW-219: make another one. A StartKey that was used
+// before is class Config and wraps *StartedError.
 func (s *Store) CreateRun(ctx context.Context, n NewRun) (RunLease, error) {
 	lease := RunLease{Run: n.Key}
 	err := s.change(ctx, "create run "+n.Key, func(ctx context.Context, t *tx) error {
 		if n.Owner.ID != "" {
 			lease.Owner, lease.Epoch, lease.Until = n.Owner, 1, t.now+ms(n.TTL)
 		}
+		n.Workspace = cmp.Or(n.Workspace, MainWorkspace)
+		if err := t.notStarted(ctx, n); err != nil {
+			return err
+		}
+		if n.Queued > 0 {
+			n.Queued = t.now
+		}
 		made, err := t.exec(ctx, `INSERT INTO run (run_key, name, mode, job, state, reason, code, event, created, started, ended,
 			owner, owner_host, owner_pid, owner_started, owner_boot, epoch, lease_until,
-			wish, wish_who, wish_why, limit_rows, limit_bytes, parallel, revision, consistency)
-			VALUES ($1, $2, $3, $4, $5, $6, '', 1, $7, 0, 0, $8, $9, $10, $11, $12, $13, $14, '', '', '', $15, $16, $17, 1, $18)
+			wish, wish_who, wish_why, limit_rows, limit_bytes, parallel, revision, consistency,
+			workspace, environment, job_id, job_version, priority, served, queued, waits, start_key)
+			VALUES ($1, $2, $3, $4, $5, $6, '', 1, $7, 0, 0, $8, $9, $10, $11, $12, $13, $14, '', '', '', $15, $16, $17, 1, $18,
+			$19, $20, $21, $22, $23, $24, $25, $26, $27)
 			ON CONFLICT (run_key) DO NOTHING`,
 			n.Key, n.Name, n.Mode, notNil(n.Job), Planning, n.Why, t.now,
 			n.Owner.ID, n.Owner.Host, n.Owner.PID, n.Owner.Started, n.Owner.Boot, lease.Epoch, lease.Until,
-			n.Limits.Rows, n.Limits.Bytes, n.Limits.Parallel, cmp.Or(n.Consistency, "fuzzy"))
+			n.Limits.Rows, n.Limits.Bytes, n.Limits.Parallel, cmp.Or(n.Consistency, "fuzzy"),
+			n.Workspace, n.Environment, n.JobID, n.JobVersion, n.Priority, bit(n.Served), n.Queued, n.Waits, n.StartKey)
 		if err != nil {
 			return err
 		}
 		if made == 0 {
 			return connector.Errorf(connector.Retry, "TOW-219", "create run %s: the key is taken", n.Key)
 		}
+		for _, alias := range n.Aliases {
+			_, err := t.exec(ctx, "INSERT INTO run_connection (run, workspace, environment, alias) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+				n.Key, n.Workspace, n.Environment, alias)
+			if err != nil {
+				return err
+			}
+		}
 		return t.addEvent(ctx, Event{Run: n.Key, Number: 1, To: Planning, Who: n.Who, Why: n.Why})
 	})
 	return lease, err
+}
+
+// notStarted refuses a start that was made before.
+func (t *tx) notStarted(ctx context.Context, n NewRun) error {
+	if n.StartKey == "" {
+		return nil
+	}
+	var run string
+	err := t.row(ctx, "SELECT run_key FROM run WHERE workspace = $1 AND start_key = $2", n.Workspace, n.StartKey).Scan(&run)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err == nil {
+		err = &connector.Error{Class: connector.Config, Code: "TOW-236", Text: "start run", Err: &StartedError{Run: run}}
+	}
+	return err
 }
 
 func (t *tx) addEvent(ctx context.Context, e Event) error {
@@ -127,14 +181,18 @@ func (t *tx) addEvent(ctx context.Context, e Event) error {
 
 const selectRun = `SELECT r.run_key, r.name, r.mode, r.job, r.state, r.reason, r.code, r.event, r.created, r.started, r.ended,
 	COALESCE(p.format, 0), p.hash, r.owner, r.owner_host, r.owner_pid, r.owner_started, r.owner_boot, r.epoch, r.lease_until,
-	r.consistency, r.snapshot_at, r.snapshot_locked, r.snapshot_until
+	r.consistency, r.snapshot_at, r.snapshot_locked, r.snapshot_until,
+	r.workspace, r.environment, r.job_id, r.job_version, r.priority, r.served, r.queued, r.waits, r.held
 	FROM run r LEFT JOIN plan p ON p.run = r.run_key`
 
 func scanRun(scan func(...any) error) (r Run, err error) {
 	c := &r.Consistency
+	var served int
 	err = scan(&r.Key, &r.Name, &r.Mode, &r.Job, &r.State, &r.Reason, &r.Code, &r.Event, &r.Created, &r.Started, &r.Ended,
 		&r.PlanFormat, &r.PlanHash, &r.Owner.ID, &r.Owner.Host, &r.Owner.PID, &r.Owner.Started, &r.Owner.Boot, &r.Epoch, &r.Until,
-		&c.Wanted, &c.At, &c.Locked, &c.Until)
+		&c.Wanted, &c.At, &c.Locked, &c.Until,
+		&r.Workspace, &r.Environment, &r.JobID, &r.JobVersion, &r.Priority, &served, &r.Queued, &r.Waits, &r.Held)
+	r.Served = served != 0
 	return r, err
 }
 
@@ -163,6 +221,15 @@ func (s *Store) Runs(ctx context.Context, f Filter) ([]Run, error) {
 			marks = append(marks, arg(st))
 		}
 		where = append(where, "r.state IN ("+strings.Join(marks, ", ")+")")
+	}
+	if f.Workspace != "" {
+		where = append(where, "r.workspace = "+arg(f.Workspace))
+	}
+	if f.Job != "" {
+		where = append(where, "r.job_id = "+arg(f.Job))
+	}
+	if f.Alias != "" {
+		where = append(where, "EXISTS (SELECT 1 FROM run_connection u WHERE u.run = r.run_key AND u.alias = "+arg(f.Alias)+")")
 	}
 	if f.Before != "" {
 		where = append(where, "(r.created, r.run_key) < (SELECT b.created, b.run_key FROM run b WHERE b.run_key = "+arg(f.Before)+")")
@@ -292,7 +359,7 @@ func (s *Store) Forget(ctx context.Context, key string) error {
 		}
 		for _, statement := range []string{
 			"DELETE FROM dirty WHERE run = $1", "DELETE FROM shard WHERE run = $1", "DELETE FROM stream WHERE run = $1",
-			"DELETE FROM plan WHERE run = $1", "DELETE FROM step WHERE run = $1", "DELETE FROM event WHERE run = $1",
+			"DELETE FROM plan WHERE run = $1", "DELETE FROM step WHERE run = $1", "DELETE FROM event WHERE run = $1", "DELETE FROM run_connection WHERE run = $1",
 			"UPDATE target SET claim = '' WHERE claim = $1", "DELETE FROM run WHERE run_key = $1",
 		} {
 			if _, err := t.exec(ctx, statement, key); err != nil {

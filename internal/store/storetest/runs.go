@@ -27,7 +27,7 @@ func testRuns(t *testing.T, f *fixture) {
 	got, err := f.Run(f.ctx, "k1")
 	must(t, err)
 	want := store.Run{Key: "k1", Name: "job of k1", Mode: "full", Job: []byte("name: k1"), State: store.Planning, Event: 1,
-		Created: got.Created, Owner: owner("p1"), Epoch: 1, Until: lease.Until, Consistency: store.Consistency{Wanted: "fuzzy"}}
+		Created: got.Created, Owner: owner("p1"), Epoch: 1, Until: lease.Until, Consistency: store.Consistency{Wanted: "fuzzy"}, Duty: store.Duty{Workspace: store.MainWorkspace}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("run: %s", diff)
 	}
