@@ -23,10 +23,12 @@ import (
 func openService(ctx context.Context, folder string, more ...connector.Connector) (*control.Service, func(), error) {
 	set := connector.NewSet(append(all.Connectors().All(), more...)...)
 	s := &control.Service{Connectors: set, Owner: control.ThisProcess(), Who: "bench", Log: slog.New(slog.DiscardHandler), Lease: 15 * time.Second,
-		Connections: func(alias string) (job.Connection, error) { return job.Connection{}, errors.New("no aliases here") },
-		Secrets:     func(_ string, raw json.RawMessage) (json.RawMessage, error) { return raw, nil },
-		Password:    func(string) (string, error) { return "", nil },
-		Clean:       func(text string) string { return text }}
+		Connections: func(_ context.Context, alias string) (job.Connection, error) {
+			return job.Connection{}, errors.New("no aliases here")
+		},
+		Secrets:  func(_ context.Context, _ string, raw json.RawMessage) (json.RawMessage, error) { return raw, nil },
+		Password: func(string) (string, error) { return "", nil },
+		Clean:    func(text string) string { return text }}
 	done, err := s.OpenStore(ctx, filepath.Join(folder, "towpath.db"))
 	return s, done, err
 }

@@ -56,8 +56,8 @@ func (s *session) service(ctx context.Context) (*control.Service, func(), error)
 	scrub.Add(password)
 	svc := &control.Service{Connectors: s.set, Owner: control.ThisProcess(), Who: who(), Log: s.logger(scrub), Lease: s.flags.Lease, Clean: scrub.Clean,
 		Database:    store.Options{Busy: s.flags.Busy, MaxPages: s.flags.Pages, Password: password},
-		Connections: func(alias string) (job.Connection, error) { return pick(connections, alias) },
-		Secrets: func(alias string, raw json.RawMessage) (json.RawMessage, error) {
+		Connections: func(_ context.Context, alias string) (job.Connection, error) { return pick(connections, alias) },
+		Secrets: func(_ context.Context, alias string, raw json.RawMessage) (json.RawMessage, error) {
 			lookup := secret.Lookup{}
 			if alias != "" { // files stand beside the file that names them
 				lookup.Dir = folderOf

@@ -20,10 +20,10 @@ type Service struct {
 	Database   store.Options // how OpenStore opens the control database
 	Connectors connector.Set
 	// Connections finds a stored connection by its alias.
-	Connections func(alias string) (job.Connection, error)
+	Connections func(ctx context.Context, alias string) (job.Connection, error)
 	// Secrets resolves the references (${env:NAME}, ${file:path}) in the options of a stored connection or, with the alias "", of an
 	// inline one. What comes back goes to a connector and nowhere else.
-	Secrets func(alias string, options json.RawMessage) (json.RawMessage, error)
+	Secrets func(ctx context.Context, alias string, options json.RawMessage) (json.RawMessage, error)
 	// Password gives the secret that is missing or hidden in an inline connection of the side "source" or "target"; "" when there is none.
 	Password func(side string) (string, error)
 	// Clean takes known secrets out of a text that is kept or shown.

@@ -61,10 +61,12 @@ func newRig(t *testing.T, source, target memory.Options, rows int) *rig {
 func (r *rig) service(set connector.Set) *control.Service {
 	r.t.Helper()
 	s := &control.Service{Connectors: set, Owner: control.ThisProcess(), Who: "tester", Log: slog.New(slog.DiscardHandler), Lease: 3 * time.Second,
-		Connections: func(alias string) (job.Connection, error) { return job.Connection{}, errors.New("no aliases here") },
-		Secrets:     func(_ string, raw json.RawMessage) (json.RawMessage, error) { return raw, nil },
-		Password:    func(string) (string, error) { return "", nil },
-		Clean:       func(text string) string { return text }}
+		Connections: func(_ context.Context, alias string) (job.Connection, error) {
+			return job.Connection{}, errors.New("no aliases here")
+		},
+		Secrets:  func(_ context.Context, _ string, raw json.RawMessage) (json.RawMessage, error) { return raw, nil },
+		Password: func(string) (string, error) { return "", nil },
+		Clean:    func(text string) string { return text }}
 	done, err := s.OpenStore(context.Background(), r.path)
 	if err != nil {
 		r.t.Fatal(err)

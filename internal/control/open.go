@@ -14,12 +14,12 @@ import (
 
 // open opens one side of a job and asks the server for its identity.
 func (s *Service) open(ctx context.Context, side string, e job.Endpoint) (engine.End, error) {
-	name, c, raw, err := s.find(side, e)
+	name, c, raw, err := s.find(ctx, side, e)
 	if err != nil {
 		return engine.End{}, err
 	}
 	end := engine.End{Side: engine.Side{Connection: e.Connection, Connector: c.Name}, Connector: c}
-	if raw, err = s.Secrets(e.Connection, raw); err != nil {
+	if raw, err = s.Secrets(ctx, e.Connection, raw); err != nil {
 		return end, at(err, name)
 	}
 	client, err := c.Open(ctx, connector.Connection{Name: name, Options: raw})
@@ -35,9 +35,9 @@ func (s *Service) open(ctx context.Context, side string, e job.Endpoint) (engine
 }
 
 // find returns the connector of an endpoint and the options to open it with; name is what errors call it.
-func (s *Service) find(side string, e job.Endpoint) (name string, c connector.Connector, raw json.RawMessage, err error) {
+func (s *Service) find(ctx context.Context, side string, e job.Endpoint) (name string, c connector.Connector, raw json.RawMessage, err error) {
 	if !e.Inline() {
-		stored, err := s.Connections(e.Connection)
+		stored, err := s.Connections(ctx, e.Connection)
 		if err != nil {
 			return "", c, nil, at(err, side+".connection")
 		}

@@ -231,7 +231,7 @@ func TestSnapshotOfWhatIsRead(t *testing.T) {
 	}
 	from.Snapshot = nil
 	r.Service = r.service(connector.NewSet(from, north, to))
-	r.Connections = func(string) (job.Connection, error) { return job.Connection{Connector: "north"}, nil }
+	r.Connections = func(context.Context, string) (job.Connection, error) { return job.Connection{Connector: "north"}, nil }
 	run, err := r.run(r.document("full", `{source: people, connection: n}`, "{consistency: snapshot}"), nil)
 	if err != nil || run.State != store.Succeeded || r.label(run.Key) != "snapshot" || northStore.Calls(memory.Snapshot) != 1 {
 		t.Fatalf("run is %s (%s), %d snapshots: %v", run.State, r.label(run.Key), northStore.Calls(memory.Snapshot), err)

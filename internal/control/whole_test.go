@@ -239,7 +239,7 @@ func TestManyStreamsIntoOneTarget(t *testing.T) {
 			}
 			p := new(phases)
 			r.Service = r.service(connector.NewSet(from, north, p.of(to)))
-			r.Connections = func(alias string) (job.Connection, error) {
+			r.Connections = func(_ context.Context, alias string) (job.Connection, error) {
 				if alias != "n" {
 					return job.Connection{}, errors.New("no alias " + alias)
 				}

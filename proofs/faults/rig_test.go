@@ -41,11 +41,13 @@ func newRig(t *testing.T) *rig {
 func (r *rig) reopen(o store.Options) {
 	r.t.Helper()
 	s := &control.Service{Connectors: all.Connectors(), Owner: control.ThisProcess(), Who: "tester", Log: slog.New(slog.DiscardHandler),
-		Lease:       5 * time.Second,
-		Connections: func(string) (job.Connection, error) { return job.Connection{}, errors.New("no aliases here") },
-		Secrets:     func(_ string, raw json.RawMessage) (json.RawMessage, error) { return raw, nil },
-		Password:    func(string) (string, error) { return "towpath", nil },
-		Clean:       func(text string) string { return text }}
+		Lease: 5 * time.Second,
+		Connections: func(context.Context, string) (job.Connection, error) {
+			return job.Connection{}, errors.New("no aliases here")
+		},
+		Secrets:  func(_ context.Context, _ string, raw json.RawMessage) (json.RawMessage, error) { return raw, nil },
+		Password: func(string) (string, error) { return "towpath", nil },
+		Clean:    func(text string) string { return text }}
 	opened, err := store.Open(context.Background(), r.path, o)
 	if err != nil {
 		r.t.Fatal(err)

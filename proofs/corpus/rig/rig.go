@@ -38,8 +38,10 @@ type Passwords struct{ Source, Target string }
 // Service is the application with these connectors.
 func (r *Rig) Service(set connector.Set, p Passwords) *control.Service {
 	return &control.Service{Store: r.store, Connectors: set, Owner: control.ThisProcess(), Who: "proof", Log: slog.New(slog.DiscardHandler), Lease: 10 * time.Second,
-		Connections: func(string) (job.Connection, error) { return job.Connection{}, errors.New("no aliases here") },
-		Secrets:     func(_ string, raw json.RawMessage) (json.RawMessage, error) { return raw, nil },
+		Connections: func(context.Context, string) (job.Connection, error) {
+			return job.Connection{}, errors.New("no aliases here")
+		},
+		Secrets: func(_ context.Context, _ string, raw json.RawMessage) (json.RawMessage, error) { return raw, nil },
 		Password: func(side string) (string, error) {
 			if side == "source" {
 				return p.Source, nil
