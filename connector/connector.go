@@ -35,8 +35,10 @@ type Connector struct {
 	// run lease's holder until Close, and gone with its process.
 	Snapshot func(ctx context.Context, c Client, datasets []string, parallel int) (Snapshot, error)
 	// Count counts the rows of the dataset that the predicate (in the system's own language, "" for all) selects.
-	Count   func(ctx context.Context, c Client, dataset, where string) (int64, error)
-	Schemes []string // of its URLs, beside its name
+	Count func(ctx context.Context, c Client, dataset, where string) (int64, error)
+	// Everything is the pattern of all datasets of a connection that its account may read; "": *.
+	Everything string
+	Schemes    []string // of its URLs, beside its name
 	// URL turns scheme://user@host/shop.orders into connection options and a dataset.
 	URL func(u *url.URL) (options map[string]any, dataset string, err error)
 	// Fold turns a dataset's name into a form in which all names that the client has for one dataset are alike; nil: each has one name.

@@ -33,7 +33,7 @@ func ParseConnections(data []byte, name string) (map[string]Connection, error) {
 	d := &decoder{problems: p, places: map[string]place{}}
 	all := map[string]Connection{}
 	for i, k := range tree.keys {
-		if !isAlias(k.name) {
+		if !IsAlias(k.name) {
 			p.add(k.at, k.name, "TOW-603", "Use letters, digits, -, _ and dots, a letter or digit first.", "%q is not an alias", k.name)
 			continue
 		}
@@ -97,8 +97,8 @@ func (d *decoder) referenceForms(n *node, path string) {
 	}
 }
 
-// isAlias reports whether a text can name a connection.
-func isAlias(text string) bool {
+// IsAlias reports whether a text can name a connection.
+func IsAlias(text string) bool {
 	for i, r := range text {
 		if !unicode.IsLetter(r) && !unicode.IsDigit(r) && (i == 0 || !strings.ContainsRune("-_.", r)) {
 			return false

@@ -20,6 +20,7 @@ func Connector() connector.Connector {
 	return connector.Connector{
 		Name:       "hbase",
 		Title:      "HBase",
+		Everything: "*:*",
 		Docs:       docs,
 		Types:      typeDocs,
 		Connection: connection,

@@ -124,7 +124,7 @@ func TestNames(t *testing.T) {
 		want          bool
 	}{
 		{"*", "orders", true}, {"*", "shop:orders", false}, {"*", "hbase:meta", false}, {"", "orders", true}, {"shop:*", "shop:orders", true},
-		{"*:orders", "shop:orders", true}, {"*:*", "hbase:meta", false}, {"hbase:*", "hbase:meta", true}, {"default:ord*", "orders", true}, {"ord*s", "orders", true},
+		{"*:orders", "shop:orders", true}, {"*:orders", "orders", true}, {"*:*", "orders", true}, {"*:*", "hbase:meta", false}, {"hbase:*", "hbase:meta", true}, {"default:ord*", "orders", true}, {"ord*s", "orders", true},
 	} {
 		if got := matches(test.pattern, test.name); got != test.want {
 			t.Errorf("%q of %q: got %t", test.pattern, test.name, got)

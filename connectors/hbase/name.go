@@ -49,6 +49,9 @@ func matches(pattern, name string) bool {
 	if strings.HasPrefix(name, systemNamespace+":") && !strings.HasPrefix(pattern, systemNamespace+":") {
 		return false
 	}
+	if rest, any := strings.CutPrefix(pattern, "*:"); any && !strings.Contains(name, ":") { // the default namespace is one of all
+		pattern = rest
+	}
 	slashes := strings.NewReplacer(":", "/")
 	ok, err := path.Match(slashes.Replace(pattern), slashes.Replace(name))
 	return err == nil && ok

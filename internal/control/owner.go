@@ -15,8 +15,8 @@ import (
 // keyLetters name runs and processes: no vowels that make words, nothing that looks like something else.
 const keyLetters = "0123456789bcdfghjkmnpqrstvwxyz"
 
-// newKey returns a random key of n letters.
-func newKey(n int) string {
+// NewKey returns a random key of n letters.
+func NewKey(n int) string {
 	b := make([]byte, n)
 	if _, err := rand.Read(b); err != nil {
 		panic(err) // never on a supported system, says crypto/rand
@@ -29,7 +29,7 @@ func newKey(n int) string {
 
 // ThisProcess describes the calling process as an owner of leases.
 func ThisProcess() store.Owner {
-	o := store.Owner{ID: newKey(12), PID: int64(os.Getpid()), Boot: bootID()}
+	o := store.Owner{ID: NewKey(12), PID: int64(os.Getpid()), Boot: bootID()}
 	o.Host, _ = os.Hostname()
 	if p, err := process.NewProcess(int32(o.PID)); err == nil {
 		o.Started, _ = p.CreateTime()

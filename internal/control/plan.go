@@ -24,7 +24,7 @@ func (s *Service) Plan(ctx context.Context, j *job.Job) (*engine.Plan, error) {
 	}
 	defer e.close()
 	var streams []*engine.StreamPlan
-	plan, err := s.plan(ctx, newKey(5), j, e, func(int) {}, func(st *engine.StreamPlan, _ []connector.Shard) error {
+	plan, err := s.plan(ctx, NewKey(5), j, e, func(int) {}, func(st *engine.StreamPlan, _ []connector.Shard) error {
 		streams = append(streams, st)
 		return nil
 	})

@@ -65,15 +65,16 @@ func (s *Service) draft(ctx context.Context, lease store.RunLease, j *job.Job, e
 // create stores the run under a random key that nobody has.
 func (s *Service) create(ctx context.Context, j *job.Job) (store.RunLease, error) {
 	for {
-		lease, err := s.Store.CreateRun(ctx, store.NewRun{Key: newKey(5), Name: j.Name, Mode: string(j.Mode), Job: s.hide(j).Canonical(),
-			Who: s.Who, Owner: s.Owner, TTL: s.Lease, Limits: limitsOf(j), Consistency: string(j.Settings.Consistency)})
+		lease, err := s.Store.CreateRun(ctx, store.NewRun{Key: NewKey(5), Name: j.Name, Mode: string(j.Mode), Job: s.hide(j).Canonical(),
+			Who: s.Who, Owner: s.Owner, TTL: s.Lease, Limits: LimitsOf(j), Consistency: string(j.Settings.Consistency)})
 		if codeOf(err) != "TOW-219" {
 			return lease, err
 		}
 	}
 }
 
-func limitsOf(j *job.Job) store.Limits {
+// LimitsOf returns the limits that a job begins with.
+func LimitsOf(j *job.Job) store.Limits {
 	l := store.Limits{Parallel: j.Settings.Parallel, Rows: j.Settings.Rate.Rows, Bytes: int64(j.Settings.Rate.Bytes)}
 	if l.Parallel == 0 {
 		l.Parallel = defaultParallel

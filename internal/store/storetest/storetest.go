@@ -57,6 +57,10 @@ func Run(t *testing.T, make Make) {
 		"the largest plan":                              testMany,
 		"backup comes back":                             testBackup,
 		"cancelled call changes nothing and store goes": testCancel,
+		"connections with sealed secrets":               testConnections,
+		"jobs in versions":                              testJobs,
+		"hold and release":                              testHold,
+		"a start asked for twice":                       testStartedOnce,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
