@@ -1,6 +1,6 @@
 // Package secret keeps credentials out of what people and files get to see: a text that prints as ***, references to the
-// environment and to files that are resolved when a connection is opened, and a scrubber for errors and logs. It knows no
-// connector and no store.
+// environment and to files that are resolved when a connection is opened, seals that the master key alone opens, and a scrubber
+// for errors and logs. It knows no connector and no store.
 package secret
 
 import (

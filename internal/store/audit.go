@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/towpath/towpath/connector"
 )
@@ -96,28 +97,28 @@ func (s *Store) AuditEntries(ctx context.Context, f AuditFilter) ([]AuditEntry, 
 // auditPage is how many entries VerifyAudit reads at a time.
 const auditPage = 1000
 
-// VerifyAudit reads the whole record and returns the number of its newest entry. One that was changed, taken out or put in since it was written
-// is class Changed, TOW-230, which names it.
-func (s *Store) VerifyAudit(ctx context.Context) (entries int64, err error) {
-	var previous []byte
+// VerifyAudit reads the whole record and returns its newest entry; that of an empty record is zero. One that was changed, taken out or put in since it was written
+// is class Changed, TOW-230, which names it, and the entry before it comes back.
+func (s *Store) VerifyAudit(ctx context.Context) (newest AuditEntry, err error) {
+	behind := int64(math.MinInt64) // what was put in before the first is seen too
 	for {
-		rows, err := s.read.QueryContext(ctx, selectAudit+" WHERE number > $1 ORDER BY number LIMIT $2", entries, auditPage)
+		rows, err := s.read.QueryContext(ctx, selectAudit+" WHERE number > $1 ORDER BY number LIMIT $2", behind, auditPage)
 		if err != nil {
-			return entries, s.fail("verify the record", err)
+			return newest, s.fail("verify the record", err)
 		}
 		page, err := collect(rows, scanAudit)
 		if err != nil {
-			return entries, s.fail("verify the record", err)
+			return newest, s.fail("verify the record", err)
 		}
 		for _, e := range page {
-			if e.Number != entries+1 || !bytes.Equal(e.Hash, e.chained(previous)) {
-				return entries, connector.Errorf(connector.Changed, "TOW-230", "entry %d of the record is not what was written", entries+1).
+			if e.Number != newest.Number+1 || !bytes.Equal(e.Hash, e.chained(newest.Hash)) {
+				return newest, connector.Errorf(connector.Changed, "TOW-230", "entry %d of the record is not what was written", newest.Number+1).
 					WithHint("Somebody changed the control database by hand. Entries before it are as they were.")
 			}
-			entries, previous = e.Number, e.Hash
+			newest, behind = e, e.Number
 		}
 		if len(page) < auditPage {
-			return entries, nil
+			return newest, nil
 		}
 	}
 }

@@ -18,8 +18,11 @@ import (
 // tables are all that a backup holds, each a table of one line of columns and a line for each row.
 var tables = []string{
 	"run", "event", "plan", "stream", "shard", "target", "dirty", "step",
-	"workspace", "connection", "sealed", "job", "job_version", "job_alias", "run_connection", "audit",
+	"workspace", "connection", "sealed", "job", "job_version", "job_alias", "run_connection", "audit", "account", "member", "token",
 }
+
+// passing are the tables that a backup leaves out: who was signed in when it was made must not be so when it comes back.
+var passing = []string{"session", "link"}
 
 // Saved is what a backup holds.
 type Saved struct {
@@ -119,7 +122,7 @@ func (t *tx) save(ctx context.Context, table string, lines *json.Encoder, saved 
 	return rows.Err()
 }
 
-// Restore puts a backup into a database that holds no run, all of it or nothing. One of a newer form than this program's is class Config, TOW-205;
+// Restore puts a backup into a database that holds nothing yet, all of it or nothing. One of a newer form than this program's is class Config, TOW-205;
 // one that is damaged or cut off TOW-225; a database that is in use TOW-226.
 func (s *Store) Restore(ctx context.Context, r io.Reader) (Saved, error) {
 	const doing = "restore the control database"
@@ -127,12 +130,13 @@ func (s *Store) Restore(ctx context.Context, r io.Reader) (Saved, error) {
 	err := s.changeAlone(ctx, doing, func(ctx context.Context, t *tx) error {
 		var used bool
 		var form int64
-		err := t.row(ctx, "SELECT EXISTS (SELECT 1 FROM run) OR EXISTS (SELECT 1 FROM target), (SELECT MAX(version_id) FROM towpath_version)").Scan(&used, &form)
+		err := t.row(ctx, `SELECT EXISTS (SELECT 1 FROM run) OR EXISTS (SELECT 1 FROM target) OR EXISTS (SELECT 1 FROM workspace) OR EXISTS (SELECT 1 FROM account)
+			OR EXISTS (SELECT 1 FROM audit), (SELECT MAX(version_id) FROM towpath_version)`).Scan(&used, &form)
 		if err != nil {
 			return err
 		}
 		if used {
-			return connector.Errorf(connector.Config, "TOW-226", doing+": %s holds runs already", s.path).WithHint("Name an empty one by --state.")
+			return connector.Errorf(connector.Config, "TOW-226", doing+": %s is in use already", s.path).WithHint("Name an empty one by --state.")
 		}
 		saved, err = t.restore(ctx, r, form)
 		return err

@@ -25,5 +25,5 @@ func LeaseStatements() map[string]string {
 	}
 }
 
-// BackupTables are the tables that a backup holds.
-func BackupTables() []string { return slices.Clone(tables) }
+// BackupTables are the tables that a backup holds, and those that it leaves out.
+func BackupTables() (saved, left []string) { return slices.Clone(tables), slices.Clone(passing) }
