@@ -37,8 +37,12 @@ func rooms() []room {
 			"internal/engine", "internal/executor", "internal/store", "internal/event", "internal/secret", "internal/option",
 			"job", "connector", "record", "internal/transform", "internal/crashpoint",
 		}, "control is the application without a transport"},
+		{"internal/view", []string{"client", "internal/control", "internal/engine", "internal/store", "connector", "job"}, "what the command line prints and the API serves is one thing, made in one place"},
+		{"internal/api", []string{
+			"internal/control", "internal/view", "internal/event", "internal/option", "internal/store", "client", "connector", "job",
+		}, "the API calls use cases and shows what comes back"},
 		{"internal/cli", []string{
-			"internal/control", "internal/engine", "internal/store", "internal/event", "internal/secret", "internal/option",
+			"internal/control", "internal/engine", "internal/store", "internal/event", "internal/secret", "internal/option", "internal/view",
 			"client", "job", "connector", "record",
 		}, "commands call use cases; they move no rows and lease no shards"},
 		{"internal/archtest", nil, "rules read text"},

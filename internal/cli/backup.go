@@ -8,6 +8,7 @@ import (
 
 	"github.com/towpath/towpath/connector"
 	"github.com/towpath/towpath/internal/store"
+	"github.com/towpath/towpath/internal/view"
 )
 
 type savedJSON struct {
@@ -18,7 +19,7 @@ type savedJSON struct {
 }
 
 func (s *session) saved(file, verb string, x store.Saved) error {
-	return s.answer(savedJSON{file, utc(x.At), x.Runs, x.Rows}, func() {
+	return s.answer(savedJSON{file, view.Time(x.At), x.Runs, x.Rows}, func() {
 		s.printf("%s %s: %s of %s, %s in all\n", verb, file, plural64(x.Runs, "run"), when(x.At), plural64(x.Rows, "row"))
 	})
 }

@@ -13,10 +13,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/towpath/towpath/client"
 	"github.com/towpath/towpath/connector"
 	"github.com/towpath/towpath/internal/control"
-	"github.com/towpath/towpath/internal/engine"
 	"github.com/towpath/towpath/internal/store"
+	"github.com/towpath/towpath/internal/view"
 	"github.com/towpath/towpath/job"
 )
 
@@ -25,18 +26,6 @@ type dirtyCmd struct {
 	Stream string `help:"Only those of streams of this source, alias:source, or target." placeholder:"NAME"`
 	Export string `help:"Write all of them to this file as JSON lines; - is standard output." placeholder:"FILE"`
 	Most   int    `help:"How many to list." default:"20" placeholder:"N"`
-}
-
-// dirtyJSON is a dirty row in JSON answers and exports.
-type dirtyJSON struct {
-	Stream  string          `json:"stream"` // as people call it
-	Shard   string          `json:"shard"`
-	Seq     int64           `json:"seq"`
-	Ordinal int64           `json:"ordinal"`
-	Code    string          `json:"code"`
-	Column  string          `json:"column,omitempty"`
-	Reason  string          `json:"reason"`
-	Row     json.RawMessage `json:"row"`
 }
 
 // Run lists or exports dirty rows.
@@ -51,12 +40,12 @@ func (c *dirtyCmd) Run(s *session) error {
 		return err
 	}
 	if c.Export != "" {
-		n, err := s.exportTo(c.Export, func(write func(dirtyJSON) error) error {
+		n, err := s.exportTo(c.Export, func(write func(client.DirtyRow) error) error {
 			for row, err := range c.rows(ctx, svc, only, 0) {
 				if err != nil {
 					return err
 				}
-				if err := write(dirtyData(names, row)); err != nil {
+				if err := write(view.DirtyRow(names, row)); err != nil {
 					return err
 				}
 			}
@@ -67,7 +56,7 @@ func (c *dirtyCmd) Run(s *session) error {
 		}
 		return err
 	}
-	list := []dirtyJSON{}
+	list := []client.DirtyRow{}
 	var rows [][]string
 	first := 0
 	if len(names) == 1 { // there is nothing to tell apart
@@ -77,7 +66,7 @@ func (c *dirtyCmd) Run(s *session) error {
 		if err != nil {
 			return err
 		}
-		d := dirtyData(names, row)
+		d := view.DirtyRow(names, row)
 		list = append(list, d)
 		rows = append(rows, []string{d.Stream, d.Code, d.Column, d.Reason, clip(string(d.Row), 200)}[first:])
 	}
@@ -109,7 +98,7 @@ func (c *dirtyCmd) streams(ctx context.Context, svc *control.Service) (names map
 	_, progress, _, err := svc.Status(ctx, c.Key)
 	names = make(map[string]string, len(progress.Streams))
 	for _, p := range progress.Streams {
-		names[p.ID] = streamName(p)
+		names[p.ID] = view.StreamName(p)
 	}
 	return names, only, err
 }
@@ -131,11 +120,7 @@ func (c *dirtyCmd) rows(ctx context.Context, svc *control.Service, streams []str
 	}
 }
 
-func dirtyData(names map[string]string, d store.DirtyAt) dirtyJSON {
-	return dirtyJSON{names[engine.StreamOf(d.Cursor.Shard)], d.Cursor.Shard, d.Cursor.Seq, d.Cursor.Ordinal, string(d.Code), d.Column, d.Reason, d.Row}
-}
-
-func (s *session) exportTo(path string, rows func(write func(dirtyJSON) error) error) (n int, err error) {
+func (s *session) exportTo(path string, rows func(write func(client.DirtyRow) error) error) (n int, err error) {
 	out := bufio.NewWriter(s.Out)
 	if path != "-" {
 		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
@@ -147,7 +132,7 @@ func (s *session) exportTo(path string, rows func(write func(dirtyJSON) error) e
 	}
 	enc := json.NewEncoder(out)
 	enc.SetEscapeHTML(false)
-	err = rows(func(d dirtyJSON) error { n++; return enc.Encode(d) })
+	err = rows(func(d client.DirtyRow) error { n++; return enc.Encode(d) })
 	if err != nil {
 		return n, err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/towpath/towpath/internal/control"
 	"github.com/towpath/towpath/internal/store"
+	"github.com/towpath/towpath/internal/view"
 )
 
 // mostStreams is how many streams the block shows one by one; of more, those at work.
@@ -84,25 +85,13 @@ func statesText(states map[store.StreamState]int) string {
 	return plural(n, "stream") + ": " + strings.Join(parts, ", ")
 }
 
-// streamName is how people call a stream.
-func streamName(s control.StreamProgress) string {
-	name := s.Source
-	if name == "" {
-		name = "query to " + s.Target
-	}
-	if s.Connection != "" {
-		name = s.Connection + ":" + name
-	}
-	return name
-}
-
 // cells are the parts of a line: name, bar, share, rows, speed, time left, dirty rows, guarantee.
 func cells(s control.StreamProgress, m *meter, bar int) []cell {
 	share := part(s)
 	filled := int(share * float64(bar))
 	rows, bytes := m.speed()
 	return []cell{
-		{text: clip(streamName(s), 24)},
+		{text: clip(view.StreamName(s), 24)},
 		{text: "[" + strings.Repeat("#", filled) + strings.Repeat("-", bar-filled) + "]", rank: 1},
 		{text: fmt.Sprintf("%3d%%", int(share*100))},
 		{text: short(s.Counts.Read) + "/" + short(max(s.Rows, s.Counts.Read)) + " rows", least: 16, right: true},

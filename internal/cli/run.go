@@ -13,6 +13,7 @@ import (
 	"github.com/towpath/towpath/internal/control"
 	"github.com/towpath/towpath/internal/engine"
 	"github.com/towpath/towpath/internal/store"
+	"github.com/towpath/towpath/internal/view"
 	"github.com/towpath/towpath/job"
 )
 
@@ -158,7 +159,7 @@ func (s *session) rested(svc *control.Service, run store.Run, took time.Duration
 		s.code = exitDirty
 	}
 	if s.flags.JSON {
-		e := envelope{OK: cause == nil, Command: s.command, Data: statusData(run, progress, progress.Streams, nil)}
+		e := envelope{OK: cause == nil, Command: s.command, Data: view.Status(run, progress, progress.Streams, nil)}
 		if cause != nil {
 			e.Error = describe(cause)
 		}

@@ -6,69 +6,13 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/towpath/towpath/client"
 	"github.com/towpath/towpath/connector"
 	"github.com/towpath/towpath/internal/control"
 	"github.com/towpath/towpath/internal/store"
+	"github.com/towpath/towpath/internal/view"
 	"github.com/towpath/towpath/job"
 )
-
-// runJSON is a run in JSON answers; times are RFC 3339 in UTC.
-type runJSON struct {
-	Run         string                    `json:"run"`
-	Name        string                    `json:"name"`
-	Mode        string                    `json:"mode"`
-	State       store.State               `json:"state"`
-	Reason      string                    `json:"reason,omitempty"`
-	Code        string                    `json:"code,omitempty"`
-	Consistency consistencyJSON           `json:"consistency"`
-	Created     string                    `json:"created"`
-	Ended       string                    `json:"ended,omitempty"`
-	States      map[store.StreamState]int `json:"stream_states,omitempty"`
-	Total       *connector.Counts         `json:"total,omitempty"`
-	Streams     []control.StreamProgress  `json:"streams,omitempty"`
-	History     []eventJSON               `json:"history,omitempty"`
-}
-
-// consistencyJSON says what instants the rows of a run are of.
-type consistencyJSON struct {
-	Label  string `json:"label"` // fuzzy, snapshot, or snapshot until a time
-	At     string `json:"snapshot_at,omitempty"`
-	Locked int64  `json:"writes_waited_ms,omitempty"`
-	Until  string `json:"snapshot_until,omitempty"`
-}
-
-type eventJSON struct {
-	Number int64       `json:"number"`
-	At     string      `json:"at"`
-	From   store.State `json:"from,omitempty"`
-	To     store.State `json:"to"`
-	Who    string      `json:"who"`
-	Why    string      `json:"why,omitempty"`
-	Code   string      `json:"code,omitempty"`
-}
-
-func utc(ms int64) string {
-	if ms == 0 {
-		return ""
-	}
-	return time.UnixMilli(ms).UTC().Format(time.RFC3339Nano)
-}
-
-func runData(r store.Run, states map[store.StreamState]int) runJSON {
-	c := r.Consistency
-	return runJSON{Run: r.Key, Name: r.Name, Mode: r.Mode, State: r.State, Reason: r.Reason, Code: r.Code, Created: utc(r.Created), Ended: utc(r.Ended),
-		States: states, Consistency: consistencyJSON{control.Consistency(c), utc(c.At), c.Locked, utc(c.Until)}}
-}
-
-// statusData is a run with those of its streams that were asked for.
-func statusData(r store.Run, p control.Progress, streams []control.StreamProgress, history []store.Event) runJSON {
-	out := runData(r, p.States)
-	out.Total, out.Streams = &p.Total.Counts, streams
-	for _, e := range history {
-		out.History = append(out.History, eventJSON{e.Number, utc(e.At), e.From, e.To, e.Who, e.Why, e.Code})
-	}
-	return out
-}
 
 type runsCmd struct {
 	Most int `help:"How many to list." default:"20" placeholder:"N"`
@@ -93,10 +37,10 @@ func (c *runsCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	list := make([]runJSON, len(runs))
+	list := make([]client.Run, len(runs))
 	rows := make([][]string, len(runs))
 	for i, r := range runs {
-		list[i] = runData(r, states[r.Key])
+		list[i] = view.Run(r, states[r.Key])
 		rows[i] = []string{r.Key, r.Name, r.Mode, string(r.State), doneText(states[r.Key]), list[i].Consistency.Label, when(r.Created), when(r.Ended), r.Reason}
 	}
 	return s.answer(list, func() {
@@ -155,7 +99,7 @@ func (c *statusCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	return s.answer(statusData(run, progress, streams, history), func() {
+	return s.answer(view.Status(run, progress, streams, history), func() {
 		shown := streams
 		if !c.All {
 			shown = worthSeeing(streams)
@@ -204,7 +148,7 @@ func (s *session) showStatus(run store.Run, progress control.Progress, streams [
 	var rows [][]string
 	for _, p := range streams {
 		c := p.Counts
-		rows = append(rows, []string{streamName(p), p.Target, string(p.State), strconv.Itoa(int(part(p)*100)) + "%", full(c.Read), full(c.Written), full(c.Dirty),
+		rows = append(rows, []string{view.StreamName(p), p.Target, string(p.State), strconv.Itoa(int(part(p)*100)) + "%", full(c.Read), full(c.Written), full(c.Dirty),
 			full(c.Filtered), strconv.Itoa(p.Done) + "/" + strconv.Itoa(p.Shards), string(p.Guarantee)})
 	}
 	s.table([]string{"SOURCE", "TARGET", "STATE", "DONE", "READ", "WRITTEN", "DIRTY", "FILTERED", "SHARDS", "GUARANTEE"}, rows)
@@ -213,7 +157,7 @@ func (s *session) showStatus(run store.Run, progress control.Progress, streams [
 	}
 	for _, p := range streams {
 		if p.Error != "" {
-			s.paragraph("  "+streamName(p)+": "+p.Error+codeText(p.Code), "    ")
+			s.paragraph("  "+view.StreamName(p)+": "+p.Error+codeText(p.Code), "    ")
 		}
 	}
 	s.printf("\n")
@@ -288,7 +232,7 @@ func (s *session) wish(key string, goal store.State, why string) error {
 	if err != nil {
 		return err
 	}
-	return s.answer(statusData(run, progress, progress.Streams, nil), func() {
+	return s.answer(view.Status(run, progress, progress.Streams, nil), func() {
 		if run.State == goal {
 			s.summary(run, progress.Total.Counts, 0)
 			return
@@ -318,8 +262,7 @@ func (c *limitsCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	data := map[string]int64{"rows": limits.Rows, "bytes": limits.Bytes, "parallel": int64(limits.Parallel)}
-	return s.answer(data, func() {
+	return s.answer(view.Limits(limits), func() {
 		s.printf("rows      %s\nbytes     %s\nparallel  %d\n", limitText(limits.Rows, "rows/s"), limitText(limits.Bytes, "bytes/s"), limits.Parallel)
 	})
 }

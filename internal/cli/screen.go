@@ -12,6 +12,7 @@ import (
 	"github.com/towpath/towpath/internal/control"
 	"github.com/towpath/towpath/internal/engine"
 	"github.com/towpath/towpath/internal/store"
+	"github.com/towpath/towpath/internal/view"
 	"github.com/towpath/towpath/job"
 )
 
@@ -210,7 +211,7 @@ func (c *screen) sayFailures(p control.Progress) {
 	for _, s := range p.Streams {
 		if s.State == store.StreamFailed && !c.failed[s.ID] {
 			c.failed[s.ID] = true
-			c.say("%s failed, the others go on: %s", streamName(s), s.Error)
+			c.say("%s failed, the others go on: %s", view.StreamName(s), s.Error)
 		}
 	}
 }

@@ -58,20 +58,20 @@ const FewStreams = 32
 
 // StreamProgress is how far a stream is.
 type StreamProgress struct {
-	ID         string            `json:"id"`
-	Source     string            `json:"source"`
-	Connection string            `json:"connection,omitempty"`
-	Target     string            `json:"target"`
-	State      store.StreamState `json:"state"`
-	Error      string            `json:"error,omitempty"`
-	Code       string            `json:"code,omitempty"`
-	Guarantee  job.Guarantee     `json:"guarantee"`
-	Rows       int64             `json:"rows_estimated"`
-	Bytes      int64             `json:"bytes_estimated"`
-	Counts     connector.Counts  `json:"counts"`
-	Shards     int               `json:"shards"`
-	Done       int               `json:"shards_done"`
-	Active     int               `json:"shards_at_work"`
+	ID         string
+	Source     string
+	Connection string
+	Target     string
+	State      store.StreamState
+	Error      string
+	Code       string
+	Guarantee  job.Guarantee
+	Rows       int64
+	Bytes      int64
+	Counts     connector.Counts
+	Shards     int
+	Done       int
+	Active     int
 }
 
 // transitions is the state machine of a run.
