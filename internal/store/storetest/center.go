@@ -74,8 +74,8 @@ func testConnections(t *testing.T, f *fixture) {
 	if len(entries) != 4 {
 		t.Errorf("%d entries in the record: %+v", len(entries), entries)
 	}
-	if n, err := f.VerifyAudit(f.ctx); err != nil || n != 4 {
-		t.Errorf("the record has %d entries that hold: %v", n, err)
+	if newest, err := f.VerifyAudit(f.ctx); err != nil || newest.Number != 4 {
+		t.Errorf("the record has %d entries that hold: %v", newest.Number, err)
 	}
 }
 
