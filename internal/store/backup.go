@@ -18,7 +18,7 @@ import (
 // tables are all that a backup holds, each a table of one line of columns and a line for each row.
 var tables = []string{
 	"run", "event", "plan", "stream", "shard", "target", "dirty", "step",
-	"workspace", "connection", "sealed", "job", "job_version", "job_alias", "run_connection", "audit", "account", "member", "token",
+	"workspace", "connection", "sealed", "job", "job_version", "job_alias", "run_connection", "sync_check", "audit", "account", "member", "token",
 }
 
 // passing are the tables that a backup leaves out: who was signed in when it was made must not be so when it comes back.

@@ -84,6 +84,7 @@ type NewRun struct {
 	Duty                     // Queued above 0: it waits for the pool from now on
 	StartKey        string   // makes a start that is asked for twice in a workspace one; "": each is its own
 	Aliases         []string // of the connections that it uses, in Duty.Environment
+	Source, Target  string   // those of them that the job's sides are
 }
 
 // Event is one change of a run's state. Numbers of a run are gapless and start at 1, its creation.
@@ -131,14 +132,14 @@ func (s *Store) CreateRun(ctx context.Context, n NewRun) (RunLease, error) {
 		made, err := t.exec(ctx, `INSERT INTO run (run_key, name, mode, job, state, reason, code, event, created, started, ended,
 			owner, owner_host, owner_pid, owner_started, owner_boot, epoch, lease_until,
 			wish, wish_who, wish_why, limit_rows, limit_bytes, parallel, revision, consistency,
-			workspace, environment, job_id, job_version, priority, served, queued, waits, start_key)
+			workspace, environment, job_id, job_version, priority, served, queued, waits, start_key, source_alias, target_alias)
 			VALUES ($1, $2, $3, $4, $5, $6, '', 1, $7, 0, 0, $8, $9, $10, $11, $12, $13, $14, '', '', '', $15, $16, $17, 1, $18,
-			$19, $20, $21, $22, $23, $24, $25, $26, $27)
+			$19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29)
 			ON CONFLICT (run_key) DO NOTHING`,
 			n.Key, n.Name, n.Mode, notNil(n.Job), Planning, n.Why, t.now,
 			n.Owner.ID, n.Owner.Host, n.Owner.PID, n.Owner.Started, n.Owner.Boot, lease.Epoch, lease.Until,
 			n.Limits.Rows, n.Limits.Bytes, n.Limits.Parallel, cmp.Or(n.Consistency, "fuzzy"),
-			n.Workspace, n.Environment, n.JobID, n.JobVersion, n.Priority, bit(n.Served), n.Queued, n.Waits, n.StartKey)
+			n.Workspace, n.Environment, n.JobID, n.JobVersion, n.Priority, bit(n.Served), n.Queued, n.Waits, n.StartKey, n.Source, n.Target)
 		if err != nil {
 			return err
 		}
@@ -359,7 +360,7 @@ func (s *Store) Forget(ctx context.Context, key string) error {
 		}
 		for _, statement := range []string{
 			"DELETE FROM dirty WHERE run = $1", "DELETE FROM shard WHERE run = $1", "DELETE FROM stream WHERE run = $1",
-			"DELETE FROM plan WHERE run = $1", "DELETE FROM step WHERE run = $1", "DELETE FROM event WHERE run = $1", "DELETE FROM run_connection WHERE run = $1",
+			"DELETE FROM plan WHERE run = $1", "DELETE FROM step WHERE run = $1", "DELETE FROM event WHERE run = $1", "DELETE FROM run_connection WHERE run = $1", "DELETE FROM sync_check WHERE run = $1",
 			"UPDATE target SET claim = '' WHERE claim = $1", "DELETE FROM run WHERE run_key = $1",
 		} {
 			if _, err := t.exec(ctx, statement, key); err != nil {

@@ -71,7 +71,7 @@ func (t *Team) start(ctx context.Context, a Actor, j KeptJob, in StartInput) (St
 	}
 	for { // until a key is free
 		n := store.NewRun{Key: control.NewKey(5), Name: bound.Name, Mode: string(bound.Mode), Job: bound.Canonical(), Who: a.Account, Why: t.Scrub.Clean(in.Why),
-			Consistency: string(bound.Settings.Consistency), Limits: control.LimitsOf(bound), StartKey: in.Key, Aliases: j.Aliases,
+			Consistency: string(bound.Settings.Consistency), Limits: control.LimitsOf(bound), StartKey: in.Key, Aliases: j.Aliases, Source: bound.Source.Connection, Target: bound.Target.Connection,
 			Duty: store.Duty{Workspace: a.Workspace, Environment: environment, JobID: j.ID, JobVersion: j.Version, Priority: in.Priority, Served: true, Queued: 1}}
 		_, err := t.Store.CreateRun(ctx, n)
 		if before, again := errors.AsType[*store.StartedError](err); again {

@@ -97,10 +97,25 @@ ALTER TABLE run ADD COLUMN queued BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE run ADD COLUMN waits TEXT NOT NULL DEFAULT '';
 ALTER TABLE run ADD COLUMN held TEXT NOT NULL DEFAULT '';
 ALTER TABLE run ADD COLUMN start_key TEXT NOT NULL DEFAULT '';
+ALTER TABLE run ADD COLUMN source_alias TEXT NOT NULL DEFAULT '';
+ALTER TABLE run ADD COLUMN target_alias TEXT NOT NULL DEFAULT '';
 CREATE UNIQUE INDEX run_start_key ON run (workspace, start_key) WHERE start_key <> '';
 CREATE INDEX run_queued ON run (queued) WHERE queued > 0;
 CREATE INDEX run_workspace ON run (workspace, created, run_key);
 CREATE INDEX run_job ON run (job_id, created);
+
+-- What a look at both sides of a stream found when it was made: rows of the source and of the target, -1 where they were not counted.
+CREATE TABLE sync_check (
+    run         TEXT NOT NULL,
+    stream      TEXT NOT NULL,
+    at          BIGINT NOT NULL,
+    method      TEXT NOT NULL,
+    about       BIGINT NOT NULL,
+    source_rows BIGINT NOT NULL,
+    target_rows BIGINT NOT NULL,
+    note        TEXT NOT NULL,
+    PRIMARY KEY (run, stream)
+);
 
 CREATE TABLE audit (
     number    BIGINT PRIMARY KEY,
