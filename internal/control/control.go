@@ -32,6 +32,8 @@ type Service struct {
 	Who   string      // the person, for history
 	Log   *slog.Logger
 	Lease time.Duration // how long a run or shard lease lasts when its holder is not heard of
+
+	taking Taking // of the run that this copy of the service steers; zero: a person steers it
 }
 
 // Observer is told how a run goes on; its methods must not block.

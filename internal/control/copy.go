@@ -17,7 +17,7 @@ import (
 // wished. Streams that fail are noted, and the others go on.
 func (h *helm) copy(ctx context.Context, queue []*stream) error {
 	settings := h.plan.Job.Settings
-	work := local.Work{Run: h.lease.Run, Epoch: h.lease.Epoch, Streams: h, Flow: h.flow, BatchRows: settings.GroupRows, Most: h.snapshotShards,
+	work := local.Work{Run: h.lease.Run, Epoch: h.lease.Epoch, Streams: h, Flow: h.flow, BatchRows: settings.GroupRows, Most: h.snapshotShards, Seat: h.taking.Seat,
 		Memory: cmp.Or(int64(settings.Memory), defaultMemory), Outage: cmp.Or(time.Duration(settings.Outage), defaultOutage)}
 	executor := &local.Executor{Store: h.Store, Log: h.Log, Worker: h.Owner.ID, TTL: h.Service.Lease, Clean: h.Clean}
 	copied := make(chan struct{})
@@ -72,13 +72,17 @@ func (h *helm) learn(ctx context.Context) error {
 func (h *helm) watch(ctx context.Context, done <-chan struct{}) error {
 	ticker := time.NewTicker(showEvery)
 	defer ticker.Stop()
+	leave := h.taking.Leave
 	for {
 		select {
 		case <-done:
 			return nil
+		case <-leave:
+			leave = nil
+			h.brake.Pull(&local.Halt{Kind: local.Leave})
 		case <-h.brake.Pulled():
 			halt := h.brake.Halt()
-			if halt == nil {
+			if halt == nil || halt.Kind == local.Leave {
 				return nil
 			}
 			to := store.Pausing

@@ -34,7 +34,7 @@ func (h *helm) patiently(ctx context.Context, do func() error) error {
 	}
 }
 
-// wait waits, or returns a *local.Halt when a person has wished for one that the run's state allows.
+// wait waits, or returns a *local.Halt when a person has wished for one that the run's state allows, or the run is to be left.
 func (h *helm) wait(ctx context.Context, d time.Duration) error {
 	timer, ticker := time.NewTimer(d), time.NewTicker(250*time.Millisecond)
 	defer timer.Stop()
@@ -48,10 +48,14 @@ func (h *helm) wait(ctx context.Context, d time.Duration) error {
 		if w.Kind == store.WishPause || w.Kind == store.WishStop && h.stands() != store.Finishing {
 			return &local.Halt{Kind: w.Kind, Who: w.Who}
 		}
+		if h.taking.left() {
+			return &local.Halt{Kind: local.Leave}
+		}
 		select {
 		case <-timer.C:
 			return nil
 		case <-ticker.C:
+		case <-h.taking.Leave:
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}

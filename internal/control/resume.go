@@ -32,7 +32,7 @@ func (s *Service) Resume(ctx context.Context, key string, o ResumeOptions, obs O
 		return run, notResumable(run)
 	}
 	if run.PlanFormat == 0 {
-		return run, connector.Errorf(connector.Config, "TOW-143", "run %s ended before it was planned", key).WithHint("Start another with: towpath run.")
+		return run, neverPlanned(key)
 	}
 	lease, err := s.takeLease(ctx, run, o.Waiting)
 	if err != nil {
@@ -51,7 +51,7 @@ func (s *Service) Resume(ctx context.Context, key string, o ResumeOptions, obs O
 		return s.rest(ctx, lease, err)
 	}
 	if run.State == store.Stopping { // its process died while it stopped
-		run, err = s.stopHere(ctx, lease, run, "")
+		run, err = s.stopHere(ctx, lease, run, store.Change{})
 		return run, errors.Join(err, notResumable(run))
 	}
 	if run.State.Final() { // it ended while its lease was waited for
@@ -70,23 +70,29 @@ func notResumable(run store.Run) error {
 		WithHint("Start another with: towpath run.")
 }
 
-// reopen loads a run's plan, opens all its sides, makes sure that they are the planned ones and claims the targets.
+// reopen loads a run's plan and attaches it.
 func (s *Service) reopen(ctx context.Context, key string, moved bool) (*engine.Plan, []store.Stream, ends, error) {
 	plan, streams, err := s.load(ctx, key)
 	if err != nil {
 		return nil, nil, ends{}, err
 	}
+	e, err := s.attach(ctx, plan, streams, moved)
+	return plan, streams, e, err
+}
+
+// attach opens all sides of a run, makes sure that they are the planned ones and claims the targets.
+func (s *Service) attach(ctx context.Context, plan *engine.Plan, streams []store.Stream, moved bool) (ends, error) {
 	e, err := s.openAll(ctx, plan.Job)
 	if err != nil {
-		return nil, nil, e, err
+		return e, err
 	}
 	if err = sameServers(plan, e, moved); err == nil {
-		err = s.claim(ctx, key, streams, e.target)
+		err = s.claim(ctx, plan.Run, streams, e.target)
 	}
 	if err != nil {
 		e.close()
 	}
-	return plan, streams, e, err
+	return e, err
 }
 
 // lieDown pauses a run that was running when its process died and that is not taken up again; in other states it rests already.

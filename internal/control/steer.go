@@ -57,8 +57,11 @@ func (s *Service) steer(ctx context.Context, lease store.RunLease, plan *engine.
 	if err != nil {
 		return run, err
 	}
-	h := s.newHelm(run, lease, plan, e, obs)
-	err = h.work(ctx, streams)
+	return s.newHelm(run, lease, plan, e, obs).steer(ctx, run, streams)
+}
+
+func (h *helm) steer(ctx context.Context, run store.Run, streams []store.Stream) (store.Run, error) {
+	err := h.work(ctx, streams)
 	if cause := context.Cause(ctx); connector.ClassOf(cause) == connector.Fenced {
 		err = cause // another process has the run: it is not ours to move any more
 	} else {
@@ -70,7 +73,10 @@ func (s *Service) steer(ctx context.Context, lease store.RunLease, plan *engine.
 	}
 	restCtx, stop := context.WithTimeout(context.Background(), 10*time.Second)
 	defer stop()
-	return s.rest(restCtx, h.lease, err)
+	if errors.Is(err, errLeft) {
+		return h.leaveRun(restCtx, h.lease)
+	}
+	return h.rest(restCtx, h.lease, err)
 }
 
 // keep renews a run lease until letGo is called. The context it returns ends with class Fenced when the lease is lost.
@@ -219,6 +225,10 @@ func (h *helm) end(worked context.Context, err error) error {
 		return errors.Join(ignoreHalt(err), h.stop(ctx, h.changeOf(ctx, &local.Halt{Kind: store.WishStop})))
 	}
 	var halt *local.Halt
+	if h.taking.Leave != nil && worked.Err() != nil || errors.As(err, &halt) && halt.Kind == local.Leave {
+		park()
+		return errLeft
+	}
 	if resting := state == store.Paused || state == store.Failed; resting && !(errors.As(err, &halt) && halt.Kind == store.WishStop) {
 		park() // it had not begun to run again
 		return ignoreWish(err)

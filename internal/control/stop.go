@@ -15,7 +15,7 @@ import (
 	"github.com/towpath/towpath/internal/store"
 )
 
-// Pause asks whoever steers a run to pause it; when nobody does, it is done here and now.
+// Pause asks whoever steers a run to pause it; when nobody does, it is done here and now. A run that waits for servers waits no more.
 func (s *Service) Pause(ctx context.Context, key, why string) (store.Run, error) {
 	run, held, err := s.lookUp(ctx, key)
 	switch {
@@ -23,20 +23,40 @@ func (s *Service) Pause(ctx context.Context, key, why string) (store.Run, error)
 		return run, err
 	case held:
 		return run, s.Store.SetWish(ctx, key, store.Wish{Kind: store.WishPause, Who: s.Who, Why: why})
+	case run.Queued > 0 || run.Held != "": // it would go on by itself
+		if err := s.Store.Unqueue(ctx, key, join("paused by "+s.Who, why)); err != nil || run.State == store.Failed || run.State == store.Planning {
+			return s.after(ctx, key, err)
+		}
+	}
+	switch {
 	case run.State == store.Paused:
-		return run, nil
+		return s.after(ctx, key, nil)
 	case run.State.Final() || run.State == store.Failed:
 		return run, connector.Errorf(connector.Config, "TOW-145", "run %s is %s", key, run.State)
 	}
 	lease, err := s.takeLease(ctx, run, nil)
 	if err != nil {
-		return run, err
+		return run, s.wishInstead(ctx, err, key, store.Wish{Kind: store.WishPause, Who: s.Who, Why: why})
 	}
 	run, err = s.calm(ctx, lease, nil)
 	if err == nil {
 		err = s.lieDown(ctx, lease, run, store.Change{Why: why}, nil)
 	}
 	return s.rest(ctx, lease, err)
+}
+
+// after returns a run as it is by now.
+func (s *Service) after(ctx context.Context, key string, err error) (store.Run, error) {
+	run, readErr := s.Store.Run(ctx, key)
+	return run, errors.Join(err, readErr)
+}
+
+// wishInstead leaves to a process what it took the run for in the moment before we could; other errors stay.
+func (s *Service) wishInstead(ctx context.Context, err error, key string, w store.Wish) error {
+	if _, taken := errors.AsType[*store.HeldError](err); taken {
+		return s.Store.SetWish(ctx, key, w)
+	}
+	return err
 }
 
 // Stop asks whoever steers a run to stop it, for good; when nobody does, it is done here and now.
@@ -54,14 +74,27 @@ func (s *Service) Stop(ctx context.Context, key, why string) (store.Run, error) 
 	}
 	lease, err := s.takeLease(ctx, run, nil)
 	if err != nil {
-		return run, err
+		return run, s.wishInstead(ctx, err, key, store.Wish{Kind: store.WishStop, Who: s.Who, Why: why})
 	}
 	ctx, letGo := s.keep(ctx, lease)
 	defer letGo()
-	if run, err = s.calm(ctx, lease, nil); err != nil || run.State.Final() {
+	return s.stopTaken(ctx, lease, store.Change{Why: why}, nil)
+}
+
+// stopTaken stops a run whose lease was taken for that.
+func (s *Service) stopTaken(ctx context.Context, lease store.RunLease, c store.Change, obs Observer) (store.Run, error) {
+	run, err := s.Store.Run(ctx, lease.Run)
+	if err == nil && run.State == store.Planning && run.PlanFormat == 0 && run.Served { // nothing of it is anywhere
+		c.Epoch = lease.Epoch
+		return s.rest(ctx, lease, s.move(ctx, run.Key, store.Planning, store.Stopped, c, obs))
+	}
+	if err == nil {
+		run, err = s.calm(ctx, lease, obs)
+	}
+	if err != nil || run.State.Final() {
 		return s.rest(ctx, lease, err)
 	}
-	return s.stopHere(ctx, lease, run, why)
+	return s.stopHere(ctx, lease, run, c)
 }
 
 // lookUp returns a run, and whether a process that may live steers it.
@@ -84,14 +117,13 @@ func (s *Service) Lapsed(ctx context.Context, run store.Run) bool {
 
 // stopHere ends a run that nobody else steers and removes what it made. A target that does not answer, or is another server by
 // now, is left to clean.
-func (s *Service) stopHere(ctx context.Context, lease store.RunLease, run store.Run, why string) (store.Run, error) {
-	c := store.Change{Why: why}
+func (s *Service) stopHere(ctx context.Context, lease store.RunLease, run store.Run, c store.Change) (store.Run, error) {
 	if run.PlanFormat == 0 {
 		return s.rest(ctx, lease, s.strike(ctx, lease, run, c))
 	}
 	plan, streams, err := s.load(ctx, run.Key)
 	if connector.ClassOf(err) == connector.Changed { // made by another version, or damaged: it says no more what is to be removed
-		c.Why = join(why, mayBeLeft(err))
+		c.Why = join(c.Why, mayBeLeft(err))
 		return s.rest(ctx, lease, s.strike(ctx, lease, run, c))
 	}
 	if err != nil {

@@ -174,7 +174,7 @@ func (s *Store) SetTested(ctx context.Context, k ConnectionKey, failure, identit
 	})
 }
 
-// SetHold holds a connection, or with an empty Hold.By releases it. Of runs that use it and neither rest nor wait a hold wishes a pause, and marks them so
+// SetHold holds a connection, or with an empty Hold.By releases it. Of runs that use it and neither rest nor wait, or are being taken up, a hold wishes a pause, and marks them so
 // that the release knows them; a release queues those again that rest by then, and returns their keys. Runs whose pause somebody else wished are left alone.
 func (s *Store) SetHold(ctx context.Context, k ConnectionKey, h Hold, by Entry) (runs []string, err error) {
 	doing := "release connection " + k.Alias
@@ -210,8 +210,9 @@ const usesConnection = ` run_key IN (SELECT run FROM run_connection WHERE worksp
 
 func (t *tx) holdRuns(ctx context.Context, k ConnectionKey, h Hold) ([]string, error) {
 	rows, err := t.conn.QueryContext(ctx, `UPDATE run SET held = $3, revision = revision + 1, wish = 'pause', wish_who = $4, wish_why = $5
-		WHERE`+usesConnection+` AND wish = '' AND held = '' AND queued = 0 AND state IN ('planning', 'running', 'verifying', 'finishing') RETURNING run_key`,
-		k.Workspace, k.Environment, k.Alias, h.By, h.Why)
+		WHERE`+usesConnection+` AND wish = '' AND held = '' AND (queued = 0 AND state IN ('running', 'verifying', 'finishing')
+		OR owner <> '' AND lease_until > $6 AND (state = 'planning' OR state IN ('paused', 'failed') AND queued > 0)) RETURNING run_key`,
+		k.Workspace, k.Environment, k.Alias, h.By, h.Why, t.now)
 	if err != nil {
 		return nil, err
 	}

@@ -34,7 +34,7 @@ type RunLease struct {
 func (s *Store) AcquireRun(ctx context.Context, key string, owner Owner, ttl time.Duration) (RunLease, error) {
 	return s.takeRun(ctx, key, owner, ttl, func(h HeldError) bool {
 		return h.Holder.ID == "" || h.Holder.ID == owner.ID || h.Until <= h.Now
-	})
+	}, nil)
 }
 
 // TakeOverRun takes the lease of a run at once although gone holds it, and with it frees the shards that gone's workers hold.
@@ -42,10 +42,12 @@ func (s *Store) AcquireRun(ctx context.Context, key string, owner Owner, ttl tim
 func (s *Store) TakeOverRun(ctx context.Context, key string, gone, owner Owner, ttl time.Duration) (RunLease, error) {
 	return s.takeRun(ctx, key, owner, ttl, func(h HeldError) bool {
 		return h.Holder.ID == "" || h.Holder.ID == gone.ID || h.Until <= h.Now
-	})
+	}, nil)
 }
 
-func (s *Store) takeRun(ctx context.Context, key string, owner Owner, ttl time.Duration, free func(HeldError) bool) (RunLease, error) {
+// takeRun takes the lease of a run that is free and of which, where that is not nil, also holds; what that changes is changed with it.
+func (s *Store) takeRun(ctx context.Context, key string, owner Owner, ttl time.Duration, free func(HeldError) bool,
+	also func(ctx context.Context, t *tx) error) (RunLease, error) {
 	l := RunLease{Run: key, Owner: owner}
 	err := s.change(ctx, "take the lease of run "+key, func(ctx context.Context, t *tx) error {
 		h := HeldError{Run: key, Now: t.now}
@@ -59,6 +61,11 @@ func (s *Store) takeRun(ctx context.Context, key string, owner Owner, ttl time.D
 		}
 		if !free(h) {
 			return held(h)
+		}
+		if also != nil {
+			if err := also(ctx, t); err != nil {
+				return err
+			}
 		}
 		l.Epoch, l.Until, l.Previous = h.Epoch+1, t.now+ms(ttl), h.Holder
 		n, err := t.exec(ctx, `UPDATE run SET owner = $3, owner_host = $4, owner_pid = $5, owner_started = $6, owner_boot = $7,

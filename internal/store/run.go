@@ -247,15 +247,17 @@ func (s *Store) Runs(ctx context.Context, f Filter) ([]Run, error) {
 	return runs, s.fail("list runs", err)
 }
 
-// Transition moves a run from one state to another and returns the event that says so; both become durable together. A run
-// that is not in from is left alone: an error that wraps *StateError. A lease that is not the newest: class Fenced, TOW-213.
+// Transition moves a run from one state to another and returns the event that says so; both become durable together. Once it is running, or
+// at an end, it waits for the pool no more. A run that is not in from is left alone: an error that wraps *StateError. A lease that is not the newest: class Fenced, TOW-213.
 func (s *Store) Transition(ctx context.Context, key string, from, to State, c Change) (Event, error) {
 	e := Event{Run: key, From: from, To: to, Who: c.Who, Why: c.Why, Code: c.Code}
 	err := s.change(ctx, fmt.Sprintf("move run %s to %s", key, to), func(ctx context.Context, t *tx) error {
 		e.At = t.now
 		err := t.row(ctx, `UPDATE run SET state = $3, reason = $4, code = $5, event = event + 1,
 			started = CASE WHEN started = 0 AND $3 = 'running' THEN $6 ELSE started END,
-			ended = CASE WHEN $3 IN ('succeeded', 'stopped', 'failed') THEN $6 ELSE 0 END
+			ended = CASE WHEN $3 IN ('succeeded', 'stopped', 'failed') THEN $6 ELSE 0 END,
+			queued = CASE WHEN $3 IN ('running', 'stopping', 'succeeded', 'stopped', 'failed') THEN 0 ELSE queued END,
+			waits = CASE WHEN $3 IN ('running', 'stopping', 'succeeded', 'stopped', 'failed') THEN '' ELSE waits END
 			WHERE run_key = $1 AND state = $2 AND (CAST($7 AS BIGINT) = 0 OR epoch = $7) RETURNING event`, key, from, to, c.Why, c.Code, t.now, c.Epoch).Scan(&e.Number)
 		if errors.Is(err, sql.ErrNoRows) {
 			if c.Epoch != 0 {

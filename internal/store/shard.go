@@ -58,7 +58,8 @@ type candidate struct {
 
 // LeaseShards gives the worker the next shards, up to most, over all asked runs that are running and carry no wish; none when there is
 // none at present. Runs, then streams, with the fewest shards at work come first; within a stream the lowest stage, then the shard with the
-// most rows left. Streams wait for those of their run that have a lower stage. Limits.Parallel of the run and Stream.Parallel hold. With a
+// most rows left. Streams wait for those of their run that have a lower stage. Limits.Parallel of the run, Stream.Parallel and Connection.Parallel
+// hold; runs that use a connection which is held get none. With a
 // damaged checkpoint (class Changed, TOW-105) the answer names its run and shard alone, and nothing was leased.
 func (s *Store) LeaseShards(ctx context.Context, q LeaseRequest, most int) (leased []Leased, err error) {
 	err = s.change(ctx, "lease shards", func(ctx context.Context, t *tx) error {
@@ -156,7 +157,11 @@ func (t *tx) candidates(ctx context.Context, runs []string) ([]candidate, error)
 	if err != nil {
 		return nil, err
 	}
-	inRun, atTarget, stages := map[string]int{}, map[target]int{}, map[string]int{}
+	bounds, err := t.bounds(ctx)
+	if err != nil {
+		return nil, err
+	}
+	inRun, atTarget, asked := map[string]int{}, map[target]int{}, map[string]opening{}
 	for _, at := range leavers {
 		inRun[at.run]++
 		atTarget[at]++
@@ -172,14 +177,14 @@ func (t *tx) candidates(ctx context.Context, runs []string) ([]candidate, error)
 			c.targetCap > 0 && atTarget[target{c.run, c.identity, c.dataset}] >= c.targetCap {
 			continue
 		}
-		lowest, known := stages[c.run]
+		o, known := asked[c.run]
 		if !known {
-			if lowest, err = t.lowestStage(ctx, c.run); err != nil {
+			if o, err = t.opening(ctx, c.run, bounds); err != nil {
 				return nil, err
 			}
-			stages[c.run] = lowest
+			asked[c.run] = o
 		}
-		if c.stage <= lowest {
+		if !o.bounded && c.stage <= o.lowest {
 			may = append(may, c)
 		}
 	}
@@ -187,6 +192,19 @@ func (t *tx) candidates(ctx context.Context, runs []string) ([]candidate, error)
 		return cmp.Or(cmp.Compare(a.runActive, b.runActive), cmp.Compare(a.run, b.run), cmp.Compare(a.active, b.active), cmp.Compare(a.ordinal, b.ordinal))
 	})
 	return may, nil
+}
+
+// opening is what a run may begin at present.
+type opening struct {
+	lowest  int  // stage
+	bounded bool // by a connection: nothing
+}
+
+func (t *tx) opening(ctx context.Context, run string, bounds map[ConnectionKey]*bound) (o opening, err error) {
+	if o.bounded, err = t.bounded(ctx, run, bounds); err == nil && !o.bounded {
+		o.lowest, err = t.lowestStage(ctx, run)
+	}
+	return o, err
 }
 
 func (t *tx) lowestStage(ctx context.Context, run string) (int, error) {

@@ -38,9 +38,11 @@ type Wishes struct {
 	Epoch    int64 // of the run lease
 }
 
-// SetWish replaces the wish of a run. A stop is not replaced by a pause.
+// SetWish replaces the wish of a run. A stop is not replaced by a pause. Who wishes something takes the run from the release of a connection that
+// holds it, and who wishes that it ends or pauses, from the queue.
 func (s *Store) SetWish(ctx context.Context, key string, w Wish) error {
 	return s.changeRun(ctx, "set wish of run "+key, key, `UPDATE run SET revision = revision + 1,
+		held = '', queued = CASE WHEN $2 = '' THEN queued ELSE 0 END,
 		wish = CASE WHEN wish = 'stop' AND $2 = 'pause' THEN wish ELSE $2 END,
 		wish_who = CASE WHEN wish = 'stop' AND $2 = 'pause' THEN wish_who ELSE $3 END,
 		wish_why = CASE WHEN wish = 'stop' AND $2 = 'pause' THEN wish_why ELSE $4 END WHERE run_key = $1`, w.Kind, w.Who, w.Why)

@@ -266,12 +266,13 @@ func literal(n ast.Node) (string, bool) {
 	return "", false
 }
 
-// families are the ranges of the codes.
+// families are the ranges of the codes; the longest that fits is a code's.
 func families() []struct{ first, title string } {
 	return []struct{ first, title string }{
 		{"TOW-0", "Usage and configuration"},
 		{"TOW-1", "Plan and run"},
 		{"TOW-2", "Control database"},
+		{"TOW-33", "Scheduling pool"},
 		{"TOW-3", "SQLite"},
 		{"TOW-4", "MySQL and MariaDB"},
 		{"TOW-5", "Elasticsearch and OpenSearch"},
@@ -281,6 +282,15 @@ func families() []struct{ first, title string } {
 	}
 }
 
+func familyOf(code string) (first string) {
+	for _, f := range families() {
+		if strings.HasPrefix(code, f.first) && len(f.first) > len(first) {
+			first = f.first
+		}
+	}
+	return first
+}
+
 // errorsPage lists all codes with the texts they come with and what to do.
 func errorsPage(codes map[string][]place) string {
 	var b strings.Builder
@@ -288,7 +298,7 @@ func errorsPage(codes map[string][]place) string {
 	for _, family := range families() {
 		open := false
 		for _, c := range slices.Sorted(maps.Keys(codes)) {
-			if !strings.HasPrefix(c, family.first) {
+			if familyOf(c) != family.first {
 				continue
 			}
 			if !open {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/towpath/towpath/connector"
 	"github.com/towpath/towpath/internal/engine"
+	"github.com/towpath/towpath/internal/executor/slot"
 	"github.com/towpath/towpath/internal/store"
 	"github.com/towpath/towpath/record"
 )
@@ -32,9 +33,10 @@ type Work struct {
 	Epoch     int64 // of the run lease
 	Streams   Streams
 	Flow      *engine.Flow
-	Most      int   // shards at work at once, whatever the run's limits say; 0: as they say
-	BatchRows int   // rows of a batch at most; 0: record.MaxRows
-	Memory    int64 // bytes of rows under way, over all shards
+	Seat      *slot.Seat // its part in the places that the runs of this process share; nil: as many as its limits say
+	Most      int        // shards at work at once, whatever the run's limits say; 0: as they say
+	BatchRows int        // rows of a batch at most; 0: record.MaxRows
+	Memory    int64      // bytes of rows under way, over all shards
 	Outage    time.Duration
 }
 
@@ -50,6 +52,9 @@ type Streams interface {
 	// Ready receives when there may be more to lease.
 	Ready() <-chan struct{}
 }
+
+// Leave is the kind of a Halt that nobody wished of the run: its process ends, and others go on with it.
+const Leave store.Kind = "leave"
 
 // Halt is why the shards of a run stopped before they were done. It is the cause with which their work ends.
 type Halt struct {
@@ -100,6 +105,7 @@ type runner struct {
 type attempt struct {
 	leased store.Leased
 	cancel context.CancelCauseFunc
+	yield  context.CancelFunc // ends it with the group in hand; nil: it was called
 }
 
 type result struct {
@@ -123,6 +129,9 @@ func (r *runner) loop(ctx context.Context) (*Halt, error) {
 		case res := <-r.results:
 			r.settle(ctx, res)
 		case <-r.Streams.Ready():
+		case <-r.Seat.Ready():
+		case <-r.Seat.Yield():
+			r.yield()
 		case <-ticker.C:
 			r.bear(r.tend(ctx))
 		}
@@ -159,7 +168,13 @@ func (r *runner) bear(err error) {
 // staff leases shards until enough are at work; done reports that none is left.
 func (r *runner) staff(ctx context.Context) (done bool, err error) {
 	for ctx.Err() == nil && r.brake.ctx.Err() == nil && len(r.attempts) < r.parallel {
-		free := r.parallel - len(r.attempts)
+		free := r.Seat.Want(r.parallel) - len(r.attempts)
+		if free <= 0 && len(r.attempts) > 0 {
+			return false, nil
+		}
+		if free <= 0 { // other processes may end the run's shards
+			return r.Store.Finished(ctx, r.Work.Run)
+		}
 		leased, err := r.Store.LeaseShards(ctx, store.LeaseRequest{Worker: r.Worker, Runs: []string{r.Work.Run}, TTL: r.TTL}, free)
 		if err != nil {
 			return false, err
@@ -168,10 +183,24 @@ func (r *runner) staff(ctx context.Context) (done bool, err error) {
 			r.start(ctx, l)
 		}
 		if len(leased) < free {
+			r.Seat.Want(len(r.attempts))
 			return r.Store.Finished(ctx, r.Work.Run)
 		}
 	}
+	r.Seat.Want(len(r.attempts))
 	return false, nil
+}
+
+// yield ends a shard with the group in hand, for a run that has none at work. One that cannot be read from its middle is left to its end.
+func (r *runner) yield() {
+	for _, a := range r.attempts {
+		if a.yield != nil && a.leased.Shard.Replay != connector.None {
+			a.yield()
+			a.yield = nil
+			return
+		}
+	}
+	r.Seat.Keep()
 }
 
 func (r *runner) start(ctx context.Context, leased store.Leased) {
@@ -182,30 +211,46 @@ func (r *runner) start(ctx context.Context, leased store.Leased) {
 		return
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
-	r.attempts[id] = &attempt{leased: leased, cancel: cancel}
-	var pool *record.Pool
-	if n := len(r.pools); n > 0 {
-		pool, r.pools = r.pools[n-1], r.pools[:n-1]
-	} else {
-		pool = record.NewPool(r.Memory / int64(max(r.parallel, 1)))
-		if r.BatchRows > 0 {
-			pool.LimitRows(r.BatchRows)
-		}
-	}
+	halt, yield := context.WithCancel(halt)
+	r.attempts[id] = &attempt{leased: leased, cancel: cancel, yield: yield}
+	pool := r.pool()
 	r.Log.Debug("shard taken", "run", r.Work.Run, "shard", id, "epoch", leased.Lease.Epoch)
 	go func() {
 		defer cancel(nil)
+		defer yield()
 		at, err := pipe.Copy(ctx, halt, engine.Work{Shard: leased.Shard, Lease: leased.Lease,
 			Last: leased.Checkpoint, Pool: pool, Ledger: &ledger{r.Store, leased}})
 		r.results <- result{leased, at, pool, err}
 	}()
 }
 
+// pool returns the memory of a worker.
+func (r *runner) pool() (pool *record.Pool) {
+	n := len(r.pools)
+	switch {
+	case r.Seat != nil:
+		pool = r.Seat.Pool()
+	case n > 0:
+		pool, r.pools = r.pools[n-1], r.pools[:n-1]
+	default:
+		pool = record.NewPool(r.Memory / int64(max(r.parallel, 1)))
+	}
+	if r.BatchRows > 0 {
+		pool.LimitRows(r.BatchRows)
+	}
+	return pool
+}
+
 // settle looks at how an attempt ended.
 func (r *runner) settle(ctx context.Context, res result) {
 	id := res.leased.Shard.ID
 	delete(r.attempts, id)
-	r.pools = append(r.pools, res.pool)
+	if r.Seat != nil {
+		r.Seat.Return(res.pool)
+	} else {
+		r.pools = append(r.pools, res.pool)
+	}
+	defer r.Seat.Free() // behind its release
 	if res.at.Seq > res.leased.Checkpoint.Seq || res.err == nil && res.at.Done {
 		delete(r.trouble, id)
 	}
