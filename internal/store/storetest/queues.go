@@ -12,20 +12,17 @@ import (
 	"github.com/towpath/towpath/internal/store"
 )
 
-// by is who changes what tests change.
-var by = store.Entry{Workspace: store.MainWorkspace, Who: "ann", Action: "test"}
-
 // connection makes one in workspace main, environment default.
 func (f *fixture) connection(t *testing.T, alias string, parallel int) store.ConnectionKey {
 	t.Helper()
-	k := store.ConnectionKey{Workspace: store.MainWorkspace, Environment: "default", Alias: alias}
-	c := store.Connection{ConnectionKey: k, Connector: "memory", UseRole: "operator", Parallel: parallel}
-	if old, err := f.Connection(f.ctx, k); err == nil {
+	c := connectionOf("default", alias)
+	c.Parallel = parallel
+	if old, err := f.Connection(f.ctx, c.ConnectionKey); err == nil {
 		c.Version = old.Version
 	}
-	_, err := f.PutConnection(f.ctx, c, nil, nil, by)
+	_, err := f.PutConnection(f.ctx, c, nil, nil, by("connection.change"))
 	must(t, err)
-	return k
+	return c.ConnectionKey
 }
 
 // queued makes a run that waits for the pool and uses connections.
@@ -93,17 +90,17 @@ func testQueue(t *testing.T, f *fixture) {
 		}
 	}
 	// A run in the middle of something is not queued; one that rests, or has not begun, is, at the end of those of its priority.
-	must(t, f.Enqueue(f.ctx, "late", by))
+	must(t, f.Enqueue(f.ctx, "late", by("test")))
 	f.move(t, "own", store.Planning, store.Running)
-	err := f.Enqueue(f.ctx, "own", by)
+	err := f.Enqueue(f.ctx, "own", by("test"))
 	wantClass(t, err, connector.Config, "TOW-330")
 	if e, ok := errors.AsType[*store.StateError](err); !ok || e.Is != store.Running {
 		t.Errorf("queueing a running run says %v", err)
 	}
-	wantClass(t, f.Enqueue(f.ctx, "nope", by), connector.Missing, "TOW-210")
+	wantClass(t, f.Enqueue(f.ctx, "nope", by("test")), connector.Missing, "TOW-210")
 	f.move(t, "own", store.Running, store.Failed)
 	must(t, f.SetWish(f.ctx, "own", store.Wish{Kind: store.WishPause, Who: "ann", Why: "x"}))
-	must(t, f.Enqueue(f.ctx, "own", by))
+	must(t, f.Enqueue(f.ctx, "own", by("test")))
 	f.wantQueue(t, "urgent first second own late")
 	run, err := f.Run(f.ctx, "own")
 	must(t, err)
@@ -196,12 +193,12 @@ func testBounds(t *testing.T, f *fixture) {
 	f.take(t, "w")
 	f.none(t, "shop bears four shards")
 	f.connection(t, "shop", 0)
-	_, err := f.SetHold(f.ctx, k, store.Hold{By: "ann", Why: "new disks"}, by)
+	_, err := f.SetHold(f.ctx, k, store.Hold{By: "ann", Why: "new disks"}, by("test"))
 	must(t, err)
 	f.none(t, "shop is held")
 }
 
-func testHold(t *testing.T, f *fixture) {
+func testHoldQueued(t *testing.T, f *fixture) {
 	k := f.connection(t, "shop", 0)
 	running := f.served(t, "k1", 2, "shop")
 	f.served(t, "k2", 2)
@@ -211,7 +208,7 @@ func testHold(t *testing.T, f *fixture) {
 	f.queued(t, "k5", 0, "shop")
 	_, err := f.TakeQueued(f.ctx, "k5", store.Owner{}, owner("p"), ttl) // is being planned
 	must(t, err)
-	runs, err := f.SetHold(f.ctx, k, store.Hold{By: "ann", Why: "new disks"}, by)
+	runs, err := f.SetHold(f.ctx, k, store.Hold{By: "ann", Why: "new disks"}, by("test"))
 	if must(t, err); strings.Join(runs, " ") != "k1 k5" {
 		t.Errorf("held are %v", runs)
 	}
@@ -231,7 +228,7 @@ func testHold(t *testing.T, f *fixture) {
 	must(t, f.ReleaseRun(f.ctx, running))
 	f.wantQueue(t, "k4")
 	must(t, f.Unqueue(f.ctx, "k5", "")) // a person wants it to stay paused
-	if runs, err = f.SetHold(f.ctx, k, store.Hold{}, by); err != nil || strings.Join(runs, " ") != "k1" {
+	if runs, err = f.SetHold(f.ctx, k, store.Hold{}, by("test")); err != nil || strings.Join(runs, " ") != "k1" {
 		t.Errorf("released are %v, %v", runs, err)
 	}
 	f.wantQueue(t, "k4 k1")

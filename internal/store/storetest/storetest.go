@@ -38,7 +38,7 @@ func Run(t *testing.T, make Make) {
 		"lease within the bounds of connections":        testBounds,
 		"queue of runs":                                 testQueue,
 		"queued run is taken":                           testTakeQueued,
-		"hold and release of a connection":              testHold,
+		"hold of runs that wait":                        testHoldQueued,
 		"stages in order":                               testStages,
 		"streams wait for those of lower stages":        testStreamStages,
 		"states of streams":                             testStreamStates,
