@@ -147,3 +147,19 @@ func reason(what, why string) string {
 	}
 	return what + ": " + why
 }
+
+// Resume has a run that is paused or failed go on: it waits for the pool, also where it was started on a command line.
+func (t *Team) Resume(ctx context.Context, a Actor, key, why string) (store.Run, error) {
+	s, err := t.steering(ctx, a, key, reason("resumed", t.Scrub.Clean(why)))
+	if err != nil {
+		return store.Run{}, err
+	}
+	r, err := t.run(ctx, a, key)
+	if err == nil && r.Environment == "" {
+		err = connector.Errorf(connector.Config, "TOW-175", "run %s was started where connections stand in a file", key).WithHint("Resume it there: towpath resume %s.", key)
+	}
+	if err != nil {
+		return r, err
+	}
+	return s.Queue(ctx, key, store.Entry{}) // it is recorded
+}

@@ -240,3 +240,41 @@ func testStartedOnce(t *testing.T, f *fixture) {
 		}
 	}
 }
+
+// testSynced copies a pair by several runs: the newest counts, and the newest that published it.
+func testSynced(t *testing.T, f *fixture) {
+	run := func(key string, state store.StreamState) {
+		t.Helper()
+		l, err := f.CreateRun(f.ctx, store.NewRun{Key: key, Name: key, Owner: owner("p"), TTL: ttl, Source: "shop", Target: "search", Duty: store.Duty{Environment: "dev"}})
+		must(t, err)
+		streams := []store.Stream{{ID: "1", Lead: "1", Source: "a", Dataset: "a"}, {ID: "2", Lead: "2", Source: "b", Connection: "other", Dataset: "b"}}
+		must(t, f.SavePlan(f.ctx, key, l.Epoch, store.Plan{Format: 1, Bytes: []byte("plan"), Hash: []byte("hash")}, streams, slices.Values([]connector.Shard(nil))))
+		f.move(t, key, store.Planning, store.Running)
+		if state == store.StreamDone {
+			must(t, f.EndStreams(f.ctx, key, l.Epoch, "1"))
+		}
+	}
+	run("k1", store.StreamDone)
+	must(t, f.SetSyncCheck(f.ctx, "k1", "1", store.SyncCheck{Method: "count", Source: 5, Target: 6, About: true, Note: "n"}))
+	run("k2", store.StreamWaiting)
+	all, err := f.Synced(f.ctx, "main", "dev", "shop")
+	must(t, err)
+	if len(all) != 1 {
+		t.Fatalf("pairs: %+v", all)
+	}
+	s := all[0]
+	if s.Pair != (store.Pair{Alias: "shop", Source: "a", TargetAlias: "search", Target: "a"}) || s.Last.Run != "k2" || s.Last.Done || s.Last.State != store.Running || s.Good.Run != "k1" || !s.Good.Done {
+		t.Errorf("pair: %+v", s)
+	}
+	if k := s.Check; k.At == 0 || k.Method != "count" || k.Source != 5 || k.Target != 6 || !k.About || k.Note != "n" {
+		t.Errorf("check: %+v", k)
+	}
+	for alias, want := range map[string]int{"": 2, "search": 2, "other": 1, "none": 0} {
+		if all, err = f.Synced(f.ctx, "main", "dev", alias); err != nil || len(all) != want {
+			t.Errorf("%q has %d pairs: %v", alias, len(all), err)
+		}
+	}
+	if all, err = f.Synced(f.ctx, "main", "prod", ""); err != nil || len(all) != 0 {
+		t.Errorf("another environment: %+v, %v", all, err)
+	}
+}
