@@ -91,7 +91,7 @@ func StreamName(s control.StreamProgress) string {
 
 // DirtyRow is a dirty row; names are those of the run's streams by ID.
 func DirtyRow(names map[string]string, d store.DirtyAt) client.DirtyRow {
-	return client.DirtyRow{Stream: names[engine.StreamOf(d.Cursor.Shard)], Shard: d.Cursor.Shard, Seq: d.Cursor.Seq, Ordinal: d.Cursor.Ordinal,
+	return client.DirtyRow{Stream: names[StreamOf(d.Cursor.Shard)], Shard: d.Cursor.Shard, Seq: d.Cursor.Seq, Ordinal: d.Cursor.Ordinal,
 		Code: string(d.Code), Column: d.Column, Reason: d.Reason, Row: d.Row}
 }
 
@@ -99,3 +99,12 @@ func DirtyRow(names map[string]string, d store.DirtyAt) client.DirtyRow {
 func Limits(l store.Limits) client.Limits {
 	return client.Limits{Rows: l.Rows, Bytes: l.Bytes, Parallel: l.Parallel}
 }
+
+// Duty adds to a run where it belongs and what it waits for.
+func Duty(out *client.Run, r store.Run) {
+	out.Workspace, out.Environment, out.Job, out.JobVersion = r.Workspace, r.Environment, r.JobID, r.JobVersion
+	out.Priority, out.Queued, out.Waits, out.Held = r.Priority, Time(r.Queued), r.Waits, r.Held
+}
+
+// StreamOf is the ID of the stream that a shard is of.
+func StreamOf(shard string) string { return engine.StreamOf(shard) }
