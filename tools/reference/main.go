@@ -1,5 +1,5 @@
-// Command reference writes docs/reference from the code: the commands, the keys of jobs, the error codes with their texts and
-// hints, and each connector's guide and options. It knows no connector by name.
+// Command reference writes docs/reference from the code: the commands, the keys of jobs, the routes of the API, the error
+// codes with their texts and hints, and each connector's guide and options. It knows no connector by name.
 package main
 
 //go:generate go run . ../..
@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/towpath/towpath/connectors/all"
+	"github.com/towpath/towpath/internal/api"
 )
 
 func main() {
@@ -43,6 +44,7 @@ func pages(root string) (map[string]string, error) {
 	}
 	all := connectorPages(all.Connectors())
 	all["proofs.md"] = proofs
+	all["openapi.json"] = string(api.Document())
 	all["errors.md"], all["cli.md"], all["job.md"] = errorsPage(codes), commands, documents
 	return all, nil
 }
