@@ -15,6 +15,7 @@ import (
 	"github.com/posener/complete"
 
 	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/internal/secret"
 	"github.com/towpath/towpath/internal/store"
 )
 
@@ -76,7 +77,8 @@ type session struct {
 	version string
 	flags   *commands
 	command string // as typed, without arguments: "job check"
-	code    int    // exit code of a command that answered
+	scrub   secret.Scrubber
+	code    int // exit code of a command that answered
 }
 
 // Run parses args, runs the command and returns the exit code.

@@ -52,7 +52,7 @@ func (s *session) service(ctx context.Context) (*control.Service, func(), error)
 		return nil, nil, err
 	}
 	folderOf := filepath.Dir(file)
-	scrub := new(secret.Scrubber)
+	scrub := &s.scrub
 	scrub.Add(password)
 	svc := &control.Service{Connectors: s.set, Owner: control.ThisProcess(), Who: who(), Log: s.logger(scrub), Lease: s.flags.Lease, Clean: scrub.Clean,
 		Database:    store.Options{Busy: s.flags.Busy, MaxPages: s.flags.Pages, Password: password},
