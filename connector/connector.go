@@ -120,7 +120,8 @@ type Reader interface {
 	// plan and never sampled or compared again.
 	Schema(ctx context.Context) (s *record.Schema, declared bool, err error)
 	// Split cuts what shard of still has behind after into disjoint, together complete shards, NULL keys included. The zero
-	// Shard is the whole dataset. Planning calls it once; giving an idle worker the far part of a shard calls it again.
+	// Shard is the whole dataset. Planning calls it once; giving an idle worker the far part of a shard calls it again: the first
+	// part begins where of does, since its owner reads on from after, but may have to read it again from its beginning.
 	// Shards come back with Range, Replay, Scope, Rows and Bytes set; ID, Stream and Rev are the engine's.
 	//
 	// Invariant 5: bounds come from the source's own order and go back as parameters; Go never compares keys.

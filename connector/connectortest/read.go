@@ -227,7 +227,7 @@ func covers(got, want []Row) bool {
 	return true
 }
 
-// far: what is behind a position can be cut off and read by others.
+// far: what is behind a position can be cut off and read by others; the first part is read on from the position, or again from its beginning.
 func (s Suite) far(tb TB) {
 	s.tables(tb, []int{s.Rows}, func(tb TB, x *source) {
 		for i, shard := range x.cut(connector.Shard{}, nil, connector.Hint{Shards: 2}) {
@@ -237,8 +237,12 @@ func (s Suite) far(tb TB) {
 			}
 			for _, k := range []int{0, len(chunks) / 2, len(chunks) - 1} {
 				parts := x.cut(shard, chunks[k].after, connector.Hint{Shards: 3})
-				if d := Diff(x.readAll(parts), flat(chunks[k+1:])); d != "" {
+				behind := append(flat(x.read(parts[0], chunks[k].after)), x.readAll(parts[1:])...)
+				if d := Diff(behind, flat(chunks[k+1:])); d != "" {
 					tb.Errorf("shard %d behind position %d of %d, in %d parts: %s", i, k, len(chunks), len(parts), d)
+				}
+				if d := Diff(x.readAll(parts), flat(chunks)); d != "" {
+					tb.Errorf("shard %d cut behind position %d of %d, read again from its beginning: %s", i, k, len(chunks), d)
 				}
 			}
 		}

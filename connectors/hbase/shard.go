@@ -104,6 +104,10 @@ func within(regions []region, start, stop []byte) []region {
 // Invariant 5: HBase keeps rows in the order of their keys' bytes (https://hbase.apache.org/book.html#_data_model_operations), so
 // comparing them here is comparing as the source does; borders are borders of regions or keys of rows.
 func (r *reader) Split(ctx context.Context, of connector.Shard, after connector.Position, hint connector.Hint) ([]connector.Shard, error) {
+	begin, err := r.left(of, nil)
+	if err != nil {
+		return nil, err
+	}
 	whole, err := r.left(of, after)
 	if err != nil {
 		return nil, err
@@ -124,8 +128,8 @@ func (r *reader) Split(ctx context.Context, of connector.Shard, after connector.
 	var shards []connector.Shard
 	for i, p := range parts {
 		k := keys{start: p.start, stop: p.stop, before: whole.before}
-		if i == 0 {
-			k.from = whole.from
+		if i == 0 { // it can be read again from its beginning
+			k.start, k.from = begin.start, begin.from
 		}
 		shards = append(shards, connector.Shard{Range: k.encode(), Replay: connector.Exact})
 	}

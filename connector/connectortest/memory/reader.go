@@ -162,16 +162,17 @@ func (r *reader) Split(ctx context.Context, of connector.Shard, after connector.
 	if within.what != keyed {
 		return []connector.Shard{{Range: within.encode(), Replay: connector.None, Rows: int64(len(t.rows))}}, late
 	}
+	begin := within.low
 	if after != nil {
 		if within.low, err = decodePosition(after); err != nil {
 			return nil, err
 		}
 	}
-	return append(shards, t.cut(within, r.s.options.Replay, hint)...), late
+	return append(shards, t.cut(within, begin, r.s.options.Replay, hint)...), late
 }
 
-// cut divides a range into parts of as many rows each.
-func (t *table) cut(b bounds, replay connector.Replay, hint connector.Hint) []connector.Shard {
+// cut divides a range into parts of as many rows each, the first of which begins at another key.
+func (t *table) cut(b bounds, begin []string, replay connector.Replay, hint connector.Hint) []connector.Shard {
 	rows := t.inside(b)
 	n := hint.Shards
 	if n <= 0 && hint.Bytes > 0 {
@@ -182,6 +183,9 @@ func (t *table) cut(b bounds, replay connector.Replay, hint connector.Hint) []co
 	low := b.low
 	for i := range n {
 		part := bounds{low: low, high: b.high}
+		if i == 0 {
+			part.low = begin
+		}
 		from, to := i*len(rows)/n, (i+1)*len(rows)/n
 		if i < n-1 {
 			part.high = t.keyCells(t.rows[rows[to-1]])

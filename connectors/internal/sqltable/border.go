@@ -90,7 +90,7 @@ func (s Sizing) complete() Sizing {
 	return s
 }
 
-// Shards implements Reader.Split: it cuts what shard of still has behind after. The zero shard is the whole table, with a
+// Shards implements Reader.Split: it cuts what shard of still has behind after; the first part begins where of does. The zero shard is the whole table, with a
 // shard of its own for NULL keys, which replays None as a table without a key does. A shard without an order comes back whole.
 // Shards come in the key's order, the one of NULLs last.
 func Shards(ctx context.Context, src Source, k Key, of connector.Shard, after connector.Position, size Sizing) ([]connector.Shard, error) {
@@ -112,6 +112,13 @@ func Shards(ctx context.Context, src Source, k Key, of connector.Shard, after co
 	cuts, err := Cut(ctx, src, k, r, size)
 	if err != nil {
 		return nil, err
+	}
+	if after != nil {
+		begin, err := k.ShardRange(of, nil)
+		if err != nil {
+			return nil, err
+		}
+		cuts[0].Low = begin.Low
 	}
 	if nulls {
 		rows, err := src.Rows(ctx, Range{Part: Nulls}, size.WalkRows)

@@ -265,7 +265,7 @@ func TestShardsOfNullableKeyAndFarPart(t *testing.T) {
 	if len(shards) != 4 || shards[3].Replay != connector.None || shards[0].Replay != connector.Exact {
 		t.Fatalf("got %+v, want three keyed shards and one of NULLs", shards)
 	}
-	// The far part of the last keyed shard behind row 900: its open end stays, no second shard of NULLs appears.
+	// The last keyed shard cut behind row 900: its ends stay, no second shard of NULLs appears, and the far part is behind the row.
 	after := sqltable.NewPosition([]connector.Part{{Tag: connector.TagInt, Int: 900}})
 	far, err := sqltable.Shards(t.Context(), src, key, shards[2], after, sqltable.Sizing{Hint: connector.Hint{Shards: 2}})
 	if err != nil || len(far) != 2 {
@@ -279,8 +279,16 @@ func TestShardsOfNullableKeyAndFarPart(t *testing.T) {
 		}
 		rows += len(src.within(r))
 	}
-	if rows != 99 {
-		t.Errorf("far part has %d rows, want 99", rows)
+	first, err := key.ShardRange(far[0], after)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last, err := key.ShardRange(far[1], nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if behind := len(src.within(first)) + len(src.within(last)); behind != 99 || rows != 334 {
+		t.Errorf("the parts have %d rows, %d of them behind row 900; want 334 and 99", rows, behind)
 	}
 	whole, err := sqltable.Shards(t.Context(), src, nil, connector.Shard{}, nil, sqltable.Sizing{})
 	if err != nil || len(whole) != 1 || whole[0].Replay != connector.None {
