@@ -84,7 +84,7 @@ func (a Actor) May(x Action) error {
 	case a.Can(x):
 		return nil
 	case a.Account == "":
-		return connector.Errorf(connector.Denied, "TOW-262", "sign in first")
+		return signInFirst()
 	}
 	e := connector.Errorf(connector.Denied, "TOW-261", "%s may not %s in workspace %s", a.Account, x, a.Workspace)
 	if need := least[x]; need <= Admin {
@@ -92,6 +92,8 @@ func (a Actor) May(x Action) error {
 	}
 	return e.WithHint("Needs an administrator of the installation.")
 }
+
+func signInFirst() error { return connector.Errorf(connector.Denied, "TOW-262", "sign in first") }
 
 // Entry is what the record says of something that the actor does.
 func (a Actor) Entry(x Action, object, detail string) store.Entry {

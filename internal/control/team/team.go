@@ -28,6 +28,8 @@ type Team struct {
 	Scrub      *secret.Scrubber // takes secrets that were opened out of texts that are kept or shown
 	Base       control.Service  // what runs are steered by, without who and which connections
 	Log        *slog.Logger
+
+	doors doors
 }
 
 // Service is the application for runs and looks in one environment of a workspace, on behalf of who.
