@@ -38,6 +38,8 @@ func Variables() []Variable {
 		{"TOWPATH_SOURCE_PASSWORD_FILE", "file that holds it"},
 		{"TOWPATH_TARGET_PASSWORD", "password of a target"},
 		{"TOWPATH_TARGET_PASSWORD_FILE", "file that holds it"},
+		{"TOWPATH_NEW_PASSWORD", "password that user add and user password set"},
+		{"TOWPATH_NEW_PASSWORD_FILE", "file that holds it"},
 		{"XDG_STATE_HOME", "folder of the state folder, where --state is not given; default ~/.local/state"},
 	}
 }

@@ -82,7 +82,7 @@ type AuditFilter struct {
 
 // AuditEntries returns entries of the record, newest first.
 func (s *Store) AuditEntries(ctx context.Context, f AuditFilter) ([]AuditEntry, error) {
-	if f.Limit == 0 {
+	if f.Limit <= 0 {
 		f.Limit = 100
 	}
 	rows, err := s.read.QueryContext(ctx, selectAudit+` WHERE (CAST($1 AS TEXT) = '' OR workspace = $1) AND (CAST($2 AS TEXT) = '' OR who = $2)

@@ -175,7 +175,7 @@ func TestFit(t *testing.T) {
 		{"xyxyxyxyxyxyxyxy", "ann", "different characters"},
 		{strings.Repeat("long one ", 120), "ann", "more than 1024 bytes"},
 	} {
-		err := fit(c.password, c.account)
+		err := CheckPassword(c.password, c.account)
 		if c.why == "" {
 			if err != nil {
 				t.Errorf("%q: %v", c.password, err)

@@ -26,8 +26,8 @@ const (
 //go:embed known.txt
 var known string
 
-// fit refuses a password that is easy to guess: class Config, TOW-265.
-func fit(password, account string) error {
+// CheckPassword refuses a password that is easy to guess: class Config, TOW-265.
+func CheckPassword(password, account string) error {
 	kinds := map[rune]bool{}
 	for _, r := range password {
 		kinds[r] = true
@@ -66,7 +66,7 @@ func nobody() string {
 
 // hash refuses a password that does not fit the account, and hashes one that does.
 func (t *Team) hash(ctx context.Context, password, account string) (hash string, err error) {
-	if err := fit(password, account); err != nil {
+	if err := CheckPassword(password, account); err != nil {
 		return "", err
 	}
 	wait := t.doors.calculate(ctx, func() { hash, err = argon2id.CreateHash(password, cost()) })

@@ -51,7 +51,7 @@ func (t *Team) CreateToken(ctx context.Context, a Actor, w TokenWish) (text stri
 	}
 	text, ticket := newTicket(tokenKind)
 	k = store.Token{Name: w.Name, Account: w.Account, Workspace: a.Workspace, Role: w.Role.String()}
-	by := a.Entry("token.create", ticket.ID, fmt.Sprintf("%q for %s, role %s, for %v", w.Name, w.Account, w.Role, w.Lasts))
+	by := a.Entry("token.create", ticket.ID, fmt.Sprintf("%q for %s, role %s, for %.3g days", w.Name, w.Account, w.Role, w.Lasts.Hours()/24))
 	if k, err = t.Store.CreateToken(ctx, ticket, k, w.Lasts, by); err != nil {
 		return "", store.Token{}, err
 	}

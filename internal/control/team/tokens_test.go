@@ -80,7 +80,7 @@ func TestTokens(t *testing.T) {
 	wantClass(t, err, connector.Denied, "TOW-262")
 	by(mighty, "")
 	record := r.record()
-	for _, want := range []string{"ann|session|token.create|" + k.ID + `|"ci" for ann, role operator, for 2160h0m0s`, "ann|session|token.revoke|" + k.ID + "|"} {
+	for _, want := range []string{"ann|session|token.create|" + k.ID + `|"ci" for ann, role operator, for 90 days`, "ann|session|token.revoke|" + k.ID + "|"} {
 		if !strings.Contains(record, want) {
 			t.Errorf("the record lacks %q:\n%s", want, record)
 		}
