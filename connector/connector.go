@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"iter"
+	"net/netip"
 	"net/url"
 	"time"
 
@@ -52,6 +53,8 @@ type Connector struct {
 type Connection struct {
 	Name    string          // alias, for errors
 	Options json.RawMessage // an object that Connector.Connection describes; holds secrets
+	// Guard says whether a socket may be opened to an address, of whatever name; nil: to any. Connectors open sockets by Dialer only.
+	Guard func(address netip.AddrPort) error
 }
 
 // Source is what a stream reads.

@@ -42,7 +42,7 @@ func named(name string) connector.Connector {
 			if err != nil {
 				return nil, err
 			}
-			return open(ctx, o)
+			return open(ctx, o, c)
 		},
 		Write: func(_ context.Context, c connector.Client, s connector.Sink) (connector.Writer, error) {
 			o, err := connector.DecodeOptions[WriteOptions](writing, s.Options, "target_options")
@@ -68,8 +68,8 @@ type client struct {
 	notes  []string // what every plan made over this connection says
 }
 
-func open(ctx context.Context, o Connection) (*client, error) {
-	n, err := newNodes(o)
+func open(ctx context.Context, o Connection, reach connector.Connection) (*client, error) {
+	n, err := newNodes(o, reach)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package elasticsearch
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -51,7 +52,7 @@ type reply struct {
 	body   []byte
 }
 
-func newNodes(o Connection) (*nodes, error) {
+func newNodes(o Connection, reach connector.Connection) (*nodes, error) {
 	n := &nodes{answer: time.Duration(o.AnswerSeconds) * time.Second}
 	switch {
 	case o.APIKey != "" && (o.User != "" || o.Password != ""):
@@ -77,7 +78,7 @@ func newNodes(o Connection) (*nodes, error) {
 		if err != nil {
 			return nil, err
 		}
-		n.list = append(n.list, node{base: u.Scheme + "://" + u.Host + strings.TrimSuffix(u.EscapedPath(), "/"), http: newHTTP(o, trust)})
+		n.list = append(n.list, node{base: u.Scheme + "://" + u.Host + strings.TrimSuffix(u.EscapedPath(), "/"), http: newHTTP(o, reach, trust)})
 	}
 	if len(n.list) == 0 {
 		return nil, connector.Errorf(connector.Config, "TOW-501", "read addresses: there are none").At("urls")
@@ -119,14 +120,19 @@ func isLoopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-func newHTTP(o Connection, trust *tls.Config) *http.Client {
-	dial := time.Duration(o.ConnectSeconds) * time.Second
+func newHTTP(o Connection, reach connector.Connection, trust *tls.Config) *http.Client {
+	wait := time.Duration(o.ConnectSeconds) * time.Second
+	by, proxy := reach.Dialer(), http.ProxyFromEnvironment
+	by.Timeout, by.KeepAlive = wait, 30*time.Second
+	if reach.Guard != nil {
+		proxy = nil // it would connect to addresses that the guard never sees
+	}
 	return &http.Client{
 		Transport: &http.Transport{
-			Proxy:                 http.ProxyFromEnvironment,
-			DialContext:           (&net.Dialer{Timeout: dial, KeepAlive: 30 * time.Second}).DialContext,
+			Proxy:                 proxy,
+			DialContext:           by.DialContext,
 			TLSClientConfig:       trust,
-			TLSHandshakeTimeout:   dial,
+			TLSHandshakeTimeout:   wait,
 			MaxIdleConnsPerHost:   32,
 			IdleConnTimeout:       time.Minute,
 			DisableCompression:    true,
@@ -227,7 +233,7 @@ func (n *nodes) send(ctx context.Context, method, path, kind string, body []byte
 		if ctx.Err() != nil {
 			return reply{}, context.Cause(ctx)
 		}
-		if e := trustError(err); e != nil {
+		if e := cmp.Or(connector.Refusal(err), trustError(err)); e != nil {
 			return reply{}, e
 		}
 		n.mark(at, time.Now().Add(deadFor))

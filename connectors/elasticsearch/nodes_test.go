@@ -240,7 +240,7 @@ func TestPlainSecrets(t *testing.T) {
 		"this machine":   {Connection{URLs: []string{"http://127.0.0.1:9200", "http://localhost", "http://[::1]:9200"}, User: "u"}, "", false},
 		"encrypted":      {Connection{URLs: []string{"https://es1:9200"}, User: "u", TLS: TLS{Plain: true}}, "", false},
 	} {
-		n, err := newNodes(c.o)
+		n, err := newNodes(c.o, connector.Connection{})
 		if e, ok := err.(*connector.Error); (err == nil) != (c.code == "") || ok && e.Code != c.code {
 			t.Errorf("%s: %v, want %q", what, err, c.code)
 			continue

@@ -54,31 +54,32 @@ func (c *client) greet(ctx context.Context) error {
 		}
 		s.cluster = state.ClusterUUID
 	}
-	s.unsignedLong = c.hasUnsignedLong(ctx, s)
+	var err error
+	s.unsignedLong, err = c.hasUnsignedLong(ctx, s)
 	c.server = s
-	return nil
+	return err
 }
 
 // hasUnsignedLong finds out whether the type is there: a module of Elasticsearch's default distribution, part of OpenSearch
 // from 2.8. Who may not look is taken to lack it: keyword holds the values as well.
-func (c *client) hasUnsignedLong(ctx context.Context, s server) bool {
+func (c *client) hasUnsignedLong(ctx context.Context, s server) (bool, error) {
 	if s.open {
-		return s.major > 2 || s.major == 2 && s.minor >= 8
+		return s.major > 2 || s.major == 2 && s.minor >= 8, nil
 	}
 	var nodes struct {
 		Nodes map[string]struct{ Modules []struct{ Name string } }
 	}
 	if err := c.get(ctx, "/_nodes/plugins?filter_path=nodes.*.modules.name", &nodes); err != nil || len(nodes.Nodes) == 0 {
-		return false
+		return false, connector.Refusal(err)
 	}
 	for _, n := range nodes.Nodes {
 		if !slices.ContainsFunc(n.Modules, func(m struct{ Name string }) bool {
 			return m.Name == "mapper-unsigned-long" || m.Name == "unsigned-long"
 		}) {
-			return false
+			return false, nil
 		}
 	}
-	return true
+	return true, nil
 }
 
 func (c *client) get(ctx context.Context, path string, into any) error {

@@ -38,11 +38,8 @@ type admin struct {
 	closed bool
 }
 
-func (a *admin) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	conn, err := new(net.Dialer).DialContext(ctx, network, address)
-	if err != nil {
-		return nil, err
-	}
+// keep has close close a connection too.
+func (a *admin) keep(conn net.Conn) (net.Conn, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.closed {
@@ -65,14 +62,22 @@ func (a *admin) close() {
 // master sends a call to the master and fills the response.
 func (c *Client) master(ctx context.Context, doing, name string, request, response proto.Message) error {
 	c.admin.once.Do(func() {
-		c.admin.client = gohbase.NewAdminClient(strings.Join(c.quorum, ","), append(c.settings(), gohbase.RegionDialer(c.admin.dial))...)
+		c.admin.client = gohbase.NewAdminClient(strings.Join(c.quorum, ","), append(c.settings(), gohbase.RegionDialer(func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := c.sockets.dial(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			return c.admin.keep(conn)
+		}))...)
 	})
-	timed, cancel := context.WithTimeout(ctx, c.patience())
+	timed, cancel := c.sockets.within(ctx, c.patience())
 	defer cancel()
 	_, err := c.admin.client.(gohbase.RPCClient).SendRPC(masterCall{hrpc.NewCreateTable(timed, nil, nil), name, request, response})
 	switch {
 	case err == nil: // the library has filled the response
 		return nil
+	case c.sockets.refusal() != nil:
+		return c.sockets.refusal()
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case timed.Err() != nil:

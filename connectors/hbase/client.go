@@ -7,6 +7,7 @@ import (
 	"errors"
 	"iter"
 	"log/slog"
+	"net"
 	"slices"
 	"strings"
 	"sync"
@@ -27,6 +28,7 @@ type Client struct {
 	options Connection
 	quorum  []string // host:port
 	cluster string   // its id
+	sockets *sockets
 	hbase   gohbase.Client
 	admin   admin
 
@@ -34,7 +36,7 @@ type Client struct {
 	reported reported
 }
 
-func open(ctx context.Context, o Connection) (*Client, error) {
+func open(ctx context.Context, o Connection, by *net.Dialer) (*Client, error) {
 	if o.Authentication != "simple" {
 		return nil, connector.Errorf(connector.Config, "TOW-807", "Kerberos is not spoken").At("connection.authentication").
 			WithHint("Reach the cluster through one that allows simple authentication, or export the table there.")
@@ -43,7 +45,7 @@ func open(ctx context.Context, o Connection) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{options: o, quorum: quorum}
+	c := &Client{options: o, quorum: quorum, sockets: newSockets(by)}
 	if err := c.greet(ctx); err != nil {
 		return nil, err
 	}
@@ -59,6 +61,8 @@ func (c *Client) settings() []gohbase.Option {
 		gohbase.RegionLookupTimeout(c.patience()),
 		gohbase.RegionReadTimeout(c.patience()),
 		gohbase.EffectiveUser(c.options.User),
+		gohbase.ZooKeeperDialer(c.sockets.dial),
+		gohbase.RegionDialer(c.sockets.dial),
 		gohbase.Logger(slog.New(slog.DiscardHandler)), // what matters comes back as errors
 	}
 }
@@ -70,7 +74,7 @@ func (c *Client) patience() time.Duration {
 
 // greet asks ZooKeeper for the cluster's id. The library itself would ask an unreachable quorum for ever.
 func (c *Client) greet(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Duration(c.options.ConnectSeconds)*time.Second)
+	ctx, cancel := c.sockets.within(ctx, time.Duration(c.options.ConnectSeconds)*time.Second)
 	defer cancel()
 	type answer struct {
 		data []byte
@@ -78,7 +82,11 @@ func (c *Client) greet(ctx context.Context) error {
 	}
 	answered := make(chan answer, 1)
 	go func() { // looking up names and asking know no context
-		conn, _, err := zk.Connect(c.quorum, 10*time.Second, zk.WithLogInfo(false), zk.WithLogger(silent{}))
+		conn, _, err := zk.Connect(c.quorum, 10*time.Second, zk.WithLogInfo(false), zk.WithLogger(silent{}), zk.WithDialer(func(network, address string, wait time.Duration) (net.Conn, error) {
+			ctx, cancel := context.WithTimeout(ctx, wait)
+			defer cancel()
+			return c.sockets.dial(ctx, network, address)
+		}))
 		if err != nil {
 			answered <- answer{err: err}
 			return
@@ -96,11 +104,17 @@ func (c *Client) greet(ctx context.Context) error {
 			return connector.Errorf(connector.Missing, "TOW-802", "ZooKeeper at %s knows no HBase under %s", quorum, c.options.Root).
 				At("connection.root").WithHint("Set root to zookeeper.znode.parent of the cluster's hbase-site.xml; where HBase never ran there is none.")
 		}
+		if refused := c.sockets.refusal(); refused != nil {
+			return refused
+		}
 		if a.err != nil {
 			return connector.Errorf(connector.Retry, "TOW-801", "ask ZooKeeper at %s: %w", quorum, a.err)
 		}
 		return c.identify(a.data)
 	case <-ctx.Done():
+		if refused := c.sockets.refusal(); refused != nil {
+			return refused
+		}
 		if cause := context.Cause(ctx); !errors.Is(cause, context.DeadlineExceeded) {
 			return cause
 		}
@@ -170,7 +184,7 @@ func (c *Client) Close() error {
 
 // send sends a call and waits for its answer, patience long at most; it ends with ctx.
 func (c *Client) send(ctx context.Context, doing string, within time.Duration, prepare func(ctx context.Context) (hrpc.Call, error)) (proto.Message, error) {
-	timed, cancel := context.WithTimeout(ctx, within)
+	timed, cancel := c.sockets.within(ctx, within)
 	defer cancel()
 	call, err := prepare(timed)
 	if err != nil {
@@ -179,6 +193,9 @@ func (c *Client) send(ctx context.Context, doing string, within time.Duration, p
 	answer, err := c.hbase.(gohbase.RPCClient).SendRPC(call)
 	if err == nil {
 		return answer, nil
+	}
+	if refused := c.sockets.refusal(); refused != nil {
+		return nil, refused
 	}
 	if ctx.Err() == nil && timed.Err() != nil {
 		return nil, connector.Errorf(connector.Retry, "TOW-808", "%s: no answer within %v", doing, within).

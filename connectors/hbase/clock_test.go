@@ -1,6 +1,7 @@
 package hbase
 
 import (
+	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -42,7 +43,7 @@ func TestClocks(t *testing.T) {
 	_, quorum, _ := strings.Cut(server.URL, "://")
 	o := defaultConnection()
 	o.Quorum = []string{quorum}
-	c, err := open(t.Context(), o)
+	c, err := open(t.Context(), o, new(net.Dialer))
 	if err != nil {
 		t.Fatal(err)
 	}

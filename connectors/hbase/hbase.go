@@ -34,7 +34,7 @@ func Connector() connector.Connector {
 			if err != nil {
 				return nil, err
 			}
-			return open(ctx, o)
+			return open(ctx, o, c.Dialer())
 		},
 		Read: func(ctx context.Context, c connector.Client, s connector.Source) (connector.Reader, error) {
 			o, err := connector.DecodeOptions[ReadOptions](reading, s.Options, "source.options")

@@ -191,7 +191,7 @@ type shardWriter struct {
 func (s *shardWriter) Write(ctx context.Context, group []*record.Batch) (connector.Outcome, error) {
 	var out connector.Outcome
 	rows, before := s.keys(group, &out)
-	timed, cancel := context.WithTimeout(ctx, s.w.client.patience())
+	timed, cancel := s.w.client.sockets.within(ctx, s.w.client.patience())
 	defer cancel()
 	for len(rows) > 0 {
 		rejected := len(out.Rejected)
@@ -317,6 +317,9 @@ func (s *shardWriter) send(ctx, timed context.Context, calls []hrpc.Call, rows [
 	results, ok := s.w.client.hbase.SendBatch(timed, calls)
 	if ok {
 		return out, nil
+	}
+	if refused := s.w.client.sockets.refusal(); refused != nil {
+		return out, refused
 	}
 	var again []hrpc.Call
 	var of []connector.RowRef

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"net"
 	"slices"
 	"sync"
 	"time"
@@ -29,8 +30,8 @@ type Client struct {
 }
 
 // open makes the client and logs in once, so that a wrong connection is known at once.
-func open(ctx context.Context, o Connection) (*Client, error) {
-	d, err := newDialer(o)
+func open(ctx context.Context, o Connection, by *net.Dialer) (*Client, error) {
+	d, err := newDialer(o, by)
 	if err != nil {
 		return nil, err
 	}

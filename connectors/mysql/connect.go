@@ -18,17 +18,18 @@ import (
 // dialer opens sessions.
 type dialer struct {
 	options   Connection
+	by        *net.Dialer // what opens sockets
 	addresses []string
 	tls       *tls.Config // nil: plain
 	loopback  bool        // plain only to this machine itself
 }
 
-func newDialer(o Connection) (*dialer, error) {
+func newDialer(o Connection, by *net.Dialer) (*dialer, error) {
 	addresses, err := o.addresses()
 	if err != nil {
 		return nil, err
 	}
-	d := &dialer{options: o, addresses: addresses}
+	d := &dialer{options: o, by: by, addresses: addresses}
 	d.tls, d.loopback, err = dial.Encryption(o.TLS, addresses, "TOW-404")
 	return d, err
 }
@@ -85,7 +86,7 @@ func (d *dialer) login(ctx context.Context, address string) (c *client.Conn, gua
 		}
 	}()
 	connect := func(ctx context.Context, network, address string) (net.Conn, error) {
-		conn, err := dial.Dial(d.loopback)(ctx, network, address)
+		conn, err := dial.Dial(d.by, d.loopback)(ctx, network, address)
 		if err != nil {
 			return nil, err
 		}

@@ -92,6 +92,9 @@ func classify(err error, doing string) error {
 
 // loginError says in a few words why a server could not be opened. The library's own chain of words is left out.
 func (d *dialer) loginError(ctx context.Context, address string, err error) error {
+	if refused := connector.Refusal(err); refused != nil {
+		return refused
+	}
 	doing := "open " + address
 	if e, ok := errors.AsType[*mysql.MyError](err); ok {
 		err = &serverError{Number: e.Code, State: e.State, Message: e.Message}

@@ -140,7 +140,7 @@ func dialerFor(t *testing.T, port int, password string, o dial.TLS) *dialer {
 		o.Mode = "auto"
 	}
 	c.TLS = o
-	d, err := newDialer(c)
+	d, err := newDialer(c, new(net.Dialer))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"net"
 	"time"
 
 	"github.com/towpath/towpath/connector"
@@ -20,8 +21,8 @@ type Client struct {
 }
 
 // open makes the client and logs in once, so that a wrong connection is known at once.
-func open(ctx context.Context, o Connection) (*Client, error) {
-	d, err := newDialer(o)
+func open(ctx context.Context, o Connection, by *net.Dialer) (*Client, error) {
+	d, err := newDialer(o, by)
 	if err != nil {
 		return nil, err
 	}

@@ -360,7 +360,7 @@ func TestHostileServers(t *testing.T) {
 				read(c)
 			}
 		})
-		d, err := newDialer(Connection{Host: "127.0.0.1", Port: port, User: "u", Password: secret, Database: "d", Schema: "public", TLS: dial.TLS{Mode: "auto"}, ConnectSeconds: 3, ReadSeconds: 3, Connections: 2})
+		d, err := newDialer(Connection{Host: "127.0.0.1", Port: port, User: "u", Password: secret, Database: "d", Schema: "public", TLS: dial.TLS{Mode: "auto"}, ConnectSeconds: 3, ReadSeconds: 3, Connections: 2}, new(net.Dialer))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -23,6 +23,7 @@ import (
 // dialer opens sessions.
 type dialer struct {
 	options   Connection
+	by        *net.Dialer // what opens sockets
 	addresses []string
 	config    *pgconn.Config // without host and port
 	tls       *tls.Config    // nil: plain
@@ -30,7 +31,7 @@ type dialer struct {
 	cache     typeCache
 }
 
-func newDialer(o Connection) (*dialer, error) {
+func newDialer(o Connection, by *net.Dialer) (*dialer, error) {
 	addresses, err := o.addresses()
 	if err != nil {
 		return nil, err
@@ -43,7 +44,7 @@ func newDialer(o Connection) (*dialer, error) {
 	case strings.Contains(o.User+o.Database+o.Schema, "\x00"):
 		return nil, connector.Errorf(connector.Config, "TOW-703", "user, database or schema holds the character U+0000")
 	}
-	d := &dialer{options: o, addresses: addresses}
+	d := &dialer{options: o, by: by, addresses: addresses}
 	if d.tls, d.loopback, err = dial.Encryption(o.TLS, addresses, "TOW-704"); err != nil {
 		return nil, err
 	}
@@ -76,7 +77,7 @@ func (d *dialer) loginConfig() (*pgconn.Config, error) {
 	c.User, c.Password, c.Database = d.options.User, d.options.Password, d.options.Database
 	c.RuntimeParams = map[string]string{"application_name": "towpath", "client_encoding": "UTF8"}
 	c.Fallbacks, c.KerberosSrvName, c.KerberosSpn = nil, "", ""
-	c.DialFunc = dial.Dial(d.loopback)
+	c.DialFunc = dial.Dial(d.by, d.loopback)
 	c.RequireAuth = "!gss,!sspi,!oauth"
 	if d.tls == nil {
 		c.RequireAuth += ",!password" // it would be readable on the way

@@ -112,6 +112,9 @@ func classifyRead(err error, doing string) error {
 
 // loginError says in a few words why a server could not be opened. The library's own chain of words is left out.
 func (d *dialer) loginError(ctx context.Context, address string, err error) error {
+	if refused := connector.Refusal(err); refused != nil {
+		return refused
+	}
 	doing := "open " + address
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
 		err = &serverError{Severity: e.Severity, Code: e.Code, Message: e.Message, Detail: e.Detail, Hint: e.Hint}

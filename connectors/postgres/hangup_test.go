@@ -64,7 +64,7 @@ func TestHangUpAtLogin(t *testing.T) {
 		_, _ = c.Read(buf)
 	})
 	d, err := newDialer(Connection{Host: "127.0.0.1", Port: port, User: "u", Password: "p", Database: "d", Schema: "public", TLS: dial.TLS{Mode: "auto"},
-		ConnectSeconds: 3, ReadSeconds: 3, Connections: 2})
+		ConnectSeconds: 3, ReadSeconds: 3, Connections: 2}, new(net.Dialer))
 	if err != nil {
 		t.Fatal(err)
 	}

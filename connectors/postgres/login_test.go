@@ -181,7 +181,7 @@ func channelBinding(t *testing.T, j *judge, a *authority) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := newDialer(o)
+	d, err := newDialer(o, new(net.Dialer))
 	if err != nil {
 		t.Fatal(err)
 	}

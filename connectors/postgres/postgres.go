@@ -31,7 +31,7 @@ func Connector() connector.Connector {
 			if err != nil {
 				return nil, err
 			}
-			client, err := open(ctx, o)
+			client, err := open(ctx, o, c.Dialer())
 			if err != nil {
 				return nil, named(err, c.Name)
 			}

@@ -29,12 +29,13 @@ func rooms() []room {
 		{"internal/crashpoint", nil, "points where a test may kill a process know nothing of what they interrupt"},
 		{"internal/event", []string{"record"}, "topics carry what they are given"},
 		{"internal/secret", []string{"connector", "internal/option"}, "redaction works on options and texts"},
+		{"internal/egress", []string{"connector"}, "what may be reached is decided by addresses and paths, whatever is spoken there"},
 		{"internal/transform", []string{"record", "job"}, "columns in, columns out"},
 		{"internal/engine", []string{"connector", "record", "job", "internal/transform", "internal/crashpoint"}, "the engine moves rows; who runs it, and where its state lies, is not its business"},
 		{"internal/store", []string{"connector", "job", "record", "internal/crashpoint"}, "the control database keeps what it is given"},
 		{"internal/executor", []string{"internal/engine", "connector", "job", "record", "internal/store", "internal/event", "internal/crashpoint"}, "an executor decides who runs which shard when"},
 		{"internal/control", []string{
-			"internal/engine", "internal/executor", "internal/store", "internal/event", "internal/secret", "internal/option",
+			"internal/engine", "internal/executor", "internal/store", "internal/event", "internal/secret", "internal/option", "internal/egress",
 			"job", "connector", "record", "internal/transform", "internal/crashpoint",
 		}, "control is the application without a transport"},
 		{"internal/view", []string{"client", "internal/control", "internal/engine", "internal/store", "connector", "job"}, "what the command line prints and the API serves is one thing, made in one place"},
@@ -42,7 +43,7 @@ func rooms() []room {
 			"internal/control", "internal/view", "internal/event", "internal/option", "internal/store", "client", "connector", "job",
 		}, "the API calls use cases and shows what comes back"},
 		{"internal/cli", []string{
-			"internal/control", "internal/engine", "internal/store", "internal/event", "internal/secret", "internal/option", "internal/view",
+			"internal/control", "internal/engine", "internal/store", "internal/event", "internal/secret", "internal/option", "internal/view", "internal/egress",
 			"client", "job", "connector", "record",
 		}, "commands call use cases; they move no rows and lease no shards"},
 		{"internal/archtest", nil, "rules read text"},
@@ -152,6 +153,42 @@ func processRule(f *File) []Finding {
 		}
 	})
 	return found
+}
+
+// socketRule keeps connectors from opening sockets past the guard of their connection.
+func socketRule(f *File) []Finding {
+	if f.Test || !under(f.Folder, "connectors") {
+		return nil
+	}
+	opens := map[string]string{"net": "Dial DialTimeout DialTCP DialUDP DialUnix DialIP", "tls": "Dial DialWithDialer Dialer", "http": "DefaultClient DefaultTransport Get Post PostForm Head"}
+	var found []Finding
+	ast.Inspect(f.AST, func(n ast.Node) bool {
+		if call, ok := n.(*ast.CallExpr); ok && isNamed(call.Fun, "", "new") && len(call.Args) == 1 && isNamed(call.Args[0], "net", "Dialer") {
+			found = append(found, f.find(n, "makes a net.Dialer: connector.Connection.Dialer has the guard"))
+		}
+		if literal, ok := n.(*ast.CompositeLit); ok && isNamed(literal.Type, "net", "Dialer") {
+			found = append(found, f.find(n, "makes a net.Dialer: connector.Connection.Dialer has the guard"))
+		}
+		if s, ok := n.(*ast.SelectorExpr); ok {
+			if x, ok := s.X.(*ast.Ident); ok && slices.Contains(strings.Fields(opens[x.Name]), s.Sel.Name) {
+				found = append(found, f.find(n, "uses %s.%s: sockets are opened by connector.Connection.Dialer", x.Name, s.Sel.Name))
+			}
+		}
+		return true
+	})
+	return found
+}
+
+// isNamed reports whether an expression is pack.name, or name alone.
+func isNamed(e ast.Expr, pack, name string) bool {
+	switch e := e.(type) {
+	case *ast.Ident:
+		return pack == "" && e.Name == name
+	case *ast.SelectorExpr:
+		x, ok := e.X.(*ast.Ident)
+		return ok && x.Name == pack && e.Sel.Name == name
+	}
+	return false
 }
 
 // otherNames are names of systems that a connector's folder covers beside its own.

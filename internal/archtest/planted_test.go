@@ -31,6 +31,10 @@ func planted() []plant {
 		{"drivers", files{"connectors/sqlite/a.go": "package sqlite\n\nimport _ \"modernc.org/sqlite/lib\"\n"}, ""},
 		{"processes", files{"internal/control/a.go": "package control\n\nimport _ \"os/exec\"\n"}, "os/exec"},
 		{"processes", files{"internal/control/a_test.go": "package control\n\nimport _ \"os/exec\"\n", "tools/x/a.go": "package x\n\nimport _ \"os/exec\"\n"}, ""},
+		{"sockets", files{"connectors/alpha/a.go": "package alpha\n\nvar d = new(net.Dialer)\n"}, "makes a net.Dialer"},
+		{"sockets", files{"connectors/internal/a/a.go": "package a\n\nvar d = &net.Dialer{}\n"}, "makes a net.Dialer"},
+		{"sockets", files{"connectors/alpha/a.go": "package alpha\n\nvar c, err = net.Dial(\"tcp\", \"db1:1\")\n"}, "uses net.Dial:"},
+		{"sockets", files{"connectors/alpha/a.go": "package alpha\n\nfunc f(by *net.Dialer) { by.Dial(\"tcp\", \"db1:1\") }\n", "internal/store/a.go": "package store\n\nvar d = new(net.Dialer)\n"}, ""},
 		{"files", files{"connectors/alpha/alpha.go": "package alpha\n"}, "has no options.go"},
 		{"files", files{"connectors/alpha/alpha.go": "package alpha\n"}, "neither reader.go nor writer.go"},
 

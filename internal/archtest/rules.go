@@ -13,6 +13,7 @@ func Rules() []Rule {
 		{"imports", "rooms know only those below them, so each can be read, tested and replaced alone", sources(importRules)},
 		{"names", "a new source must be one folder and one line; code that names a source elsewhere branches on it sooner or later", sourceNames},
 		{"drivers", "a driver that is imported once can be replaced once", sources(driverRule)},
+		{"sockets", "an address that the guard does not see is a way into networks that connections have no business in", sources(socketRule)},
 		{"processes", "a program that starts programs depends on machines we do not know", sources(processRule)},
 		{"files", "who knows one connector finds his way in all", connectorFiles},
 		{"init", "what a program does must be readable from main", each(initFunctions)},

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"net/netip"
 	"time"
 
 	"github.com/towpath/towpath/connector"
@@ -28,6 +29,8 @@ type Service struct {
 	Password func(side string) (string, error)
 	// Clean takes known secrets out of a text that is kept or shown.
 	Clean func(text string) string
+	// Guard says which addresses connections may lead to (connector.Connection.Guard); nil: any.
+	Guard func(address netip.AddrPort) error
 	Owner store.Owner // this process
 	Who   string      // the person, for history
 	Log   *slog.Logger

@@ -22,7 +22,7 @@ func (s *Service) open(ctx context.Context, side string, e job.Endpoint) (engine
 	if raw, err = s.Secrets(ctx, e.Connection, raw); err != nil {
 		return end, at(err, name)
 	}
-	client, err := c.Open(ctx, connector.Connection{Name: name, Options: raw})
+	client, err := c.Open(ctx, connector.Connection{Name: name, Options: raw, Guard: s.Guard})
 	if err != nil { // what came with it may be a nil pointer in an interface that is not nil
 		return end, within(err, name)
 	}

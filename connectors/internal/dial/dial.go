@@ -64,12 +64,13 @@ func URL(u *url.URL, known, code string) (map[string]any, error) {
 // ErrNotLoopback is the error of Dial for this machine alone.
 var ErrNotLoopback = errors.New("the name stands for another machine, and without TLS only this machine itself is connected to")
 
-// Dial returns what opens connections that last, for streams of rows ([socket.Quick]); with loopback it connects to this machine itself
-// alone, whatever a name stands for.
-func Dial(loopback bool) func(ctx context.Context, network, address string) (net.Conn, error) {
-	d := &net.Dialer{KeepAlive: 15 * time.Second}
+// Dial returns what opens connections that last, for streams of rows ([socket.Quick]), by the connection's own dialer; with loopback
+// it connects to this machine itself alone, whatever a name stands for.
+func Dial(by *net.Dialer, loopback bool) func(ctx context.Context, network, address string) (net.Conn, error) {
+	d := *by
+	d.KeepAlive = 15 * time.Second
 	if loopback {
-		d.ControlContext = onlyLoopback
+		d.ControlContext = onlyLoopback(by.ControlContext)
 	}
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := d.DialContext(ctx, network, address)
@@ -80,12 +81,22 @@ func Dial(loopback bool) func(ctx context.Context, network, address string) (net
 	}
 }
 
-func onlyLoopback(_ context.Context, _, address string, _ syscall.RawConn) error {
-	host, _, _ := net.SplitHostPort(address)
-	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
-		return ErrNotLoopback
+type control = func(ctx context.Context, network, address string, conn syscall.RawConn) error
+
+// onlyLoopback refuses other machines than this one, behind what guard refuses.
+func onlyLoopback(guard control) control {
+	return func(ctx context.Context, network, address string, conn syscall.RawConn) error {
+		if guard != nil {
+			if err := guard(ctx, network, address, conn); err != nil {
+				return err
+			}
+		}
+		host, _, _ := net.SplitHostPort(address)
+		if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
+			return ErrNotLoopback
+		}
+		return nil
 	}
-	return nil
 }
 
 // allLoopback tells whether all addresses are written as those of this machine.

@@ -153,7 +153,7 @@ func TestHandshakes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		plain, err := dial.Dial(true)(t.Context(), "tcp", address)
+		plain, err := dial.Dial(new(net.Dialer), true)(t.Context(), "tcp", address)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -195,7 +195,7 @@ func selfSigned(t *testing.T, name string) (tls.Certificate, string) {
 // TestOnlyThisMachine: a name that stands for another machine is not connected to, whatever it looks like.
 func TestOnlyThisMachine(t *testing.T) {
 	t.Parallel()
-	if _, err := dial.Dial(true)(t.Context(), "tcp", "192.0.2.1:3306"); !errors.Is(err, dial.ErrNotLoopback) {
+	if _, err := dial.Dial(new(net.Dialer), true)(t.Context(), "tcp", "192.0.2.1:3306"); !errors.Is(err, dial.ErrNotLoopback) {
 		t.Errorf("got %v", err)
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -203,17 +203,17 @@ func TestOnlyThisMachine(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	conn, err := dial.Dial(true)(t.Context(), "tcp", l.Addr().String())
+	conn, err := dial.Dial(new(net.Dialer), true)(t.Context(), "tcp", l.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
 	conn.Close()
-	if _, err := dial.Dial(true)(t.Context(), "tcp", "[::1]:1"); err == nil || errors.Is(err, dial.ErrNotLoopback) {
+	if _, err := dial.Dial(new(net.Dialer), true)(t.Context(), "tcp", "[::1]:1"); err == nil || errors.Is(err, dial.ErrNotLoopback) {
 		t.Errorf("this machine itself, by its other address: got %v", err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if _, err := dial.Dial(false)(ctx, "tcp", "192.0.2.1:3306"); errors.Is(err, dial.ErrNotLoopback) {
+	if _, err := dial.Dial(new(net.Dialer), false)(ctx, "tcp", "192.0.2.1:3306"); errors.Is(err, dial.ErrNotLoopback) {
 		t.Error("every connection refuses other machines")
 	}
 }
@@ -225,7 +225,7 @@ func TestErrorsOnTheWay(t *testing.T) {
 		t.Fatal(err)
 	}
 	free.Close()
-	_, refused := dial.Dial(true)(t.Context(), "tcp", free.Addr().String())
+	_, refused := dial.Dial(new(net.Dialer), true)(t.Context(), "tcp", free.Addr().String())
 	if out := dial.SilenceError(t.Context(), "open", refused, 3, code); !is(out, connector.Retry, "", "open: connection refused") {
 		t.Errorf("got %v for %v", out, refused)
 	}
