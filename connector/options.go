@@ -13,7 +13,7 @@ type Options = option.Spec
 //
 //	FetchRows int `json:"fetch_rows" doc:"Rows asked of the cursor at a time; more uses more memory." minimum:"1"`
 //
-// Tags: json (the name; omitempty has no meaning here), doc, minimum, maximum, enum, secret:"true", required:"true", example.
+// Tags: json (the name; omitempty has no meaning here), doc, minimum, maximum, enum, secret:"true", required:"true", example, path:"file".
 func Describe[T any](defaults T) *Options { return option.Describe(defaults) }
 
 // DecodeOptions reads an object into a T over the defaults given to Describe[T]. Unknown names, wrong types and values out of

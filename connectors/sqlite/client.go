@@ -182,6 +182,9 @@ func matches(pattern, name string) bool {
 }
 
 func (c *Client) count(ctx context.Context, dataset, where string) (int64, error) {
+	if err := oneStatement("where", where); err != nil {
+		return 0, err
+	}
 	db, err := c.reader()
 	if err != nil {
 		return 0, err

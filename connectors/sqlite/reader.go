@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -27,6 +28,9 @@ type reader struct {
 }
 
 func newReader(ctx context.Context, c *Client, s connector.Source) (*reader, error) {
+	if err := cmp.Or(oneStatement("query", s.Query), oneStatement("where", s.Where)); err != nil {
+		return nil, err
+	}
 	db, err := c.reader()
 	if err != nil {
 		return nil, err

@@ -31,6 +31,8 @@ type Service struct {
 	Clean func(text string) string
 	// Guard says which addresses connections may lead to (connector.Connection.Guard); nil: any.
 	Guard func(address netip.AddrPort) error
+	// Roots are the folders in which connections may name files of this machine; nil: any file, empty: none.
+	Roots []string
 	Owner store.Owner // this process
 	Who   string      // the person, for history
 	Log   *slog.Logger

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/internal/egress"
 	"github.com/towpath/towpath/internal/engine"
 	"github.com/towpath/towpath/internal/option"
 	"github.com/towpath/towpath/job"
@@ -22,6 +23,9 @@ func (s *Service) open(ctx context.Context, side string, e job.Endpoint) (engine
 	if raw, err = s.Secrets(ctx, e.Connection, raw); err != nil {
 		return end, at(err, name)
 	}
+	if raw, err = s.confine(c, name, raw); err != nil {
+		return end, err
+	}
 	client, err := c.Open(ctx, connector.Connection{Name: name, Options: raw, Guard: s.Guard})
 	if err != nil { // what came with it may be a nil pointer in an interface that is not nil
 		return end, within(err, name)
@@ -32,6 +36,17 @@ func (s *Service) open(ctx context.Context, side string, e job.Endpoint) (engine
 	}
 	end.Client = client
 	return end, nil
+}
+
+// confine returns the options with the paths of files as they are found in the folders of Roots; a file elsewhere is refused.
+func (s *Service) confine(c connector.Connector, name string, raw json.RawMessage) (json.RawMessage, error) {
+	if s.Roots == nil {
+		return raw, nil
+	}
+	return c.Connection.MapFiles(raw, func(option, path string) (string, error) {
+		found, err := egress.File(s.Roots, path)
+		return found, at(err, name+"."+option)
+	})
 }
 
 // find returns the connector of an endpoint and the options to open it with; name is what errors call it.

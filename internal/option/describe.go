@@ -49,6 +49,7 @@ type field struct {
 	index              []int
 	node               *node
 	secret, required   bool
+	file               bool // its text, or texts, are paths of this machine
 }
 
 const deepest = 8 // levels of nesting; a type that contains itself goes beyond
@@ -102,6 +103,9 @@ func fieldsOf(t reflect.Type, index []int, at string, depth int) []*field {
 			f := &field{name: name, doc: sf.Tag.Get("doc"), example: sf.Tag.Get("example"), index: here,
 				secret: sf.Tag.Get("secret") == "true", required: sf.Tag.Get("required") == "true"}
 			f.node = describe(sf.Type, at+"."+name, depth+1)
+			if f.file = sf.Tag.Get("path") == "file"; f.file && f.node.leaf().kind != text {
+				panic(fmt.Sprintf("describe options: %s.%s: path on a %s", at, name, f.node.leaf().kind))
+			}
 			f.node.leaf().bound(sf.Tag, at+"."+name)
 			fields = append(fields, f)
 		}

@@ -26,6 +26,7 @@ type Field struct {
 	Enum     []string
 	Secret   bool
 	Required bool
+	File     bool // a path of a file of this machine
 }
 
 // Problem is what is wrong with an object.
@@ -52,7 +53,7 @@ func (p *Problem) Error() string {
 }
 
 // Describe makes a Spec from the default value of a struct and its tags: json (the name), doc, minimum, maximum, enum (labels
-// divided by commas), secret, required and example. Fields without a json name are no options; embedded structs without one
+// divided by commas), secret, required, example, and path:"file" for paths of files of this machine, which have no default. Fields without a json name are no options; embedded structs without one
 // add theirs. On lists and maps, minimum, maximum and enum are those of the elements. Elements of lists start from zero, not
 // from a default. A struct that cannot be described is a programmer's error and panics.
 func Describe(defaults any) *Spec {
@@ -60,7 +61,13 @@ func Describe(defaults any) *Spec {
 	if !v.IsValid() || v.Kind() != reflect.Struct {
 		panic(fmt.Sprintf("describe options: %T is not a struct", defaults))
 	}
-	return &Spec{root: describe(v.Type(), v.Type().String(), 0), defaults: clone(v)}
+	s := &Spec{root: describe(v.Type(), v.Type().String(), 0), defaults: clone(v)}
+	for _, f := range s.Fields() {
+		if f.File && f.Default != "" { // MapFiles would not see it
+			panic(fmt.Sprintf("describe options: %s: the path %s has a default", v.Type(), f.Name))
+		}
+	}
+	return s
 }
 
 // Fields lists the options in the order of the struct, nested ones behind their parents' names.
@@ -96,7 +103,7 @@ func (f *field) list(out []Field, at string, value reflect.Value, secret bool) [
 	}
 	return append(out, Field{Name: strings.TrimSuffix(strings.TrimSuffix(name, "[]"), ".*"), Type: kind + leaf.kind.String(), Doc: f.doc,
 		Default: defaultText(value, secret), Example: f.example, Min: leaf.minText, Max: leaf.maxText, Enum: leaf.enum,
-		Secret: secret, Required: f.required})
+		Secret: secret, Required: f.required, File: f.file})
 }
 
 // behindPointer returns the struct that a default holds for an object; invalid when it holds none.

@@ -7,7 +7,7 @@ import (
 )
 
 // Schema returns the JSON Schema (2020-12) of the options, properties in the order of the struct. Secrets are writeOnly with
-// format "password". Durations and sizes have the formats "towpath-duration" and "towpath-size", with their bounds as text in
+// format "password". Durations and sizes have the formats "towpath-duration" and "towpath-size", files of the server's machine "towpath-file", the first two with their bounds as text in
 // x-minimum and x-maximum.
 func (s *Spec) Schema() json.RawMessage {
 	o := new(ordered)
@@ -110,6 +110,9 @@ func (n *node) objectSchema(o *ordered, value reflect.Value, secret bool) {
 func (f *field) schema(value reflect.Value, secret bool) []byte {
 	o := new(ordered)
 	f.node.schema(o, value, secret)
+	if f.file && f.node.kind == text {
+		o.set("format", "towpath-file")
+	}
 	o.set("description", f.doc)
 	if f.node.leaf().kind != object || f.node.kind == array || f.node.kind == dict {
 		if text := defaultText(value, secret); text != "" && !secret {
