@@ -84,7 +84,7 @@ func TestStatuses(t *testing.T) {
 		{team.Actor{Account: "a"}.May(team.SeeRuns), 403},
 		{connector.Errorf(connector.Denied, "TOW-710", "no right at the source"), 422},
 		{connector.Errorf(connector.Missing, "TOW-210", "no run"), 404},
-		{connector.Errorf(connector.Config, "TOW-165", "too many rows"), 422},
+		{connector.Errorf(connector.Config, "TOW-185", "too many rows"), 422},
 		{connector.Errorf(connector.Config, "TOW-145", "run is stopped"), 409},
 		{&connector.Error{Class: connector.Other, Code: "TOW-211", Err: &store.StateError{}}, 409},
 		{connector.Errorf(connector.Config, "TOW-232", "changed since"), 412},

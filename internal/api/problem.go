@@ -19,7 +19,7 @@ import (
 
 // conflicts are codes of class Config that speak of a state and not of what was sent.
 func conflicts() []string {
-	return []string{"TOW-133", "TOW-145", "TOW-164", "TOW-166", "TOW-168", "TOW-211", "TOW-218", "TOW-231", "TOW-234", "TOW-236", "TOW-330"}
+	return []string{"TOW-133", "TOW-145", "TOW-184", "TOW-186", "TOW-188", "TOW-211", "TOW-218", "TOW-231", "TOW-234", "TOW-236", "TOW-330"}
 }
 
 // staleVersion is the code of a version that is not the newest any more.

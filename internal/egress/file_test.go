@@ -10,13 +10,14 @@ import (
 	"github.com/towpath/towpath/internal/egress"
 )
 
-func TestFile(t *testing.T) {
-	t.Parallel()
+// tree makes folders, files and links, and returns what paths within it are.
+func tree(t *testing.T) (at func(path ...string) string) {
+	t.Helper()
 	base, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	at := func(path ...string) string { return filepath.Join(append([]string{base}, path...)...) }
+	at = func(path ...string) string { return filepath.Join(append([]string{base}, path...)...) }
 	for _, folder := range []string{"data/sub", "data2", "datax", "away", "data/%2e%2e", "data/file:"} {
 		if err := os.MkdirAll(at(folder), 0o755); err != nil {
 			t.Fatal(err)
@@ -39,6 +40,12 @@ func TestFile(t *testing.T) {
 	if err := syscall.Mkfifo(at("data/pipe"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	return at
+}
+
+func TestFile(t *testing.T) {
+	t.Parallel()
+	at := tree(t)
 	folders := []string{at("alias"), at("data2")}
 	for _, c := range []struct {
 		path, want string // want "": refused

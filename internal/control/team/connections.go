@@ -95,7 +95,7 @@ func (t *Team) connectionOf(a Actor, in ConnectionInput) (store.Connection, *con
 		UseRole: in.UseRole, Parallel: in.Parallel, Version: in.Version}
 	for path, name := range map[string]string{"alias": in.Alias, "environment": in.Environment} {
 		if !job.IsAlias(name) {
-			return c, nil, connector.Errorf(connector.Config, "TOW-161", "%q is no name", name).At(path).
+			return c, nil, connector.Errorf(connector.Config, "TOW-181", "%q is no name", name).At(path).
 				WithHint("Use letters, digits, -, _ and dots, a letter or digit first.")
 		}
 	}
@@ -103,7 +103,7 @@ func (t *Team) connectionOf(a Actor, in ConnectionInput) (store.Connection, *con
 		return c, nil, err
 	}
 	if in.Parallel < 0 {
-		return c, nil, connector.Errorf(connector.Config, "TOW-162", "a connection takes 0 shards at a time, for any number, or more").At("parallel")
+		return c, nil, connector.Errorf(connector.Config, "TOW-182", "a connection takes 0 shards at a time, for any number, or more").At("parallel")
 	}
 	kind, err := t.Connectors.Get(in.Connector)
 	if err != nil {
@@ -126,7 +126,7 @@ func (t *Team) keptAreThere(ctx context.Context, k store.ConnectionKey, paths ma
 	}
 	for path := range paths {
 		if !slices.ContainsFunc(there, func(s store.Sealed) bool { return s.Path == path }) {
-			return connector.Errorf(connector.Config, "TOW-163", "%s has no stored value that could stay", path).At("options." + path).WithHint("Give it.")
+			return connector.Errorf(connector.Config, "TOW-183", "%s has no stored value that could stay", path).At("options." + path).WithHint("Give it.")
 		}
 	}
 	return nil
@@ -245,7 +245,7 @@ func (t *Team) RemoveConnection(ctx context.Context, a Actor, environment, alias
 		if more := len(names) - mostNamed; more > 0 {
 			names = append(names[:mostNamed], fmt.Sprintf("%d more", more))
 		}
-		return connector.Errorf(connector.Config, "TOW-164", "connection %s is used by %s", alias, strings.Join(names, ", ")).
+		return connector.Errorf(connector.Config, "TOW-184", "connection %s is used by %s", alias, strings.Join(names, ", ")).
 			WithHint("Change or remove those jobs and stop those runs first.")
 	}
 	k := a.key(environment, alias)
@@ -318,7 +318,7 @@ const MostSampled = 100
 // Sample returns the schema of a dataset and, as JSON objects, up to so many of its rows, at most MostSampled.
 func (t *Team) Sample(ctx context.Context, a Actor, environment, alias, dataset string, rows int) (schema *record.Schema, declared bool, sample [][]byte, err error) {
 	if rows < 0 || rows > MostSampled {
-		return nil, false, nil, connector.Errorf(connector.Config, "TOW-165", "%d rows were asked for, at most %d are shown", rows, MostSampled).At("rows")
+		return nil, false, nil, connector.Errorf(connector.Config, "TOW-185", "%d rows were asked for, at most %d are shown", rows, MostSampled).At("rows")
 	}
 	what := fmt.Sprintf("sampled %d rows of %s", rows, dataset)
 	err = t.look(ctx, a, a.key(environment, alias), what, func(ctx context.Context, s *control.Service, e job.Endpoint) (err error) {

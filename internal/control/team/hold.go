@@ -14,7 +14,7 @@ func (t *Team) Hold(ctx context.Context, a Actor, environment, alias, why string
 		return nil, err
 	}
 	if why == "" {
-		return nil, connector.Errorf(connector.Config, "TOW-169", "hold connection %s: no reason is given", alias).At("why")
+		return nil, connector.Errorf(connector.Config, "TOW-189", "hold connection %s: no reason is given", alias).At("why")
 	}
 	k := a.key(environment, alias)
 	return t.Store.SetHold(ctx, k, store.Hold{By: a.Account, Why: t.Scrub.Clean(why)}, a.Entry(HoldConnections, alias, "held in environment "+k.Environment+": "+t.Scrub.Clean(why)))
@@ -25,6 +25,7 @@ func (t *Team) Release(ctx context.Context, a Actor, environment, alias string) 
 	if err := a.May(HoldConnections); err != nil {
 		return nil, err
 	}
+	defer t.wake()
 	k := a.key(environment, alias)
 	return t.Store.SetHold(ctx, k, store.Hold{}, a.Entry(HoldConnections, alias, "released in environment "+k.Environment))
 }

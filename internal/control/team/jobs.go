@@ -132,6 +132,6 @@ func (t *Team) Missing(ctx context.Context, workspace, environment string, alias
 
 // incomplete is the answer to a start of a job that names connections which are not there.
 func incomplete(name, environment string, missing []string) error {
-	return connector.Errorf(connector.Config, "TOW-166", "job %s names %s, which environment %s does not have", name, strings.Join(missing, ", "), environment).
+	return connector.Errorf(connector.Config, "TOW-186", "job %s names %s, which environment %s does not have", name, strings.Join(missing, ", "), environment).
 		WithHint("Store the connection; the job can start then.")
 }

@@ -156,10 +156,11 @@ func (t *Team) Resume(ctx context.Context, a Actor, key, why string) (store.Run,
 	}
 	r, err := t.run(ctx, a, key)
 	if err == nil && r.Environment == "" {
-		err = connector.Errorf(connector.Config, "TOW-175", "run %s was started where connections stand in a file", key).WithHint("Resume it there: towpath resume %s.", key)
+		err = connector.Errorf(connector.Config, "TOW-190", "run %s was started where connections stand in a file", key).WithHint("Resume it there: towpath resume %s.", key)
 	}
 	if err != nil {
 		return r, err
 	}
+	defer t.wake()
 	return s.Queue(ctx, key, store.Entry{}) // it is recorded
 }

@@ -34,7 +34,7 @@ type Started struct {
 	Missing []string  // aliases that the job names and the environment does not have
 }
 
-// Start queues a run of a stored job and answers at once: the pool plans and copies. A job that is incomplete is class Config, TOW-166.
+// Start queues a run of a stored job and answers at once: the pool plans and copies. A job that is incomplete is class Config, TOW-186.
 func (t *Team) Start(ctx context.Context, a Actor, in StartInput) (Started, error) {
 	if err := a.May(StartRuns); err != nil {
 		return Started{}, err
@@ -57,7 +57,7 @@ func (t *Team) start(ctx context.Context, a Actor, j KeptJob, in StartInput) (St
 	started := Started{Job: j.Job}
 	environment := cmp.Or(in.Environment, DefaultEnvironment)
 	if in.Priority < -most || in.Priority > most {
-		return started, connector.Errorf(connector.Config, "TOW-167", "priority %d is not from -%d to %d", in.Priority, most, most).At("priority")
+		return started, connector.Errorf(connector.Config, "TOW-187", "priority %d is not from -%d to %d", in.Priority, most, most).At("priority")
 	}
 	bound, err := j.Parsed.Bind(in.Parameters)
 	if err != nil {
@@ -78,7 +78,7 @@ func (t *Team) start(ctx context.Context, a Actor, j KeptJob, in StartInput) (St
 			started.Again = true
 			started.Run, err = t.Store.Run(ctx, before.Run)
 			if err == nil && started.Run.JobID != j.ID {
-				err = connector.Errorf(connector.Config, "TOW-168", "the key of this start was used for run %s of another job", before.Run).WithHint("Give each start a key of its own.")
+				err = connector.Errorf(connector.Config, "TOW-188", "the key of this start was used for run %s of another job", before.Run).WithHint("Give each start a key of its own.")
 			}
 			return started, err
 		}
@@ -88,6 +88,7 @@ func (t *Team) start(ctx context.Context, a Actor, j KeptJob, in StartInput) (St
 		if err != nil {
 			return started, err
 		}
+		t.wake()
 		started.Run, err = t.Store.Run(ctx, n.Key)
 		return started, err
 	}

@@ -28,8 +28,16 @@ type Team struct {
 	Scrub      *secret.Scrubber // takes secrets that were opened out of texts that are kept or shown
 	Base       control.Service  // what runs are steered by, without who and which connections
 	Log        *slog.Logger
+	Wake       func() // told that there may be something for the pool; nil: it looks by itself
 
 	doors doors
+}
+
+// wake tells the pool, where there is one.
+func (t *Team) wake() {
+	if t.Wake != nil {
+		t.Wake()
+	}
 }
 
 // Service is the application for runs and looks in one environment of a workspace, on behalf of who.
@@ -51,6 +59,6 @@ func (t *Team) Service(workspace, environment, who string) *control.Service {
 }
 
 func inlineRefused(path string) error {
-	return connector.Errorf(connector.Config, "TOW-160", "jobs of a server name a connection by its alias").At(path).
+	return connector.Errorf(connector.Config, "TOW-180", "jobs of a server name a connection by its alias").At(path).
 		WithHint("Store the connection, and name its alias.")
 }

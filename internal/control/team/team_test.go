@@ -138,7 +138,7 @@ func TestSecretsAreKept(t *testing.T) {
 	}
 	opens("{}")
 	_, err = r.PutConnection(r.ctx, ann, team.ConnectionInput{Alias: "shop", Connector: "from", Version: 3, Options: []byte(`{"password":"***"}`)})
-	codeIs(t, err, "TOW-163")
+	codeIs(t, err, "TOW-183")
 	entries, err := r.Store.AuditEntries(r.ctx, store.AuditFilter{Who: "ann"})
 	r.must(err)
 	for _, e := range entries {
@@ -161,12 +161,12 @@ func TestConnectionsAreRefused(t *testing.T) {
 		want string
 	}{
 		"no right":       {team.Operator, team.ConnectionInput{Alias: "a", Connector: "from"}, "TOW-261"},
-		"no name":        {team.Editor, team.ConnectionInput{Alias: "../a", Connector: "from"}, "TOW-161"},
-		"environment":    {team.Editor, team.ConnectionInput{Environment: "a b", Alias: "a", Connector: "from"}, "TOW-161"},
+		"no name":        {team.Editor, team.ConnectionInput{Alias: "../a", Connector: "from"}, "TOW-181"},
+		"environment":    {team.Editor, team.ConnectionInput{Environment: "a b", Alias: "a", Connector: "from"}, "TOW-181"},
 		"no connector":   {team.Editor, team.ConnectionInput{Alias: "a", Connector: "fro"}, "TOW-002"},
 		"unknown option": {team.Editor, team.ConnectionInput{Alias: "a", Connector: "from", Options: []byte(`{"pasword":"x"}`)}, "TOW-001"},
 		"role":           {team.Editor, team.ConnectionInput{Alias: "a", Connector: "from", UseRole: "boss"}, "TOW-260"},
-		"parallel":       {team.Editor, team.ConnectionInput{Alias: "a", Connector: "from", Parallel: -1}, "TOW-162"},
+		"parallel":       {team.Editor, team.ConnectionInput{Alias: "a", Connector: "from", Parallel: -1}, "TOW-182"},
 	} {
 		_, err := r.PutConnection(r.ctx, actor("ann", c.role), c.in)
 		if e, ok := errors.AsType[*connector.Error](err); !ok || e.Code != c.want {
@@ -198,7 +198,7 @@ func TestLooksAreRecorded(t *testing.T) {
 		t.Errorf("%d rows: %v", len(sample), err)
 	}
 	_, _, _, err = r.Sample(r.ctx, ann, "", "shop", "people", team.MostSampled+1)
-	codeIs(t, err, "TOW-165")
+	codeIs(t, err, "TOW-185")
 	_, _, _, err = r.Sample(r.ctx, actor("bob", team.Operator), "", "shop", "people", 1)
 	codeIs(t, err, "TOW-261")
 	c, err := r.Connection(r.ctx, ann, "", "shop")
@@ -231,7 +231,7 @@ func TestJobWaitsForItsConnections(t *testing.T) {
 		t.Fatalf("started %+v: %v", started, err)
 	}
 	_, err = r.Start(r.ctx, bob, team.StartInput{Job: "people"})
-	codeIs(t, err, "TOW-166")
+	codeIs(t, err, "TOW-186")
 	_, err = r.PutConnection(r.ctx, ann, team.ConnectionInput{Alias: "search", Connector: "to", UseRole: "editor"})
 	r.must(err)
 	_, err = r.Start(r.ctx, bob, team.StartInput{Job: "people"})
@@ -247,7 +247,7 @@ func TestJobWaitsForItsConnections(t *testing.T) {
 		t.Errorf("the same request made %s (%v): %v", again.Run.Key, again.Again, err)
 	}
 	_, err = r.Start(r.ctx, ann, team.StartInput{Job: "people", Environment: "prod"})
-	codeIs(t, err, "TOW-166")
+	codeIs(t, err, "TOW-186")
 	// The same document is no new version, another is.
 	second, err := r.StartDocument(r.ctx, ann, []byte("# the same\n"+document), team.StartInput{})
 	if err != nil || second.Job.Version != 1 {
@@ -260,8 +260,8 @@ func TestJobWaitsForItsConnections(t *testing.T) {
 	_, err = r.StartDocument(r.ctx, bob, []byte(document), team.StartInput{}) // would change the job
 	codeIs(t, err, "TOW-261")
 	_, err = r.StartDocument(r.ctx, ann, []byte("name: x\nmode: full\nsource: {connector: from}\ntarget: {connection: search}\nstreams: [{source: people}]\n"), team.StartInput{})
-	codeIs(t, err, "TOW-160")
-	codeIs(t, r.RemoveConnection(r.ctx, ann, "", "shop"), "TOW-164")
+	codeIs(t, err, "TOW-180")
+	codeIs(t, r.RemoveConnection(r.ctx, ann, "", "shop"), "TOW-184")
 }
 
 // TestWholeInOneCall: nothing but two aliases is needed.
