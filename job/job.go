@@ -81,6 +81,7 @@ type Settings struct {
 	On                map[record.Code]string `json:"on,omitempty" doc:"What to do with values that do not fit, by dirty code, for all columns."`
 	Zone              string                 `json:"zone,omitempty" doc:"The time zone (Europe/Paris) by which wall clocks become points in time and back; without one they are not converted."`
 	Outage            Duration               `json:"outage,omitempty" minimum:"1" doc:"How long source or target may be away before the run pauses. Default 5m."`
+	OutageResume      bool                   `json:"outage_resume,omitempty" doc:"Lets a server go on with a run that an outage has paused, once its connections answer."`
 	Memory            Size                   `json:"memory,omitempty" minimum:"16MiB" doc:"The most memory that rows in flight take; left out, chosen by the machine."`
 	Accept            Guarantee              `json:"accept,omitempty" enum:"exactly-once,effectively-once,at-least-once" doc:"The weakest guarantee a stream may have; a weaker one is refused by the plan. Default effectively-once."`
 	AllowEmptyReplace bool                   `json:"allow_empty_replace,omitempty" doc:"Lets an empty source replace a target that holds rows."`

@@ -111,13 +111,34 @@ func (s *Store) TakeQueued(ctx context.Context, key string, gone, owner Owner, t
 			return nil
 		}
 		if err == nil {
-			if why != "" {
-				why = ": " + why
-			}
-			err = connector.Errorf(connector.Busy, "TOW-332", "connection %s is held by %s%s", alias, by, why)
+			err = connector.Errorf(connector.Busy, "TOW-332", "%s", heldWords(alias, by, why))
 		}
 		return err
 	})
+}
+
+func heldWords(alias, by, why string) string {
+	if why != "" {
+		why = ": " + why
+	}
+	return "connection " + alias + " is held by " + by + why
+}
+
+// HeldRuns tells in words which connection keeps waiting runs from being taken, by run.
+func (s *Store) HeldRuns(ctx context.Context) (map[string]string, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT u.run, c.alias, c.held_by, c.held_why FROM run r JOIN run_connection u ON u.run = r.run_key
+		JOIN connection c ON c.workspace = u.workspace AND c.environment = u.environment AND c.alias = u.alias WHERE r.queued > 0 AND c.held_at > 0 ORDER BY c.alias DESC`)
+	if err != nil {
+		return nil, s.fail("look for held connections", err)
+	}
+	all := map[string]string{}
+	_, err = collect(rows, func(scan func(...any) error) (run string, err error) {
+		var alias, by, why string
+		err = scan(&run, &alias, &by, &why)
+		all[run] = heldWords(alias, by, why)
+		return run, err
+	})
+	return all, s.fail("look for held connections", err)
 }
 
 // bound is what keeps runs from a connection.

@@ -131,9 +131,6 @@ func (t *Table) next() (best string) {
 }
 
 func (l *line) before(o *line) bool {
-	if l.has == 0 || o.has == 0 {
-		return cmp.Or(cmp.Compare(l.has, o.has), cmp.Compare(l.turn, o.turn)) < 0
-	}
 	return cmp.Or(cmp.Compare(l.has*o.weight, o.has*l.weight), cmp.Compare(l.turn, o.turn)) < 0
 }
 

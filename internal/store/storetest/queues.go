@@ -214,11 +214,15 @@ func testHoldQueued(t *testing.T, f *fixture) {
 	}
 	_, err = f.TakeQueued(f.ctx, "k4", store.Owner{}, owner("p"), ttl)
 	wantClass(t, err, connector.Busy, "TOW-332")
-	if want := "connection shop is held by ann: new disks"; err.Error() != want {
-		t.Errorf("taking it says %q, want %q", err, want)
+	const err4 = "connection shop is held by ann: new disks"
+	if err.Error() != err4 {
+		t.Errorf("taking it says %q, want %q", err, err4)
 	}
 	if run, err := f.Run(f.ctx, "k4"); err != nil || run.Owner.ID != "" || run.Epoch != 0 {
 		t.Errorf("a take that was refused left %+v, %v", run, err)
+	}
+	if words, err := f.HeldRuns(f.ctx); err != nil || words["k4"] != err4 || len(words) != 2 { // k5 waits as well, until it runs
+		t.Errorf("held are %v, %v", words, err)
 	}
 	f.move(t, "k5", store.Planning, store.Running)
 	for _, key := range []string{"k1", "k3", "k5"} {
