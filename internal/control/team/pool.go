@@ -264,15 +264,3 @@ func (p *Pool) testOnce(ctx context.Context) error {
 	}
 	return nil
 }
-
-// Resume has a run that is paused or failed, or that was paused before it began, taken up by the pool.
-func (t *Team) Resume(ctx context.Context, a Actor, key string) (store.Run, error) {
-	if err := a.May(SteerRuns); err != nil {
-		return store.Run{}, err
-	}
-	r, err := t.run(ctx, a, key)
-	if err != nil {
-		return r, err
-	}
-	return t.at(a, r).Queue(ctx, key, a.Entry(SteerRuns, key, "queued to go on"))
-}

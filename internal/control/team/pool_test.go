@@ -319,7 +319,7 @@ func TestHeldConnection(t *testing.T) {
 	if run, err := r.Store.Run(r.ctx, other); err != nil || run.State != store.Paused {
 		t.Errorf("a run that bob has paused is %s, %v", run.State, err)
 	}
-	_, err = r.Resume(r.ctx, actor("bob", team.Operator), other)
+	_, err = r.Resume(r.ctx, actor("bob", team.Operator), other, "")
 	r.must(err)
 	r.reaches(other, store.Succeeded)
 	r.copied("large", "large2", "people")
