@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -80,9 +81,17 @@ func start(t *testing.T, auth Authenticator, change ...func(*Options)) *bench {
 	for _, f := range change {
 		f(&o)
 	}
+	b.events = o.Events
 	h, mux := build(o, 20*time.Millisecond)
 	b.mux = mux
-	b.Server = httptest.NewServer(h)
+	b.Server = httptest.NewUnstartedServer(h)
+	b.Config.ConnContext = func(ctx context.Context, conn net.Conn) context.Context { // so that one who does not read is noticed soon
+		if err := conn.(*net.TCPConn).SetWriteBuffer(64 << 10); err != nil {
+			t.Error(err)
+		}
+		return ctx
+	}
+	b.Start()
 	t.Cleanup(b.Close)
 	return b
 }

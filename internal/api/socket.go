@@ -77,11 +77,10 @@ func actionOf(name string) (action team.Action, workspace, run string, ok bool) 
 // socket is one WebSocket.
 type socket struct {
 	*server
-	conn *websocket.Conn
-	who  credential
-	sub  *event.Subscriber
-	// Messages have two writers, what is heard and answers; the connection takes one at a time.
-	mu     sync.Mutex // guards topics
+	conn   *websocket.Conn
+	who    credential
+	sub    *event.Subscriber
+	mu     sync.Mutex // guards topics, and keeps their messages behind the answers to their subscriptions
 	topics map[string]bool
 }
 
@@ -111,23 +110,30 @@ func (s *server) events() http.HandlerFunc {
 // serve works until the client goes or has to.
 func (k *socket) serve(ctx context.Context) {
 	k.conn.SetReadLimit(mostAsked)
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
+	ctx, cancel := context.WithCancel(ctx)
 	var parts sync.WaitGroup
+	ended := make(chan error, 3)
 	for _, part := range []func(context.Context) error{k.hear, k.tell, k.watch} {
-		parts.Go(func() { cancel(part(ctx)) })
+		parts.Go(func() { ended <- part(ctx) })
 	}
-	<-ctx.Done()
+	cause := event.ErrSlow
+	select {
+	case cause = <-ended:
+	case <-k.sub.Ended(): // while what it is sent waits for it
+	case <-ctx.Done():
+		cause = context.Cause(ctx)
+	}
 	code, reason := shuttingOff, "the server ends"
-	switch cause := context.Cause(ctx); {
+	switch class := connector.ClassOf(cause); {
 	case errors.Is(cause, event.ErrSlow):
 		k.meters.dropped.Inc()
-		code, reason = tooSlow, event.ErrSlow.Error()
-	case connector.ClassOf(cause) == connector.Denied, connector.ClassOf(cause) == connector.Busy:
+		code, reason = tooSlow, cause.Error()
+	case class == connector.Denied, class == connector.Busy:
 		code, reason = notAllowed, cause.Error()
 	}
 	k.sub.Close()
-	k.conn.Close(code, reason[:min(len(reason), 100)])
+	k.conn.Close(code, reason[:min(len(reason), 100)]) // before the context ends, which would end the connection without a word
+	cancel()
 	parts.Wait()
 }
 

@@ -116,6 +116,7 @@ func TestNewestWins(t *testing.T) {
 	for n := range 4 {
 		h.Publish(state("b", n))
 	}
+	<-s.Ended()
 	if _, err := s.Next(t.Context()); !errors.Is(err, event.ErrSlow) {
 		t.Errorf("got %v", err)
 	}

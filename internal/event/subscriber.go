@@ -17,6 +17,7 @@ var (
 type Subscriber struct {
 	hub   *Hub
 	ready chan struct{} // holds one signal when there is something to take
+	over  chan struct{} // closed at the end
 
 	mu     sync.Mutex // after the hub's
 	replay []Message  // comes first; bounded by what topics keep
@@ -26,7 +27,7 @@ type Subscriber struct {
 
 // Subscriber makes a subscriber without topics. It must be closed.
 func (h *Hub) Subscriber() *Subscriber {
-	return &Subscriber{hub: h, ready: make(chan struct{}, 1)}
+	return &Subscriber{hub: h, ready: make(chan struct{}, 1), over: make(chan struct{})}
 }
 
 // Subscribe adds a topic. Messages behind number after come first, as far as they are kept; 0: all that are kept; below 0: none. gap says that some
@@ -99,6 +100,9 @@ func (s *Subscriber) take() (m Message, ok bool, err error) {
 	return m, true, nil
 }
 
+// Ended is closed when the subscriber ends, also while nobody waits in Next.
+func (s *Subscriber) Ended() <-chan struct{} { return s.over }
+
 // Close ends the subscriber; a Next that waits returns.
 func (s *Subscriber) Close() {
 	s.hub.mu.Lock()
@@ -130,6 +134,7 @@ func (s *Subscriber) end(why error) {
 		return
 	}
 	s.ended, s.queue, s.replay = why, nil, nil
+	close(s.over)
 	for _, t := range s.hub.topics {
 		delete(t.members, s)
 	}
