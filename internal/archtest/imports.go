@@ -42,7 +42,11 @@ func rooms() []room {
 		{"internal/api", []string{
 			"internal/control", "internal/view", "internal/event", "internal/option", "internal/store", "client", "connector", "job",
 		}, "the API calls use cases and shows what comes back"},
+		{"internal/serve", []string{
+			"internal/api", "internal/control", "internal/event", "internal/egress", "connector",
+		}, "a server process puts together what others provide"},
 		{"internal/cli", []string{
+			"internal/serve",
 			"internal/control", "internal/engine", "internal/store", "internal/event", "internal/secret", "internal/option", "internal/view", "internal/egress",
 			"client", "job", "connector", "record",
 		}, "commands call use cases; they move no rows and lease no shards"},

@@ -64,9 +64,10 @@ type commands struct {
 	Discover   discoverCmd   `cmd:"" group:"look" help:"List datasets, or show the schema and rows of one."`
 	Job        jobCmd        `cmd:"" group:"look" help:"Check a job file without connecting, or print its JSON Schema."`
 
-	User  userCmd  `cmd:"" group:"people" help:"Accounts: list them, add one, set passwords and roles, disable them."`
-	Token tokenCmd `cmd:"" group:"people" help:"Tokens that let programs in: list, create and revoke them."`
-	Audit auditCmd `cmd:"" group:"people" help:"The record of who did what: list it, check it."`
+	Server serverCmd `cmd:"" group:"serve" help:"Serve the API, and take up runs that people start there."`
+	User   userCmd   `cmd:"" group:"serve" help:"Accounts: list them, add one, set passwords and roles, disable them."`
+	Token  tokenCmd  `cmd:"" group:"serve" help:"Tokens that let programs in: list, create and revoke them."`
+	Audit  auditCmd  `cmd:"" group:"serve" help:"The record of who did what: list it, check it."`
 
 	Backup     backupCmd     `cmd:"" group:"other" help:"Save the control database to a file."`
 	Restore    restoreCmd    `cmd:"" group:"other" help:"Fill an empty control database from a backup."`
@@ -122,7 +123,7 @@ func grammar(flags *commands, options ...kong.Option) (*kong.Kong, error) {
 	return kong.New(flags, append([]kong.Option{kong.Name("towpath"), kong.Description(overview), kong.Vars{"places": store.Places}, kong.Help(printHelp),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: 100}),
 		kong.ExplicitGroups([]kong.Group{{Key: "copy", Title: "Copy"}, {Key: "runs", Title: "Runs"}, {Key: "look", Title: "Look around"},
-			{Key: "people", Title: "People"}, {Key: "other", Title: "Other"}}),
+			{Key: "serve", Title: "Server"}, {Key: "other", Title: "Other"}}),
 	}, options...)...)
 }
 

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"path/filepath"
 
@@ -33,21 +32,19 @@ func (s *session) team(ctx context.Context) (*team.Team, func(), error) {
 	return &team.Team{Store: svc.Store, Connectors: s.set, Keys: keys, Scrub: &s.scrub, Base: *svc, Log: svc.Log}, done, nil
 }
 
-// beginTeam is team for a short command.
-func (s *session) beginTeam() (context.Context, *team.Team, func(), error) {
+// asKeeper is asOwner with the key that secrets are sealed by.
+func (s *session) asKeeper(workspace string, do func(ctx context.Context, t *team.Team, a team.Actor) error) error {
 	ctx, cancel := background()
+	defer cancel()
 	t, done, err := s.team(ctx)
 	if err != nil {
-		cancel()
-		return nil, nil, nil, err
+		return err
 	}
-	return ctx, t, func() {
-		done()
-		cancel()
-	}, nil
+	defer done()
+	return do(ctx, t, owner(workspace))
 }
 
-// actor is who calls a command on the control database itself: who may open that may do all, in the workspace that is named, "" for the main one.
-func (s *session) actor(workspace string) team.Actor {
-	return team.Actor{Account: who(), Workspace: cmp.Or(workspace, store.MainWorkspace), Admin: true, Via: "command"}
+// owner is who has the control database at hand, and so may do everything there.
+func owner(workspace string) team.Actor {
+	return team.Actor{Account: who(), Workspace: workspace, Role: team.Admin, Admin: true, Via: team.ViaCommand}
 }

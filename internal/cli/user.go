@@ -13,7 +13,7 @@ import (
 	"github.com/towpath/towpath/internal/view"
 )
 
-// asOwner calls do on the control database on behalf of who has it at hand, and so may do everything there.
+// asOwner calls do on the control database on behalf of its owner.
 func (s *session) asOwner(workspace string, do func(ctx context.Context, t *team.Team, a team.Actor) error) error {
 	ctx, svc, done, err := s.begin()
 	if err != nil {
@@ -21,7 +21,7 @@ func (s *session) asOwner(workspace string, do func(ctx context.Context, t *team
 	}
 	defer done()
 	t := &team.Team{Store: svc.Store, Connectors: s.set, Log: svc.Log}
-	return do(ctx, t, team.Actor{Account: who(), Workspace: workspace, Role: team.Admin, Admin: true, Via: team.ViaCommand})
+	return do(ctx, t, owner(workspace))
 }
 
 type userCmd struct {
