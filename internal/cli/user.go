@@ -20,8 +20,7 @@ func (s *session) asOwner(workspace string, do func(ctx context.Context, t *team
 		return err
 	}
 	defer done()
-	t := &team.Team{Store: svc.Store, Connectors: s.set, Log: svc.Log}
-	return do(ctx, t, owner(workspace))
+	return do(ctx, &team.Team{Store: svc.Store, Connectors: s.set, Log: svc.Log}, owner(workspace)) // accounts need no master key
 }
 
 type userCmd struct {
