@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/internal/crashpoint"
 	"github.com/towpath/towpath/internal/executor/local"
 	"github.com/towpath/towpath/internal/executor/slot"
 	"github.com/towpath/towpath/internal/store"
@@ -54,7 +55,7 @@ func (s *Service) Waiting(ctx context.Context, most int) ([]store.Run, error) {
 
 // Orphans returns the served runs that neither rest nor wait and have no process: it left them, is gone, or was not heard of for the time of its lease.
 func (s *Service) Orphans(ctx context.Context) ([]store.Run, error) {
-	return s.lost(ctx, func() ([]store.Run, error) { return s.Store.Unrested(ctx) })
+	return s.lost(ctx, func() ([]store.Run, error) { return s.Store.Unrested(ctx, s.Owner) })
 }
 
 // lost returns those of a list that no living process has. The clock is read behind the list: a lease that is renewed meanwhile may seem over, and is then
@@ -147,7 +148,9 @@ func (s *Service) begin(ctx context.Context, lease store.RunLease, run store.Run
 		return s.notBegun(ctx, planning, lease, err, obs)
 	}
 	defer e.close()
+	crashpoint.At("", crashpoint.Planned)
 	plan, streams, err := s.draft(planning, lease, j, e, obs)
+	crashpoint.At("", crashpoint.Elsewhere)
 	if err == nil {
 		err = s.claim(planning, lease.Run, streams, e.target)
 	}

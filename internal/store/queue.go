@@ -15,10 +15,11 @@ func (s *Store) Queue(ctx context.Context, most int) ([]Run, error) {
 	return s.runsBy(ctx, "list runs that wait", " WHERE r.queued > 0 ORDER BY r.priority DESC, r.queued, r.run_key LIMIT $1", most)
 }
 
-// Unrested returns the served runs that neither rest nor wait, whoever steers them: some may have lost their process.
-func (s *Store) Unrested(ctx context.Context) ([]Run, error) {
+// Unrested returns the served runs that neither rest nor wait and are not self's: some may have lost their process. Those of self are among them when
+// their leases are over.
+func (s *Store) Unrested(ctx context.Context, self Owner) ([]Run, error) {
 	return s.runsBy(ctx, "list runs at work", ` WHERE r.state IN ('running', 'verifying', 'finishing', 'pausing', 'stopping') AND r.served = 1 AND r.queued = 0
-		ORDER BY r.priority DESC, r.created, r.run_key`)
+		AND (r.owner <> $1 OR r.lease_until <= `+s.d.now+`) ORDER BY r.priority DESC, r.created, r.run_key`, self.ID)
 }
 
 // PausedBy returns up to most of the served runs that rest paused with a code and wait for nobody, the longest there first.

@@ -135,7 +135,11 @@ const selectStage = `SELECT MIN(st.stage) FROM stream st WHERE st.run = $1 AND s
 
 // candidates returns the streams that a shard may be leased of, in the order in which they are asked for one.
 func (t *tx) candidates(ctx context.Context, runs []string) ([]candidate, error) {
-	rows, err := t.conn.QueryContext(ctx, selectCandidates)
+	query, args := selectCandidates, []any(nil)
+	if len(runs) == 1 { // others may have thousands of streams
+		query, args = query+" AND r.run_key = $1", []any{runs[0]}
+	}
+	rows, err := t.conn.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}

@@ -77,6 +77,9 @@ func (s *gaugedShard) Close() error {
 func newPoolRig(t *testing.T) (*rig, *gauge) {
 	t.Helper()
 	r := newRig(t)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	t.Cleanup(cancel)
+	r.ctx = ctx
 	from, err := r.Connectors.Get("from")
 	r.must(err)
 	to, err := r.Connectors.Get("to")
@@ -99,7 +102,7 @@ func (r *rig) start(dataset, settings string, priority int) string {
 
 // pool runs one until stop is called, or the test ends.
 func (r *rig) pool(t *team.Team, o team.PoolOptions) (stop func()) {
-	o.Every = 20 * time.Millisecond
+	o.Every = 100 * time.Millisecond
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {
@@ -119,7 +122,7 @@ func (r *rig) pool(t *team.Team, o team.PoolOptions) (stop func()) {
 // until waits until a run is as it should be.
 func (r *rig) until(key, what string, is func(store.Run) bool) store.Run {
 	r.t.Helper()
-	ticker := time.NewTicker(5 * time.Millisecond)
+	ticker := time.NewTicker(20 * time.Millisecond)
 	defer ticker.Stop()
 	for {
 		run, err := r.Store.Run(r.ctx, key)
@@ -164,7 +167,7 @@ func (r *rig) copied(datasets ...string) {
 
 const straight = "planning running verifying finishing succeeded"
 
-// TestPoolIsShared: three large runs begin with all places; thirty small ones that come later are over long before them.
+// TestPoolIsShared: three large runs begin with all places; many small ones that come later are over long before them.
 func TestPoolIsShared(t *testing.T) {
 	t.Parallel()
 	r, g := newPoolRig(t)
@@ -176,7 +179,7 @@ func TestPoolIsShared(t *testing.T) {
 		large = append(large, r.start(names[i], "{group_rows: 10, shards: 4}", 0))
 		r.reaches(large[i], store.Running)
 	}
-	for i := range 30 {
+	for i := range smallRuns {
 		names = append(names, fmt.Sprint("small", i))
 		r.source.Make(names[3+i], people(), rowsOf(i, i+100)...)
 		small = append(small, r.start(names[3+i], "{group_rows: 50, shards: 2}", 0))

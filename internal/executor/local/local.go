@@ -18,6 +18,9 @@ import (
 // tick is how often wishes and limits are looked at.
 const tick = 250 * time.Millisecond
 
+// lookEvery is how often a run without a place looks whether anything is left to do.
+const lookEvery = time.Second
+
 // Executor runs shards in this process.
 type Executor struct {
 	Store  *store.Store
@@ -98,6 +101,7 @@ type runner struct {
 	parallel int            // shards at work at once
 	revision int64          // of the wishes heeded
 	renewed  time.Time
+	looked   time.Time // for whether others have ended its shards
 	troubled time.Time // since when the control database refuses; zero: it does not
 }
 
@@ -169,10 +173,11 @@ func (r *runner) bear(err error) {
 func (r *runner) staff(ctx context.Context) (done bool, err error) {
 	for ctx.Err() == nil && r.brake.ctx.Err() == nil && len(r.attempts) < r.parallel {
 		free := r.Seat.Want(r.parallel) - len(r.attempts)
-		if free <= 0 && len(r.attempts) > 0 {
+		if free <= 0 && (len(r.attempts) > 0 || time.Since(r.looked) < lookEvery) {
 			return false, nil
 		}
 		if free <= 0 { // other processes may end the run's shards
+			r.looked = time.Now()
 			return r.Store.Finished(ctx, r.Work.Run)
 		}
 		leased, err := r.Store.LeaseShards(ctx, store.LeaseRequest{Worker: r.Worker, Runs: []string{r.Work.Run}, TTL: r.TTL}, free)

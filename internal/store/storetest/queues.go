@@ -140,19 +140,19 @@ func testTakeQueued(t *testing.T, f *fixture) {
 	if run, err := f.Run(f.ctx, "k1"); err != nil || run.Owner.ID != "" || run.Epoch != 2 {
 		t.Errorf("a take that was refused left %+v, %v", run, err)
 	}
-	runs, err := f.Unrested(f.ctx)
+	runs, err := f.Unrested(f.ctx, owner("self"))
 	if must(t, err); keys(runs) != "k1" {
 		t.Errorf("unrested are %q", keys(runs))
 	}
 	f.newRun(t, "own", "p")
 	f.move(t, "own", store.Planning, store.Running)
-	if runs, err = f.Unrested(f.ctx); err != nil || keys(runs) != "k1" {
+	if runs, err = f.Unrested(f.ctx, owner("self")); err != nil || keys(runs) != "k1" {
 		t.Errorf("unrested are %q, %v", keys(runs), err)
 	}
 	f.move(t, "k1", store.Running, store.Pausing)
 	_, err = f.Transition(f.ctx, "k1", store.Pausing, store.Paused, store.Change{Code: "TOW-132"})
 	must(t, err)
-	if runs, err = f.Unrested(f.ctx); err != nil || len(runs) != 0 {
+	if runs, err = f.Unrested(f.ctx, owner("self")); err != nil || len(runs) != 0 {
 		t.Errorf("unrested are %q, %v", keys(runs), err)
 	}
 	for code, want := range map[string]string{"TOW-132": "k1", "TOW-130": ""} {
