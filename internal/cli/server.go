@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"github.com/towpath/towpath/internal/control/team"
+	"github.com/towpath/towpath/internal/egress"
 	"github.com/towpath/towpath/internal/serve"
 	"github.com/towpath/towpath/job"
 )
@@ -21,6 +22,8 @@ type serverCmd struct {
 	TLSName       []string `name:"tls-name" help:"Further names that it is for." env:"TOWPATH_TLS_NAMES" placeholder:"NAME"`
 	Parallel      int      `help:"Shards at work here at once, over all runs; 0 leaves them to workers. Default: twice the processors." default:"-1" env:"TOWPATH_PARALLEL" placeholder:"N"`
 	Memory        job.Size `help:"The most memory that rows in flight take." default:"256MiB" env:"TOWPATH_MEMORY" placeholder:"SIZE"`
+	Allow         []string `help:"Networks that connections may lead to, as 10.0.0.0/8 or 10.1.2.3:5432; without it all but the link, cloud metadata and the server itself." env:"TOWPATH_ALLOW" placeholder:"NETWORK"`
+	Files         []string `help:"Folders in which connections may name files of this machine; without it none." env:"TOWPATH_FILES" placeholder:"FOLDER" predictor:"file"`
 	Runs          int      `help:"Runs steered here at once; others wait." default:"64" env:"TOWPATH_RUNS" placeholder:"N"`
 }
 
@@ -37,7 +40,14 @@ func (c *serverCmd) Run(s *session) error {
 		c.Parallel = 2 * runtime.GOMAXPROCS(0)
 	}
 	o := serve.Options{Listen: c.Listen, Version: s.version, TLS: serve.TLS{Cert: c.TLSCert, Key: c.TLSKey, Names: c.TLSName},
-		Pool: team.PoolOptions{Parallel: c.Parallel, Memory: int64(c.Memory), Runs: c.Runs}, Told: s.tell}
+		Pool: team.PoolOptions{Parallel: c.Parallel, Memory: int64(c.Memory), Runs: c.Runs}, Files: c.Files, Told: s.tell}
+	for _, text := range c.Allow {
+		rule, err := egress.ParseRule(text)
+		if err != nil {
+			return usage(err)
+		}
+		o.Allow = append(o.Allow, rule)
+	}
 	if c.TLSSelfSigned {
 		if o.TLS.Folder, err = s.stateFolder(); err != nil {
 			return err

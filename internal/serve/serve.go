@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/towpath/towpath/connector"
 	"github.com/towpath/towpath/internal/api"
 	"github.com/towpath/towpath/internal/control/team"
+	"github.com/towpath/towpath/internal/egress"
 	"github.com/towpath/towpath/internal/event"
 )
 
@@ -26,6 +28,8 @@ type Options struct {
 	TLS     TLS
 	Version string
 	Pool    team.PoolOptions
+	Allow   []egress.Rule // addresses that connections may lead to; empty: all but those that none may
+	Files   []string      // folders in which connections may name files of this machine
 	Told    func(Address) // once it listens
 }
 
@@ -64,6 +68,12 @@ func Run(ctx context.Context, t *team.Team, o Options) error {
 	if link != "" {
 		address.Link = address.URL + "/#link=" + url.QueryEscape(link)
 	}
+	own, err := keeper(ctx, t.Store.Server())
+	if err != nil {
+		return err
+	}
+	guard := egress.Guard{Own: append(own, at), Allow: o.Allow}
+	t.Base.Guard, t.Base.Roots = guard.Check, append([]string{}, o.Files...)
 	hub := event.New(event.Options{})
 	feed := api.NewFeed(t, hub)
 	o.Pool.Watch = feed.Observer
@@ -96,6 +106,26 @@ func Run(ctx context.Context, t *team.Team, o Options) error {
 		o.Told(address)
 	}
 	return group.Wait()
+}
+
+// keeper is where the server of the control database listens: no connection of a job leads there.
+func keeper(ctx context.Context, server string) (own []netip.AddrPort, err error) {
+	if server == "" {
+		return nil, nil
+	}
+	host, port, err := net.SplitHostPort(server)
+	if err != nil {
+		return nil, err
+	}
+	number, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return nil, err
+	}
+	addresses, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	for _, a := range addresses {
+		own = append(own, netip.AddrPortFrom(a.Unmap(), uint16(number)))
+	}
+	return own, err
 }
 
 // quiet takes the ways in which parts end by themselves for no error.
@@ -137,4 +167,3 @@ func mayListen(at netip.AddrPort, encrypted, owned bool) error {
 	}
 	return nil
 }
-

@@ -79,6 +79,7 @@ func openPostgres(ctx context.Context, s *Store, o Options) error {
 		s.path = "in PostgreSQL" // the URL may have a password
 		return err
 	}
+	s.server = net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port)))
 	s.write = stdlib.OpenDB(*c)
 	s.write.SetMaxOpenConns(1)
 	reading := c.Copy()

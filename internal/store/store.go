@@ -12,11 +12,12 @@ import (
 // Store is an open control database, safe for concurrent use and for several processes at once. Times are ms of the database's
 // clock. Errors are *connector.Error; those that carry facts wrap HeldError, StateError or ClaimedError.
 type Store struct {
-	path  string // as people are told it
-	busy  time.Duration
-	d     dialect
-	write *sql.DB // one connection: a process queues its writers itself instead of waiting on the file's lock
-	read  *sql.DB
+	path   string // as people are told it
+	server string // host:port; "": it is a file
+	busy   time.Duration
+	d      dialect
+	write  *sql.DB // one connection: a process queues its writers itself instead of waiting on the file's lock
+	read   *sql.DB
 
 	changes changes
 }
@@ -66,6 +67,9 @@ func (s *Store) Close() error {
 
 // Shared reports whether processes of other machines may use the database, too.
 func (s *Store) Shared() bool { return s.d.shared }
+
+// Server returns host and port of the server that keeps the database, "" where it is a file of this machine.
+func (s *Store) Server() string { return s.server }
 
 // Now returns the database's clock in ms.
 func (s *Store) Now(ctx context.Context) (int64, error) {
