@@ -290,6 +290,15 @@ func (h *helm) End(id string, done bool) {
 	h.closeIdle(s)
 }
 
+// Divided implements local.Streams.
+func (h *helm) Divided(id string, more int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s := h.byID[id]
+	s.shards += more
+	s.left += more
+}
+
 // Fail implements local.Streams.
 func (h *helm) Fail(ctx context.Context, id string, cause error) error {
 	return h.fail(ctx, h.byID[id], cause)

@@ -25,7 +25,10 @@ const (
 	Marked           // P8c: the marker says that the run is published, the tables still carry its sign
 	Published        // P8d: published, the control database does not know
 	Making           // P11: the target is being made
+	Dividing         // P12: the shard's reading has stopped, its last group is committed, its far part is looked for
+	Cut              // P12a: the far part is known here and nowhere else
+	Divided          // P12b: the control database has both parts, the owner has not given the near one back
 )
 
 // Names are the points by their names in docs/crash-points.md.
-var Names = [...]string{"", "P10", "P0", "P1", "P2", "P6", "P3", "P4", "P5", "P7", "P8", "P8a", "P8b", "P8c", "P8d", "P11"}
+var Names = [...]string{"", "P10", "P0", "P1", "P2", "P6", "P3", "P4", "P5", "P7", "P8", "P8a", "P8b", "P8c", "P8d", "P11", "P12", "P12a", "P12b"}

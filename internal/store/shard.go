@@ -316,6 +316,14 @@ func (s *Store) Finished(ctx context.Context, run string) (bool, error) {
 	return !left && err == nil, s.fail("look at streams of run "+run, err)
 }
 
+// ShardsWait reports whether shards of the run's streams that are ready are at work nowhere.
+func (s *Store) ShardsWait(ctx context.Context, run string) (bool, error) {
+	var waits bool
+	err := s.read.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM stream st JOIN shard s ON s.run = st.run AND s.stream = st.id AND s.state = 0 WHERE st.run = $1 AND st.state = 'running')", run).
+		Scan(&waits)
+	return waits && err == nil, s.fail("look at shards of run "+run, err)
+}
+
 // Untouched reports whether no shard of the run was ever leased.
 func (s *Store) Untouched(ctx context.Context, run string) (bool, error) {
 	var touched bool

@@ -2,6 +2,7 @@ package local
 
 import (
 	"context"
+	"sync/atomic"
 
 	"github.com/towpath/towpath/connector"
 	"github.com/towpath/towpath/internal/engine"
@@ -13,6 +14,7 @@ import (
 type ledger struct {
 	store  *store.Store
 	leased store.Leased
+	read   *atomic.Int64 // rows that are read and committed
 }
 
 // unkept is an error of the control database: what it means for a shard it means for the whole run.
@@ -32,6 +34,7 @@ func (l *ledger) Dirty(ctx context.Context, seq int64, rows []engine.DirtyRow) e
 }
 
 func (l *ledger) Checkpoint(ctx context.Context, c connector.Checkpoint, rows []engine.DirtyRow) error {
+	l.read.Store(c.Read)
 	if len(rows) > 0 {
 		return keeping(l.store.CommitCheckpoint(ctx, l.leased.Run, l.leased.Lease.Epoch, c, dirtyRows(rows)))
 	}

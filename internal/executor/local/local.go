@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/towpath/towpath/connector"
@@ -50,6 +51,8 @@ type Streams interface {
 	Begin(stream string) *engine.Pipe
 	// End is told that the shard is at work no more; done says that it is complete.
 	End(stream string, done bool)
+	// Divided is told that so many more shards of the stream came of one at work.
+	Divided(stream string, more int)
 	// Fail is told that a stream failed for good and records it; no more of it is leased then. Other streams go on.
 	Fail(ctx context.Context, stream string, cause error) error
 	// Ready receives when there may be more to lease.
@@ -81,7 +84,7 @@ func (h *Halt) Unwrap() error { return h.Err }
 // by an imbalance. Streams fail one by one. On return no shard of the run is at work in this process.
 func (e *Executor) Run(ctx context.Context, w Work, halt *Brake) (*Halt, error) {
 	r := &runner{Executor: e, Work: w, brake: halt, attempts: map[string]*attempt{}, streams: map[string]*stream{}, trouble: map[string]*trouble{},
-		results: make(chan result)}
+		undivided: map[string]bool{}, results: make(chan result)}
 	if err := r.heed(ctx); err != nil {
 		return nil, err
 	}
@@ -96,26 +99,32 @@ type runner struct {
 	attempts map[string]*attempt // by shard
 	streams  map[string]*stream  // that have shards at work
 	trouble  map[string]*trouble // by shard
-	results  chan result
-	pools    []*record.Pool // of idle workers
-	parallel int            // shards at work at once
-	revision int64          // of the wishes heeded
-	renewed  time.Time
-	looked   time.Time // for whether others have ended its shards
-	troubled time.Time // since when the control database refuses; zero: it does not
+	// undivided are shards that could not be divided.
+	undivided map[string]bool
+	results   chan result
+	pools     []*record.Pool // of idle workers
+	parallel  int            // shards at work at once
+	revision  int64          // of the wishes heeded
+	renewed   time.Time
+	looked    time.Time // for whether others have ended its shards
+	troubled  time.Time // since when the control database refuses; zero: it does not
 }
 
 // attempt is a shard at work.
 type attempt struct {
-	leased store.Leased
-	cancel context.CancelCauseFunc
-	yield  context.CancelFunc // ends it with the group in hand; nil: it was called
+	leased  store.Leased
+	cancel  context.CancelCauseFunc
+	yield   context.CancelFunc // ends it with the group in hand; nil: it was called
+	began   time.Time
+	read    atomic.Int64 // rows of the shard that are read and committed
+	divided atomic.Bool  // it was ended to be divided
 }
 
 type result struct {
 	leased store.Leased
 	at     connector.Checkpoint
 	pool   *record.Pool
+	far    int // shards that were cut off it
 	err    error
 }
 
@@ -189,6 +198,9 @@ func (r *runner) staff(ctx context.Context) (done bool, err error) {
 		}
 		if len(leased) < free {
 			r.Seat.Want(len(r.attempts))
+			if err := r.divide(ctx); err != nil {
+				return false, err
+			}
 			return r.Store.Finished(ctx, r.Work.Run)
 		}
 	}
@@ -217,15 +229,17 @@ func (r *runner) start(ctx context.Context, leased store.Leased) {
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	halt, yield := context.WithCancel(halt)
-	r.attempts[id] = &attempt{leased: leased, cancel: cancel, yield: yield}
+	a := &attempt{leased: leased, cancel: cancel, yield: yield, began: time.Now()}
+	a.read.Store(leased.Checkpoint.Read)
+	r.attempts[id] = a
 	pool := r.pool()
 	r.Log.Debug("shard taken", "run", r.Work.Run, "shard", id, "epoch", leased.Lease.Epoch)
 	go func() {
 		defer cancel(nil)
 		defer yield()
-		at, err := pipe.Copy(ctx, halt, engine.Work{Shard: leased.Shard, Lease: leased.Lease,
-			Last: leased.Checkpoint, Pool: pool, Ledger: &ledger{r.Store, leased}})
-		r.results <- result{leased, at, pool, err}
+		at, far, err := r.work(ctx, halt, a, pipe, engine.Work{Shard: leased.Shard, Lease: leased.Lease,
+			Last: leased.Checkpoint, Pool: pool, Ledger: &ledger{r.Store, leased, &a.read}})
+		r.results <- result{leased, at, pool, far, err}
 	}()
 }
 
@@ -249,7 +263,13 @@ func (r *runner) pool() (pool *record.Pool) {
 // settle looks at how an attempt ended.
 func (r *runner) settle(ctx context.Context, res result) {
 	id := res.leased.Shard.ID
+	if r.attempts[id].divided.Load() && res.far == 0 {
+		r.undivided[id] = true
+	}
 	delete(r.attempts, id)
+	if res.far > 0 {
+		r.Streams.Divided(res.leased.Stream, res.far)
+	}
 	if r.Seat != nil {
 		r.Seat.Return(res.pool)
 	} else {

@@ -35,6 +35,8 @@ func (g *givenUp) End(stream string, _ bool) {
 	g.t.Errorf("a shard of %s ended that was never at work", stream)
 }
 
+func (g *givenUp) Divided(string, int) {}
+
 func (g *givenUp) Fail(context.Context, string, error) error { return nil }
 
 func (g *givenUp) Ready() <-chan struct{} { return nil }
