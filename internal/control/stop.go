@@ -23,7 +23,7 @@ func (s *Service) Pause(ctx context.Context, key, why string) (store.Run, error)
 		return run, err
 	case held:
 		return run, s.Store.SetWish(ctx, key, store.Wish{Kind: store.WishPause, Who: s.Who, Why: why})
-	case run.Queued > 0 || run.Held != "": // it would go on by itself
+	case run.Queued > 0 || run.Held != "" || run.State == store.Paused && run.Served && run.Code == away: // it would go on by itself
 		if err := s.Store.Unqueue(ctx, key, join("paused by "+s.Who, why)); err != nil || run.State == store.Failed || run.State == store.Planning {
 			return s.after(ctx, key, err)
 		}

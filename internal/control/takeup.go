@@ -21,6 +21,9 @@ type Taking struct {
 	Leave <-chan struct{}
 }
 
+// away is the code of an outage that was too long; the run may go on by itself when it is over.
+const away = "TOW-132"
+
 // errLeft says that a run goes on elsewhere.
 var errLeft = errors.New("left")
 
@@ -46,6 +49,11 @@ func (s *Service) Queue(ctx context.Context, key string, by store.Entry) (store.
 		return run, neverPlanned(key)
 	}
 	return s.after(ctx, key, s.Store.Enqueue(ctx, key, by))
+}
+
+// Away returns up to most of the served runs that rest because of an outage, and that nobody wants to rest for longer.
+func (s *Service) Away(ctx context.Context, most int) ([]store.Run, error) {
+	return s.Store.PausedBy(ctx, away, most)
 }
 
 // Waiting returns up to most of the runs that wait for servers and that no process has, the first to be taken first.
@@ -241,6 +249,8 @@ func (s *Service) notResumed(ctx context.Context, lease store.RunLease, run stor
 		return s.giveUp(lease, store.Planning, cause, obs)
 	case run.State == store.Running:
 		err = s.lieDown(ctx, lease, run, c, obs)
+	case codeOf(cause) == away && run.Code == away: // still: it may be queued again as before
+		err = s.Store.Unqueue(ctx, run.Key, "")
 	case cause != nil:
 		err = s.Store.Unqueue(ctx, run.Key, s.Clean(cause.Error()))
 	}

@@ -259,3 +259,25 @@ func TestQueuedRunCannotGoOn(t *testing.T) {
 		t.Errorf("queueing it again says %v", err)
 	}
 }
+
+// TestOutageWaitsForPerson: who pauses a run that an outage has paused wants it to rest also when the outage is over.
+func TestOutageWaitsForPerson(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, memory.Options{}, memory.Options{}, 100)
+	ctx := context.Background()
+	r.queue("k1", small)
+	for _, c := range [][2]store.State{{store.Planning, store.Running}, {store.Running, store.Pausing}, {store.Pausing, store.Paused}} {
+		if _, err := r.Store.Transition(ctx, "k1", c[0], c[1], store.Change{Code: "TOW-132"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if runs, err := r.Away(ctx, 9); err != nil || len(runs) != 1 {
+		t.Errorf("away are %d, %v", len(runs), err)
+	}
+	if run, err := r.Pause(ctx, "k1", ""); err != nil || run.State != store.Paused || run.Waits != "paused by tester" {
+		t.Errorf("run is %+v: %v", run, err)
+	}
+	if runs, err := r.Away(ctx, 9); err != nil || len(runs) != 0 {
+		t.Errorf("away are %d, %v", len(runs), err)
+	}
+}

@@ -22,9 +22,9 @@ func (s *Store) Unrested(ctx context.Context, self Owner) ([]Run, error) {
 		AND (r.owner <> $1 OR r.lease_until <= `+s.d.now+`) ORDER BY r.priority DESC, r.created, r.run_key`, self.ID)
 }
 
-// PausedBy returns up to most of the served runs that rest paused with a code and wait for nobody, the longest there first.
+// PausedBy returns up to most of the served runs that rest paused with a code and wait neither for the pool nor for a person, the oldest first.
 func (s *Store) PausedBy(ctx context.Context, code string, most int) ([]Run, error) {
-	return s.runsBy(ctx, "list paused runs", ` WHERE r.state = 'paused' AND r.code = $1 AND r.served = 1 AND r.queued = 0 AND r.held = ''
+	return s.runsBy(ctx, "list paused runs", ` WHERE r.state = 'paused' AND r.code = $1 AND r.served = 1 AND r.queued = 0 AND r.held = '' AND r.waits = ''
 		ORDER BY r.created, r.run_key LIMIT $2`, code, most)
 }
 

@@ -214,7 +214,7 @@ func (p *Pool) testAway(ctx context.Context) {
 
 // testOnce tries each connection of those runs once.
 func (p *Pool) testOnce(ctx context.Context) error {
-	runs, err := p.Store.PausedBy(ctx, "TOW-132", mostAway)
+	runs, err := p.Service("", "", "").Away(ctx, mostAway)
 	if err != nil {
 		return err
 	}

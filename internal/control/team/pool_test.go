@@ -353,7 +353,7 @@ func TestQueueSaysWhy(t *testing.T) {
 	}
 }
 
-// TestOutageIsOver: a run whose job says so goes on by itself, another waits for a person.
+// TestOutageIsOver: a run whose job says so goes on by itself; one whose job does not, or that a person wants to rest, waits for a person.
 func TestOutageIsOver(t *testing.T) {
 	t.Parallel()
 	r, g := newPoolRig(t)

@@ -120,6 +120,9 @@ type attempt struct {
 	divided atomic.Bool  // it was ended to be divided
 }
 
+// moved reports whether the attempt has committed a group.
+func (a *attempt) moved() bool { return a.read.Load() > a.leased.Checkpoint.Read }
+
 type result struct {
 	leased store.Leased
 	at     connector.Checkpoint
@@ -208,10 +211,11 @@ func (r *runner) staff(ctx context.Context) (done bool, err error) {
 	return false, nil
 }
 
-// yield ends a shard with the group in hand, for a run that has none at work. One that cannot be read from its middle is left to its end.
+// yield ends a shard with the group in hand, for a run that has none at work: one that got on since it was taken, or at a slow target turns would
+// pass and nothing be done. One that cannot be read from its middle is left to its end.
 func (r *runner) yield() {
 	for _, a := range r.attempts {
-		if a.yield != nil && a.leased.Shard.Replay != connector.None {
+		if a.yield != nil && a.moved() && a.leased.Shard.Replay != connector.None {
 			a.yield()
 			a.yield = nil
 			return

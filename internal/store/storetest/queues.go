@@ -160,6 +160,10 @@ func testTakeQueued(t *testing.T, f *fixture) {
 			t.Errorf("paused by %s are %q, %v", code, keys(runs), err)
 		}
 	}
+	must(t, f.Unqueue(f.ctx, "k1", "paused by ann"))
+	if runs, err = f.PausedBy(f.ctx, "TOW-132", 10); err != nil || len(runs) != 0 {
+		t.Errorf("a run that ann wants to rest is among %q, %v", keys(runs), err)
+	}
 }
 
 // testBounds: the shards of all runs that use a connection are counted, by whatever process they are leased.
