@@ -3,6 +3,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -16,23 +17,26 @@ import (
 	"github.com/towpath/towpath/internal/store"
 )
 
-// Authenticator knows who presents a session or a token. The workspace "" is the account's first.
+// Authenticator lets people in, and knows who presents a session or a token. The workspace "" is the account's first.
 type Authenticator interface {
 	BySession(ctx context.Context, session, workspace string) (team.Actor, error)
 	ByToken(ctx context.Context, token, workspace string) (team.Actor, error)
+	SignIn(ctx context.Context, name, password string, from team.Peer) (session string, a store.Account, err error)
+	RedeemLink(ctx context.Context, link, password string, from team.Peer) (session string, a store.Account, err error)
 	SignOut(ctx context.Context, session string) error
 }
 
 // Options are what the API stands on.
 type Options struct {
 	Team     *team.Team
-	Auth     Authenticator
-	Resume   func(ctx context.Context, a team.Actor, key, why string) (store.Run, error)
+	Auth     Authenticator // Team itself; tests have their own
 	Events   *event.Hub
 	Version  string               // of the program
 	Plain    bool                 // it is reached over plain HTTP, which is for loopback only: cookies and headers do without TLS
 	Registry *prometheus.Registry // metrics beside those of the API; nil: there are none
 	Log      *slog.Logger
+
+	recheck time.Duration // how often an open WebSocket has to be allowed again; 0: 30 s
 }
 
 // server answers requests.
@@ -40,7 +44,6 @@ type server struct {
 	Options
 	meters  *meters
 	sockets chan struct{} // holds a place for each WebSocket
-	recheck time.Duration // how often an open WebSocket has to be allowed again
 	openapi []byte
 }
 
@@ -53,13 +56,14 @@ const (
 
 // New makes the handler of all routes.
 func New(o Options) http.Handler {
-	h, _ := build(o, 30*time.Second)
+	h, _ := build(o)
 	return h
 }
 
 // build is New, with what was registered for tests to see.
-func build(o Options, recheck time.Duration) (http.Handler, *recorder) {
-	s := &server{Options: o, sockets: make(chan struct{}, mostSockets), recheck: recheck}
+func build(o Options) (http.Handler, *recorder) {
+	s := &server{Options: o, sockets: make(chan struct{}, mostSockets)}
+	s.recheck = cmp.Or(s.recheck, 30*time.Second)
 	if s.Registry == nil {
 		s.Registry = prometheus.NewRegistry()
 	}

@@ -109,13 +109,16 @@ func TestStatuses(t *testing.T) {
 	}
 }
 
+// broken panics where it is asked.
+type broken struct{ roles }
+
+func (broken) ByToken(context.Context, string, string) (team.Actor, error) { panic("secret-path") }
+
 // TestPanic: a mistake of ours ends one request, and says nothing of itself.
 func TestPanic(t *testing.T) {
 	t.Parallel()
-	b := start(t, roles{}, func(o *Options) {
-		o.Resume = func(context.Context, team.Actor, string, string) (store.Run, error) { panic("secret-path") }
-	})
-	answer, text := b.ask(t, "POST", "/api/v1/workspaces/main/runs/run-main/resume", "root@main")
+	b := start(t, broken{})
+	answer, text := b.ask(t, "GET", "/api/v1/session", "root@main")
 	if answer.StatusCode != 500 || strings.Contains(string(text), "secret-path") || !strings.Contains(string(text), "request") {
 		t.Errorf("got %s %s", answer.Status, text)
 	}

@@ -23,7 +23,11 @@ func (b *bench) move(t *testing.T, run string, from, to store.State) {
 
 // feed runs a feed until the test ends.
 func (b *bench) feed(t *testing.T) *Feed {
+	t.Helper()
 	f := NewFeed(b.team, b.events)
+	if err := f.tell(t.Context()); err != nil { // what was before is history
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() { f.Run(ctx) })

@@ -62,6 +62,7 @@ const (
 	ofActor of = iota
 	ofCredential
 	ofRequest
+	ofPeer
 )
 
 // admit lets a request through whose actor may do what its route does.

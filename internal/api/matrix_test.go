@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -46,6 +47,17 @@ func (r roles) BySession(ctx context.Context, session, workspace string) (team.A
 	return r.ByToken(ctx, session, workspace)
 }
 
+func (roles) SignIn(_ context.Context, name, password string, from team.Peer) (string, store.Account, error) {
+	if password != "right" {
+		return "", store.Account{}, connector.Errorf(connector.Denied, "TOW-263", "wrong name or password, from %s", from.Address)
+	}
+	return name + "@main", store.Account{Name: name}, nil
+}
+
+func (r roles) RedeemLink(ctx context.Context, link, _ string, from team.Peer) (string, store.Account, error) {
+	return r.SignIn(ctx, "viewer", link, from)
+}
+
 func (roles) SignOut(context.Context, string) error { return nil }
 
 // bench is a server with a store of two workspaces and a run in each.
@@ -54,6 +66,18 @@ type bench struct {
 	team   *team.Team
 	events *event.Hub
 	mux    *recorder
+
+	mu    sync.Mutex
+	conns []net.Conn // that were accepted
+}
+
+// cut ends all connections, WebSockets included.
+func (b *bench) cut() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, conn := range b.conns {
+		conn.Close()
+	}
 }
 
 // runOf is the key of the run of a workspace.
@@ -74,21 +98,21 @@ func start(t *testing.T, auth Authenticator, change ...func(*Options)) *bench {
 			t.Fatal(err)
 		}
 	}
-	o := Options{Team: b.team, Auth: auth, Events: b.events, Version: "1", Plain: true, Log: b.team.Log,
-		Resume: func(ctx context.Context, a team.Actor, key, _ string) (store.Run, error) {
-			return b.team.Run(ctx, a, key)
-		}}
+	o := Options{Team: b.team, Auth: auth, Events: b.events, Version: "1", Plain: true, Log: b.team.Log}
 	for _, f := range change {
 		f(&o)
 	}
 	b.events = o.Events
-	h, mux := build(o, 20*time.Millisecond)
+	h, mux := build(o)
 	b.mux = mux
 	b.Server = httptest.NewUnstartedServer(h)
 	b.Config.ConnContext = func(ctx context.Context, conn net.Conn) context.Context { // so that one who does not read is noticed soon
 		if err := conn.(*net.TCPConn).SetWriteBuffer(64 << 10); err != nil {
 			t.Error(err)
 		}
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.conns = append(b.conns, conn)
 		return ctx
 	}
 	b.Start()

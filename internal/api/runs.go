@@ -248,7 +248,7 @@ func (s *server) pause(ctx context.Context, in *steerInput) (*body[client.Run], 
 }
 
 func (s *server) resume(ctx context.Context, in *steerInput) (*body[client.Run], error) {
-	return steered(s.Resume(ctx, actorOf(ctx), in.Run, in.Body.Why))
+	return steered(s.Team.Resume(ctx, actorOf(ctx), in.Run, in.Body.Why))
 }
 
 func (s *server) stop(ctx context.Context, in *steerInput) (*body[client.Run], error) {

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/coder/websocket"
 	"github.com/coder/websocket/wsjson"
@@ -172,7 +173,7 @@ func (c *changing) ByToken(ctx context.Context, token, workspace string) (team.A
 func TestRightsEnd(t *testing.T) {
 	t.Parallel()
 	door := new(changing)
-	b := start(t, door)
+	b := start(t, door, func(o *Options) { o.recheck = 20 * time.Millisecond })
 	conn := b.open(t, "viewer@main")
 	topic := b.as("").RunsTopic()
 	put(t, conn, client.Subscription{Topic: topic})
@@ -217,11 +218,11 @@ func TestWatch(t *testing.T) {
 		}
 		switch n++; {
 		case n == 3:
-			b.CloseClientConnections()
+			b.cut()
 			b.say(topic, n)
 		case n == 6:
 			door.shut.Store(true)
-			b.CloseClientConnections()
+			b.cut()
 		default:
 			b.say(topic, n)
 		}
@@ -238,8 +239,8 @@ func TestWatch(t *testing.T) {
 // TestStalled: clients that take nothing are dropped, and the others hear every state in order.
 func TestStalled(t *testing.T) {
 	t.Parallel()
-	const healthy, stalled, states = 40, 5, 200
-	b := start(t, roles{}, func(o *Options) { o.Events = event.New(event.Options{Queue: 50}) })
+	const healthy, stalled, states = 20, 5, 100
+	b := start(t, roles{}, func(o *Options) { o.Events = event.New(event.Options{Queue: 20}) })
 	topic := b.as("").RunsTopic()
 	narrow := &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := new(net.Dialer).DialContext(ctx, network, address)
@@ -287,7 +288,7 @@ func TestStalled(t *testing.T) {
 	for range healthy {
 		<-ready
 	}
-	filler := strings.Repeat("x", 16<<10) // what the network takes in for one who does not read is soon full
+	filler := strings.Repeat("x", 8<<10) // what the network takes in for one who does not read is soon full
 	for n := range states {
 		b.events.Publish(event.Message{Topic: topic, Kind: client.KindState, Data: json.RawMessage(fmt.Sprintf(`"%d.%s"`, n, filler))})
 		for range healthy {
