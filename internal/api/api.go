@@ -70,7 +70,7 @@ func build(o Options) (http.Handler, *recorder) {
 	s.meters = newMeters(s.Registry)
 	mux := &recorder{ServeMux: http.NewServeMux()}
 	docs := s.register(mux)
-	s.openapi = document(docs)
+	s.openapi = written(docs)
 	return s.around(mux), mux
 }
 

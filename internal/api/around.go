@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/internal/control/team"
 )
 
 // Headers of answers of the API and of the page.
@@ -37,7 +38,8 @@ func (s *server) around(mux http.Handler) http.Handler {
 		if !s.Plain {
 			h.Set("Strict-Transport-Security", "max-age=31536000")
 		}
-		r = r.WithContext(context.WithValue(r.Context(), ofRequest, id))
+		ctx := context.WithValue(r.Context(), ofRequest, id)
+		r = r.WithContext(context.WithValue(ctx, ofPeer, team.Peer{Address: r.RemoteAddr, Agent: r.UserAgent()}))
 		r.Body = http.MaxBytesReader(w, r.Body, mostBody+1) // huma refuses what is beyond mostBody in words
 		seen := &watched{ResponseWriter: w}
 		began := time.Now()

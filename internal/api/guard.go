@@ -97,6 +97,12 @@ func credentialOf(ctx context.Context) credential {
 	return c
 }
 
+// peerOf is whom a request came from.
+func peerOf(ctx context.Context) team.Peer {
+	p, _ := ctx.Value(ofPeer).(team.Peer)
+	return p
+}
+
 func requestOf(ctx context.Context) string {
 	id, _ := ctx.Value(ofRequest).(string)
 	return id

@@ -29,7 +29,7 @@ type roles struct{}
 
 func (roles) ByToken(_ context.Context, token, workspace string) (team.Actor, error) {
 	name, home, ok := strings.Cut(token, "@")
-	a := team.Actor{Account: name, Workspace: workspace, Via: "token", Admin: name == "root"}
+	a := team.Actor{Account: name, Workspace: workspace, Via: "session", Admin: name == "root"}
 	role, err := team.ParseRole(name)
 	if !ok || err != nil && !a.Admin {
 		return team.Actor{}, connector.Errorf(connector.Denied, "TOW-262", "the token is not known")

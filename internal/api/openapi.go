@@ -42,8 +42,8 @@ func problemResponse(docs huma.API) *huma.Response {
 	return &huma.Response{Description: "What went wrong.", Content: map[string]*huma.MediaType{client.ProblemType: {Schema: schema}}}
 }
 
-// document is the OpenAPI document, indented, the same for the same routes.
-func document(docs huma.API) []byte {
+// written is the OpenAPI document, indented, the same for the same routes.
+func written(docs huma.API) []byte {
 	for _, unused := range []string{"ErrorModel", "ErrorDetail"} { // huma's own, which wellFormed replaces
 		delete(docs.OpenAPI().Components.Schemas.Map(), unused)
 	}
@@ -71,7 +71,7 @@ func Document() []byte {
 			r.add(s, mux, docs)
 		}
 	}
-	return document(docs)
+	return written(docs)
 }
 
 // describeAll answers with the OpenAPI document.

@@ -45,7 +45,7 @@ func statusOf(err error) int {
 	ours := within(e.Code, "160", "349")
 	switch e.Class {
 	case connector.Denied:
-		if e.Code == "TOW-262" {
+		if e.Code == "TOW-262" || e.Code == "TOW-263" {
 			return http.StatusUnauthorized
 		} else if ours {
 			return http.StatusForbidden

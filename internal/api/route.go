@@ -10,6 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"github.com/towpath/towpath/connector"
 	"github.com/towpath/towpath/internal/control/team"
 )
 
@@ -116,3 +117,8 @@ func (m IfMatch) version() int64 {
 }
 
 func etag(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }
+
+// noVersion refuses a change that says not what it changes.
+func noVersion() error {
+	return connector.Errorf(connector.Config, "TOW-309", "the change does not say which version it changes").At("If-Match").WithHint("Send the ETag that was read.")
+}

@@ -140,12 +140,9 @@ type eventsInput struct {
 }
 
 func (s *server) runEvents(ctx context.Context, in *eventsInput) (*body[client.Page[client.Event]], error) {
-	after := int64(0)
-	if in.After != "" {
-		var err error
-		if after, err = strconv.ParseInt(in.After, 10, 64); err != nil {
-			return nil, noPart()
-		}
+	after, err := number(in.After)
+	if err != nil {
+		return nil, err
 	}
 	events, err := s.Team.Events(ctx, actorOf(ctx), in.Run, after, in.Limit+1)
 	if err != nil {
@@ -155,8 +152,22 @@ func (s *server) runEvents(ctx context.Context, in *eventsInput) (*body[client.P
 	for i, e := range events {
 		list[i] = view.Event(e)
 	}
-	return part(list, in.Limit, func(e client.Event) string { return strconv.FormatInt(e.Number, 10) }), nil
+	return part(list, in.Limit, func(e client.Event) string { return text(e.Number) }), nil
 }
+
+// number is where a list that is ordered by numbers goes on; text says so.
+func number(after string) (int64, error) {
+	if after == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(after, 10, 64)
+	if err != nil {
+		return 0, noPart()
+	}
+	return n, nil
+}
+
+func text(n int64) string { return strconv.FormatInt(n, 10) }
 
 func noPart() error {
 	return connector.Errorf(connector.Config, "TOW-304", "after names no part of this list").At("after").WithHint("Give what next of the part before said.")

@@ -38,7 +38,7 @@ func (b *bench) open(t *testing.T, token string) *websocket.Conn {
 	return conn
 }
 
-func put(t *testing.T, conn *websocket.Conn, s client.Subscription) {
+func ask(t *testing.T, conn *websocket.Conn, s client.Subscription) {
 	t.Helper()
 	if err := wsjson.Write(t.Context(), conn, s); err != nil {
 		t.Fatal(err)
@@ -68,7 +68,7 @@ func TestTopics(t *testing.T) {
 				role = team.Admin // of no workspace
 			}
 			conn := b.open(t, token)
-			put(t, conn, client.Subscription{Topic: name})
+			ask(t, conn, client.Subscription{Topic: name})
 			m := take(t, conn)
 			want := client.KindRefused
 			if (team.Actor{Account: "a", Role: role}).Can(topic.action) {
@@ -82,14 +82,14 @@ func TestTopics(t *testing.T) {
 	}
 	conn := b.open(t, "root@main")
 	for name, code := range map[string]string{"workspaces/main/runs/run-other": "TOW-210", "workspaces/main": "TOW-308", "": "TOW-308", "workspaces//runs": "TOW-308", "resources/x": "TOW-308"} {
-		put(t, conn, client.Subscription{Topic: name})
+		ask(t, conn, client.Subscription{Topic: name})
 		m := take(t, conn)
 		var p client.Problem
 		if m.Kind != client.KindRefused || m.Into(&p) != nil || p.Code != code {
 			t.Errorf("%q: got %s %s", name, m.Kind, m.Data)
 		}
 	}
-	put(t, conn, client.Subscription{Topic: "workspaces/main/runs"}) // what was refused ends nothing
+	ask(t, conn, client.Subscription{Topic: "workspaces/main/runs"}) // what was refused ends nothing
 	if m := take(t, conn); m.Kind != client.KindSubscribed {
 		t.Errorf("got %+v", m)
 	}
@@ -176,7 +176,7 @@ func TestRightsEnd(t *testing.T) {
 	b := start(t, door, func(o *Options) { o.recheck = 20 * time.Millisecond })
 	conn := b.open(t, "viewer@main")
 	topic := b.as("").RunsTopic()
-	put(t, conn, client.Subscription{Topic: topic})
+	ask(t, conn, client.Subscription{Topic: topic})
 	take(t, conn)
 	b.say(topic, 1)
 	if m := take(t, conn); m.Kind != client.KindState || string(m.Data) != "1" {
@@ -256,7 +256,7 @@ func TestStalled(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer conn.CloseNow()
-		put(t, conn, client.Subscription{Topic: topic})
+		ask(t, conn, client.Subscription{Topic: topic})
 		take(t, conn)
 	}
 	var all sync.WaitGroup
