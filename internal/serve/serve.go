@@ -79,7 +79,7 @@ func Run(ctx context.Context, t *team.Team, o Options) error {
 	o.Pool.Watch = feed.Observer
 	pool := t.NewPool(o.Pool)
 	t.Wake = pool.Wake
-	server := api.Server(api.New(api.Options{Team: t, Auth: t, Events: hub, Version: o.Version, Plain: trust == nil, Log: t.Log, Resume: t.Resume}))
+	server := api.Server(api.New(api.Options{Team: t, Auth: t, Events: hub, Version: o.Version, Plain: trust == nil, Log: t.Log}))
 	server.TLSConfig = trust
 	requests, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end() // live events end with the process
