@@ -47,6 +47,19 @@ type Connector struct {
 	// Clean finds what runs left behind (staging datasets, checkpoints, settings) and, with remove, removes what belongs to
 	// the named runs; names in the answer are shown to people.
 	Clean func(ctx context.Context, c Client, runs []string, remove bool) ([]Leftover, error)
+	// Grants writes, in the system's own language, what an administrator runs so that the account of a connection may do what it is used
+	// for, and no more. The account is there already: the script makes none and knows no password.
+	Grants func(options json.RawMessage, u Use) (script string, err error)
+}
+
+// Use is what the account of a connection is used for: reading datasets, or writing them.
+type Use struct {
+	Datasets []string  `json:"datasets,omitempty"` // names or patterns, as Client.Datasets takes them; none: Connector.Everything
+	Write    bool      `json:"write,omitempty"`    // else they are read
+	Mode     Mode      `json:"mode,omitempty"`     // of writing; "": each
+	Create   Structure `json:"create,omitzero"`    // what targets that are made get
+	Snapshot bool      `json:"snapshot,omitempty"` // they are read as of one instant
+	From     string    `json:"from,omitempty"`     // which machines the account logs in from, where accounts are told apart by that; "": any
 }
 
 // Connection is how one cluster or server is reached.

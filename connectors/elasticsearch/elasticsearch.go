@@ -22,7 +22,11 @@ import (
 var readme string
 
 // Connector returns the connector; it tells Elasticsearch from OpenSearch by the server's own answer.
-func Connector() connector.Connector { return named("elasticsearch") }
+func Connector() connector.Connector {
+	c := named("elasticsearch")
+	c.Grants = grants
+	return c
+}
 
 // OpenSearch returns the same connector under the name opensearch, for jobs and addresses that are written that way.
 func OpenSearch() connector.Connector { return named("opensearch") }

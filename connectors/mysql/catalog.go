@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/towpath/towpath/connector"
-	"github.com/towpath/towpath/connectors/internal/sqlname"
 	"github.com/towpath/towpath/connectors/internal/sqltable"
 	"github.com/towpath/towpath/connectors/internal/sqltarget"
 	"github.com/towpath/towpath/record"
@@ -272,16 +271,9 @@ func (t *table) key(ix *index) sqltable.Key {
 
 // datasets lists tables and views that match the pattern.
 func (s *session) datasets(ctx context.Context, database, text string) ([]tableName, error) {
-	parts, ok := mark.Split(text)
-	if ok && len(parts) == 1 {
-		of := sqlname.Part{Text: database, Quoted: true}
-		if database == "" {
-			of = sqlname.Part{Text: "*"}
-		}
-		parts = []sqlname.Part{of, parts[0]}
-	}
-	if !ok || len(parts) != 2 {
-		return nil, connector.Errorf(connector.Config, "TOW-415", "%q is no pattern: write database.table", text)
+	of, table, err := parsePattern(text, database)
+	if err != nil {
+		return nil, err
 	}
 	rows, err := s.query("SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES WHERE TABLE_TYPE IN " +
 		"('BASE TABLE', 'VIEW', 'SYSTEM VERSIONED') AND TABLE_SCHEMA NOT IN ('information_schema', 'performance_schema', 'mysql', 'sys')")
@@ -290,7 +282,7 @@ func (s *session) datasets(ctx context.Context, database, text string) ([]tableN
 	}
 	var out []tableName
 	for _, r := range rows {
-		if parts[0].Match(r[0].text) && parts[1].Match(r[1].text) && !sqltarget.Own(r[1].text) {
+		if of.Match(r[0].text) && table.Match(r[1].text) && !sqltarget.Own(r[1].text) {
 			out = append(out, tableName{r[0].text, r[1].text})
 		}
 	}

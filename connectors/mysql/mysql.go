@@ -6,6 +6,7 @@ package mysql
 import (
 	"context"
 	_ "embed"
+	"encoding/json"
 	"fmt"
 
 	"github.com/towpath/towpath/connector"
@@ -59,6 +60,13 @@ func Connector() connector.Connector {
 		},
 		Count: func(ctx context.Context, c connector.Client, dataset, where string) (int64, error) {
 			return c.(*Client).count(ctx, dataset, where)
+		},
+		Grants: func(options json.RawMessage, u connector.Use) (string, error) {
+			o, err := connector.DecodeOptions[Connection](connection, options, "connection")
+			if err != nil {
+				return "", err
+			}
+			return grants(o, u)
 		},
 		URL:  fromURL,
 		Fold: func(c connector.Client, dataset string) string { return c.(*Client).fold(dataset) },

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/towpath/towpath/connector"
-	"github.com/towpath/towpath/connectors/internal/sqlname"
 	"github.com/towpath/towpath/connectors/internal/sqltable"
 	"github.com/towpath/towpath/connectors/internal/sqltarget"
 	"github.com/towpath/towpath/record"
@@ -154,23 +153,17 @@ func (s *session) describeSize(t *table) error {
 
 // datasets lists tables and views that match the pattern.
 func (s *session) datasets(schema, text string) ([]tableName, error) {
-	parts, ok := mark.Split(text)
-	if ok && len(parts) == 1 {
-		parts = []sqlname.Part{{Text: schema, Quoted: true}, parts[0]}
+	of, table, err := parsePattern(text, schema)
+	if err != nil {
+		return nil, err
 	}
-	if !ok || len(parts) != 2 {
-		return nil, connector.Errorf(connector.Config, "TOW-715", "%q is no pattern: write schema.table", text)
-	}
-	rows, err := s.query(`SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND c.relpersistence <> 't'
-	AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\_toast%' AND n.nspname NOT LIKE 'pg\_temp\_%'
-	AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')`)
+	rows, err := s.query(`SELECT n.nspname, c.relname` + fromDatasets)
 	if err != nil {
 		return nil, classify(err, "list tables")
 	}
 	var out []tableName
 	for _, r := range rows {
-		if parts[0].Match(r[0].text) && parts[1].Match(r[1].text) && !sqltarget.Own(r[1].text) {
+		if of.Match(r[0].text) && table.Match(r[1].text) && !sqltarget.Own(r[1].text) {
 			out = append(out, tableName{r[0].text, r[1].text})
 		}
 	}
@@ -179,6 +172,12 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND c.relp
 	})
 	return out, nil
 }
+
+// fromDatasets is what datasets are, in pg_class (c) and pg_namespace (n).
+const fromDatasets = ` FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND c.relpersistence <> 't'
+	AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\_toast%' AND n.nspname NOT LIKE 'pg\_temp\_%'
+	AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.deptype = 'e')`
 
 // key returns the columns of the index as the page statements need them.
 func (t *table) key(ix *index) sqltable.Key {

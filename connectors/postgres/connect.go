@@ -36,13 +36,8 @@ func newDialer(o Connection, by *net.Dialer) (*dialer, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case o.Database == "":
-		return nil, connector.Errorf(connector.Config, "TOW-703", "no database is given").At("database")
-	case o.User == "":
-		return nil, connector.Errorf(connector.Config, "TOW-703", "no user is given").At("user")
-	case strings.Contains(o.User+o.Database+o.Schema, "\x00"):
-		return nil, connector.Errorf(connector.Config, "TOW-703", "user, database or schema holds the character U+0000")
+	if err := o.checkNames(); err != nil {
+		return nil, err
 	}
 	d := &dialer{options: o, by: by, addresses: addresses}
 	if d.tls, d.loopback, err = dial.Encryption(o.TLS, addresses, "TOW-704"); err != nil {

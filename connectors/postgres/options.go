@@ -62,6 +62,19 @@ func (c *Connection) addresses() ([]string, error) {
 	return dial.Addresses(hosts, c.Port, "TOW-703")
 }
 
+// checkNames looks for what no server could be asked with.
+func (c *Connection) checkNames() error {
+	switch {
+	case c.Database == "":
+		return connector.Errorf(connector.Config, "TOW-703", "no database is given").At("database")
+	case c.User == "":
+		return connector.Errorf(connector.Config, "TOW-703", "no user is given").At("user")
+	case strings.Contains(c.User+c.Database+c.Schema, "\x00"):
+		return connector.Errorf(connector.Config, "TOW-703", "user, database or schema holds the character U+0000")
+	}
+	return nil
+}
+
 // fromURL turns postgres://user:password@host:port/database/schema.table into options and a dataset.
 func fromURL(u *url.URL) (map[string]any, string, error) {
 	options, err := dial.URL(u, "user, host, port, database and dataset", "TOW-719")

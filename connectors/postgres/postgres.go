@@ -6,6 +6,7 @@ package postgres
 import (
 	"context"
 	_ "embed"
+	"encoding/json"
 	"fmt"
 
 	"github.com/towpath/towpath/connector"
@@ -59,6 +60,13 @@ func Connector() connector.Connector {
 		},
 		Clean: func(ctx context.Context, c connector.Client, runs []string, remove bool) ([]connector.Leftover, error) {
 			return c.(*Client).clean(ctx, runs, remove)
+		},
+		Grants: func(options json.RawMessage, u connector.Use) (string, error) {
+			o, err := connector.DecodeOptions[Connection](connection, options, "connection")
+			if err != nil {
+				return "", err
+			}
+			return grants(o, u)
 		},
 		Fold:    func(c connector.Client, dataset string) string { return c.(*Client).fold(dataset) },
 		Schemes: []string{"postgresql"},

@@ -19,6 +19,40 @@ type located struct {
 	Host string `json:"host" doc:"Host."`
 }
 
+// TestGrants: the script is the connector's own, which is shown no secret.
+func TestGrants(t *testing.T) {
+	t.Parallel()
+	type account struct {
+		User     string `json:"user" doc:"User."`
+		Password string `json:"password" doc:"Password." secret:"true"`
+	}
+	reads := func(context.Context, connector.Client, connector.Source) (connector.Reader, error) { return nil, nil }
+	script := func(raw json.RawMessage, u connector.Use) (string, error) {
+		return string(raw) + u.Datasets[0], nil
+	}
+	plain := connector.Connector{Name: "plain", Connection: connector.Describe(account{}), Read: reads}
+	full := plain
+	full.Name, full.Grants = "full", script
+	s := &control.Service{Connectors: connector.NewSet(plain, full), Connections: func(_ context.Context, alias string) (job.Connection, error) {
+		return job.Connection{Connector: alias, Options: json.RawMessage(`{"user":"u","password":"s3cret"}`)}, nil
+	}}
+	for _, c := range []struct {
+		alias string
+		write bool
+		want  string
+		err   string
+	}{
+		{"full", false, `{"user":"u","password":"***"}orders`, ""},
+		{"full", true, "", "connector full does not write"},
+		{"plain", false, "", "connector plain writes no rights down"},
+	} {
+		got, err := s.Grants(t.Context(), job.Endpoint{Connection: c.alias}, connector.Use{Datasets: []string{"orders"}, Write: c.write})
+		if got != c.want || (err == nil) != (c.err == "") || err != nil && err.Error() != c.err {
+			t.Errorf("%s: got %q, %v", c.alias, got, err)
+		}
+	}
+}
+
 // TestReach: connectors get the guard of the application, and paths only as they were found in its folders.
 func TestReach(t *testing.T) {
 	t.Parallel()

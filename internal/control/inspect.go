@@ -125,6 +125,28 @@ func (s *Service) Check(ctx context.Context, e job.Endpoint) (Checked, error) {
 	return Checked{end.Side.Connector, end.Identity, time.Since(began)}, nil
 }
 
+// Grants writes what an administrator of the endpoint's system runs so that its account may do what it is used for, and no more. Nothing is
+// opened and no secret asked for; references to secrets in the options stay as they are.
+func (s *Service) Grants(ctx context.Context, e job.Endpoint, u connector.Use) (string, error) {
+	side := "source"
+	if u.Write {
+		side = "target"
+	}
+	name, c, raw, err := s.find(ctx, side, e)
+	switch {
+	case err != nil:
+		return "", err
+	case u.Write && c.Write == nil:
+		return "", connector.Errorf(connector.Config, "TOW-146", "connector %s does not write", c.Name)
+	case !u.Write && c.Read == nil:
+		return "", connector.Errorf(connector.Config, "TOW-146", "connector %s does not read", c.Name)
+	case c.Grants == nil:
+		return "", connector.Errorf(connector.Config, "TOW-146", "connector %s writes no rights down", c.Name).WithHint("Its page says which rights an account needs.")
+	}
+	script, err := c.Grants(c.Connection.Redact(raw), u)
+	return script, within(err, name)
+}
+
 // Discover yields the datasets of a connection that match a pattern.
 func (s *Service) Discover(ctx context.Context, e job.Endpoint, pattern string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
