@@ -11,6 +11,7 @@ import (
 	"github.com/towpath/towpath/internal/control/team"
 	"github.com/towpath/towpath/internal/egress"
 	"github.com/towpath/towpath/internal/serve"
+	"github.com/towpath/towpath/internal/store"
 	"github.com/towpath/towpath/job"
 )
 
@@ -38,6 +39,15 @@ func (c *serverCmd) Run(s *session) error {
 	defer done()
 	if c.Parallel < 0 {
 		c.Parallel = 2 * runtime.GOMAXPROCS(0)
+	}
+	if !store.OnServer(s.flags.State) {
+		folder, err := s.stateFolder()
+		if err == nil {
+			err = egress.Apart(c.Files, folder)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	o := serve.Options{Listen: c.Listen, Version: s.version, TLS: serve.TLS{Cert: c.TLSCert, Key: c.TLSKey, Names: c.TLSName},
 		Pool: team.PoolOptions{Parallel: c.Parallel, Memory: int64(c.Memory), Runs: c.Runs}, Files: c.Files, Told: s.tell}

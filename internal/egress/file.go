@@ -25,16 +25,16 @@ func File(folders []string, path string) (string, error) {
 		if err != nil {
 			return "", lostFolder(err)
 		}
-		real, err := filepath.EvalSymlinks(folder)
+		found, err := real(folder)
 		if err != nil {
 			return "", lostFolder(err)
 		}
 		if !filepath.IsAbs(path) {
-			return within(real, path)
+			return within(found, path)
 		}
-		for _, written := range []string{folder, real} {
+		for _, written := range []string{folder, found} {
 			if below, err := filepath.Rel(written, path); err == nil && filepath.IsLocal(below) {
-				return within(real, below)
+				return within(found, below)
 			}
 		}
 	}
@@ -63,14 +63,43 @@ func within(folder, path string) (string, error) {
 	if err != nil || info.IsDir() != (rest != "") || rest == "" && !info.Mode().IsRegular() {
 		return "", outside(filepath.Join(path, rest))
 	}
-	real, err := filepath.EvalSymlinks(filepath.Join(folder, path))
+	found, err := real(filepath.Join(folder, path))
 	if err != nil {
 		return "", outside(filepath.Join(path, rest))
 	}
-	if below, err := filepath.Rel(folder, real); err != nil || !filepath.IsLocal(below) {
+	if below, err := filepath.Rel(folder, found); err != nil || !filepath.IsLocal(below) {
 		return "", outside(filepath.Join(path, rest))
 	}
-	return filepath.Join(real, rest), nil
+	return filepath.Join(found, rest), nil
+}
+
+// Apart returns an error when one of the folders holds the path, whatever links lead to either: what a server keeps for itself, its control
+// database above all, is no file of its connections. The path must be there.
+func Apart(folders []string, path string) error {
+	kept, err := real(path)
+	if err != nil {
+		return lostFolder(err)
+	}
+	for _, folder := range folders {
+		open, err := real(folder)
+		if err != nil {
+			return lostFolder(err)
+		}
+		if below, err := filepath.Rel(open, kept); err == nil && filepath.IsLocal(below) {
+			return connector.Errorf(connector.Config, "TOW-174", "folder %q, in which connections may name files, holds what the server keeps for itself in %q", folder, path).
+				WithHint("Name a folder of its own for files.")
+		}
+	}
+	return nil
+}
+
+// real returns the path that a path stands for, absolute and without links.
+func real(path string) (string, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	return filepath.EvalSymlinks(path)
 }
 
 func outside(path string) error {

@@ -113,6 +113,23 @@ func TestFile(t *testing.T) {
 	}
 }
 
+func TestApart(t *testing.T) {
+	t.Parallel()
+	at := tree(t)
+	for _, c := range []struct {
+		folder, kept string
+		want         string
+	}{
+		{"data", "data2", ""}, {"data/sub", "data", ""}, {"data", "data/shop.db/..", "TOW-174"}, {"data", "datax/c.db", ""},
+		{"data", "data", "TOW-174"}, {"data", "data/shop.db", "TOW-174"}, {"data", "alias/sub", "TOW-174"}, {"alias", "data/sub", "TOW-174"}, {"away", "data/out", "TOW-174"},
+		{"gone", "data", "TOW-174"}, {"data", "gone", "TOW-174"},
+	} {
+		if err := egress.Apart([]string{at("data2/b.db"), at(c.folder)}, at(c.kept)); codeOf(err) != c.want {
+			t.Errorf("%s beside %s: got %v", c.kept, c.folder, err)
+		}
+	}
+}
+
 func codeOf(err error) string {
 	e, _ := err.(*connector.Error)
 	if e == nil {
