@@ -18,7 +18,7 @@ import (
 // Message is what a server says over its WebSocket. Within a topic Seq grows; it is kept by who reconnects.
 type Message struct {
 	Topic string          `json:"topic" doc:"Topic of the message."`
-	Seq   int64           `json:"seq,omitempty" doc:"Number within the topic; it grows."`
+	Seq   int64           `json:"seq,omitempty" doc:"Number within the topic; it grows. With subscribed and gap: what follows has numbers above it."`
 	Kind  string          `json:"kind" doc:"state, progress, log, sample; subscribed and gap answer a subscription, refused refuses it."`
 	Data  json.RawMessage `json:"data,omitempty" doc:"A value whose type follows from the kind."`
 }
@@ -73,7 +73,7 @@ func (c *Client) Watch(ctx context.Context, topic string, after int64) iter.Seq2
 	return func(yield func(Message, error) bool) {
 		for wait := time.Duration(0); ; {
 			heard, err := c.listen(ctx, Subscription{Topic: topic, After: after}, func(m Message) bool {
-				after = max(after, m.Seq)
+				after = m.Seq
 				return yield(m, nil)
 			})
 			if refused, ok := errors.AsType[*Problem](err); ok && refused.Status < 500 && refused.Status != http.StatusTooManyRequests {

@@ -128,15 +128,29 @@ type auditInput struct {
 }
 
 func (s *server) audit(ctx context.Context, in *auditInput) (*body[client.Page[client.Entry]], error) {
-	before, err := number(in.After)
+	return s.record(ctx, actorOf(ctx).Workspace, in.Who, in.List)
+}
+
+type auditAllInput struct {
+	List
+	Who string `query:"who" doc:"Only what this account did." maxLength:"100"`
+}
+
+func (s *server) auditAll(ctx context.Context, in *auditAllInput) (*body[client.Page[client.Entry]], error) {
+	return s.record(ctx, "", in.Who, in.List)
+}
+
+// record is a part of the record, of a workspace or with "" of the whole installation.
+func (s *server) record(ctx context.Context, workspace, who string, l List) (*body[client.Page[client.Entry]], error) {
+	before, err := number(l.After)
 	if err != nil {
 		return nil, err
 	}
-	list, err := s.Team.Record(ctx, actorOf(ctx), store.AuditFilter{Workspace: actorOf(ctx).Workspace, Who: in.Who, Before: before, Limit: in.Limit + 1})
+	list, err := s.Team.Record(ctx, actorOf(ctx), store.AuditFilter{Workspace: workspace, Who: who, Before: before, Limit: l.Limit + 1})
 	if err != nil {
 		return nil, err
 	}
-	return part(view.List(list, view.Entry), in.Limit, func(e client.Entry) string { return text(e.Number) }), nil
+	return part(view.List(list, view.Entry), l.Limit, func(e client.Entry) string { return text(e.Number) }), nil
 }
 
 func (s *server) verifyAudit(ctx context.Context, _ *struct{}) (*body[client.Entry], error) {

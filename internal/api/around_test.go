@@ -5,10 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/towpath/towpath/client"
 	"github.com/towpath/towpath/connector"
@@ -169,5 +173,34 @@ func TestDocument(t *testing.T) {
 	}
 	if string(have) != string(Document()) {
 		t.Error("docs/reference/openapi.json is stale: make generate")
+	}
+}
+
+// TestSlow: who sends its request bit by bit is not waited for.
+func TestSlow(t *testing.T) {
+	t.Parallel()
+	s := Server(http.NotFoundHandler())
+	if s.ReadHeaderTimeout == 0 || s.ReadTimeout == 0 || s.WriteTimeout < answerTime || s.IdleTimeout == 0 || s.MaxHeaderBytes == 0 {
+		t.Errorf("a limit is missing: %+v", s)
+	}
+	s.ReadHeaderTimeout = 20 * time.Millisecond
+	door, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var served sync.WaitGroup
+	served.Go(func() { s.Serve(door) })
+	defer served.Wait()
+	defer s.Close()
+	conn, err := net.Dial("tcp", door.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := conn.Write([]byte("GET / HTTP/1.1\r\nHost: a\r\nX-Slow: ")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, conn); err != nil { // until the server closes it
+		t.Error(err)
 	}
 }

@@ -49,6 +49,7 @@ func accountRoutes() []route {
 		{method: post, path: "/api/v1/accounts", action: team.ManageServer, summary: "Make an account", status: made, call: answer((*server).createAccount)},
 		{method: patch, path: "/api/v1/accounts/{account}", action: team.ManageServer, summary: "Change an account", status: nothing, call: answer((*server).changeAccount)},
 		{method: post, path: "/api/v1/accounts/{account}/link", action: team.ManageServer, summary: "Make a link that lets an account in once", status: made, call: answer((*server).createLink)},
+		{method: get, path: "/api/v1/audit/all", action: team.ManageServer, summary: "Who did what in the whole installation, newest first", call: answer((*server).auditAll)},
 		{method: get, path: "/api/v1/audit/verify", action: team.ManageServer, summary: "Check the chain of the record; its newest entry", call: answer((*server).verifyAudit)},
 		{method: get, path: root + "/audit", action: team.SeeRecord, summary: "Who did what, newest first", call: answer((*server).audit)},
 		{method: get, path: root + "/members", action: team.SeeMembers, summary: "Who has a part in the workspace", call: answer((*server).members)},

@@ -175,10 +175,11 @@ func (k *socket) subscribe(ctx context.Context, ask client.Subscription) error {
 	kind := client.KindSubscribed
 	k.mu.Lock() // tell hands nothing of the topic on before the answer
 	defer k.mu.Unlock()
-	if k.sub.Subscribe(ask.Topic, ask.After) {
+	from, gap := k.sub.Subscribe(ask.Topic, ask.After)
+	if gap {
 		kind = client.KindGap
 	}
-	return k.write(ctx, client.Message{Topic: ask.Topic, Kind: kind})
+	return k.write(ctx, client.Message{Topic: ask.Topic, Seq: from, Kind: kind})
 }
 
 func (k *socket) end(topic string) {

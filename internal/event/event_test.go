@@ -50,7 +50,7 @@ func TestReplay(t *testing.T) {
 	h := event.New(event.Options{Kept: 4})
 	first := h.Subscriber()
 	defer first.Close()
-	if first.Subscribe("a", 0) {
+	if _, gap := first.Subscribe("a", 0); gap {
 		t.Error("a topic without messages has a gap")
 	}
 	h.Publish(state("a", 1))
@@ -74,7 +74,7 @@ func TestReplay(t *testing.T) {
 		"of another clock":     {seen * 2, 0, []string{"state 1", "state 2", "progress 30", "state 3"}, true},
 	} {
 		s := h.Subscriber()
-		if gap := s.Subscribe("a", c.after); gap != c.gap {
+		if _, gap := s.Subscribe("a", c.after); gap != c.gap {
 			t.Errorf("%s: gap %v", name, gap)
 		}
 		got, _ := waiting(t, s)
@@ -88,11 +88,39 @@ func TestReplay(t *testing.T) {
 	}
 	late := h.Subscriber()
 	defer late.Close()
-	if !late.Subscribe("a", seen) {
+	if _, gap := late.Subscribe("a", seen); !gap {
 		t.Error("a state that is kept no more is no gap")
 	}
 	if got, _ := waiting(t, late); len(got) != 4 {
 		t.Errorf("got %v", got)
+	}
+}
+
+// TestFrom: who comes again with the number that it was told at first misses nothing, also when it had heard nothing by then.
+func TestFrom(t *testing.T) {
+	t.Parallel()
+	for _, after := range []int64{0, -1, 5, time.Now().UnixMicro() * 2} {
+		for _, before := range []int{0, 3, 9} {
+			h := event.New(event.Options{Kept: 5})
+			for n := range before {
+				h.Publish(state("a", n))
+			}
+			first, again := h.Subscriber(), h.Subscriber()
+			from, _ := first.Subscribe("a", after)
+			h.Publish(state("a", before))
+			h.Publish(state("a", before+1))
+			got, _ := waiting(t, first)
+			want := []string{fmt.Sprint("state ", before), fmt.Sprint("state ", before+1)}
+			if d := cmp.Diff(want, got[max(0, len(got)-2):]); d != "" {
+				t.Errorf("%d after %d: %s", before, after, d)
+			}
+			_, gap := again.Subscribe("a", from)
+			if more, _ := waiting(t, again); gap != (len(more) < len(got)) || !gap && !cmp.Equal(got, more) {
+				t.Errorf("%d after %d: got %v, then from %d %v, gap %v", before, after, got, from, more, gap)
+			}
+			first.Close()
+			again.Close()
+		}
 	}
 }
 

@@ -30,9 +30,9 @@ func (h *Hub) Subscriber() *Subscriber {
 	return &Subscriber{hub: h, ready: make(chan struct{}, 1), over: make(chan struct{})}
 }
 
-// Subscribe adds a topic. Messages behind number after come first, as far as they are kept; 0: all that are kept; below 0: none. gap says that some
-// behind after are kept no more: what they told has to be looked up. A topic that is subscribed to already is left as it is.
-func (s *Subscriber) Subscribe(name string, after int64) (gap bool) {
+// Subscribe adds a topic. Messages behind number after come first, as far as they are kept; 0: all that are kept; below 0: none. What comes has numbers above
+// from. gap says that some behind after are kept no more: what they told has to be looked up. A topic that is subscribed to already is left as it is.
+func (s *Subscriber) Subscribe(name string, after int64) (from int64, gap bool) {
 	h := s.hub
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -40,20 +40,22 @@ func (s *Subscriber) Subscribe(name string, after int64) (gap bool) {
 	defer s.mu.Unlock()
 	t := h.topic(name)
 	if t.members[s] || s.ended != nil {
-		return false
+		return t.seq, false
 	}
 	t.members[s] = true
 	if after < 0 {
-		return false
+		return t.seq, false
 	}
-	known := after >= t.first && after <= t.seq
+	if from = after; after < t.first || after > t.seq { // it is of an earlier life of the topic
+		from, gap = max(t.first, t.lost), after > 0
+	}
 	for _, m := range t.kept {
-		if m.Seq > after || !known {
+		if m.Seq > from {
 			s.replay = append(s.replay, m)
 		}
 	}
 	s.signal()
-	return after > 0 && (!known || after < t.lost)
+	return from, gap || after > 0 && after < t.lost
 }
 
 // Unsubscribe takes a topic away, with its messages that wait.

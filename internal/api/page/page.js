@@ -81,7 +81,7 @@ function listen() {
   socket.onopen = () => socket.send(JSON.stringify({ topic, after: seen || -1 }));
   socket.onmessage = async (e) => {
     const m = JSON.parse(e.data);
-    seen = Math.max(seen, m.seq ?? 0);
+    if (m.seq) seen = m.seq;
     byID("link").textContent = "";
     wait = 250;
     switch (m.kind) {
