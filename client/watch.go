@@ -27,6 +27,7 @@ type Message struct {
 const (
 	KindState      = "state"      // a RunEvent
 	KindProgress   = "progress"   // a Progress; only the newest counts
+	KindLog        = "log"        // a LogLine
 	KindSubscribed = "subscribed" // the topic is subscribed to; what follows is complete
 	KindGap        = "gap"        // the same, but messages behind the number asked for are kept no more: look up what they told
 	KindRefused    = "refused"    // a Problem: the topic is not, or no longer, told
@@ -45,11 +46,22 @@ type RunEvent struct {
 	Event
 }
 
+// LogLine is a line of a run's log.
+type LogLine struct {
+	At    string            `json:"at" doc:"When."`
+	Level string            `json:"level" doc:"How much it matters." enum:"INFO,WARN,ERROR"`
+	Text  string            `json:"text" doc:"What happened."`
+	Facts map[string]string `json:"facts,omitempty" doc:"To what, and how."`
+}
+
 // RunsTopic is the topic of all runs of the client's workspace: their states and progress.
 func (c *Client) RunsTopic() string { return topic(c.in("runs")) }
 
 // RunTopic is the topic of one run.
 func (c *Client) RunTopic(key string) string { return topic(c.in("runs", key)) }
+
+// LogTopic is the topic of the log of one run.
+func (c *Client) LogTopic(key string) string { return topic(c.in("runs", key, "log")) }
 
 // ResourcesTopic is the topic of what the servers use of their machines.
 func (c *Client) ResourcesTopic() string { return "resources" }

@@ -3,8 +3,11 @@ package api
 import (
 	"context"
 	"fmt"
+	"log/slog"
+	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -140,5 +143,45 @@ func TestObserver(t *testing.T) {
 	var p client.Progress
 	if err := until(client.KindProgress).Into(&p); err != nil || p.Run != "run-main" || p.Total.Rows != 5 {
 		t.Errorf("got %+v, %v", p, err)
+	}
+}
+
+// TestLog: lines about a run are told in its topic, whatever the log itself takes.
+func TestLog(t *testing.T) {
+	t.Parallel()
+	b := start(t, roles{})
+	f := b.feed(t)
+	heard := b.events.Subscriber()
+	defer heard.Close()
+	heard.Subscribe(b.as("").LogTopic("run-main"), 0)
+	var text strings.Builder
+	log := slog.New(f.Log(slog.NewTextHandler(&text, &slog.HandlerOptions{Level: slog.LevelWarn})))
+	log.Info("of nobody")
+	log.Info("of another", "run", "run-other")
+	log.Debug("too small", "run", "run-main")
+	log.With("run", "run-main").WithGroup("at").Info("shard begun", "shard", "1-2")
+	log.Warn("slow", "run", "run-main", "took", time.Second)
+	var got []client.LogLine
+	for range 2 {
+		m, err := heard.Next(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var line client.LogLine
+		if err := (client.Message{Kind: m.Kind, Data: m.Data}).Into(&line); err != nil || line.At == "" || m.Kind != client.KindLog {
+			t.Errorf("got %+v, %v", m, err)
+		}
+		line.At = ""
+		got = append(got, line)
+	}
+	want := []client.LogLine{
+		{Level: "INFO", Text: "shard begun", Facts: map[string]string{"run": "run-main", "at.shard": "1-2"}},
+		{Level: "WARN", Text: "slow", Facts: map[string]string{"run": "run-main", "took": "1s"}},
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+	if strings.Count(text.String(), "\n") != 1 || !strings.Contains(text.String(), "slow") {
+		t.Errorf("the log has %s", text.String())
 	}
 }

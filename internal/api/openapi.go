@@ -47,7 +47,8 @@ func written(docs huma.API) []byte {
 	for _, unused := range []string{"ErrorModel", "ErrorDetail"} { // huma's own, which wellFormed replaces
 		delete(docs.OpenAPI().Components.Schemas.Map(), unused)
 	}
-	for _, kind := range []reflect.Type{reflect.TypeFor[client.Subscription](), reflect.TypeFor[client.Message](), reflect.TypeFor[client.RunEvent](), reflect.TypeFor[client.Progress]()} {
+	for _, kind := range []reflect.Type{reflect.TypeFor[client.Subscription](), reflect.TypeFor[client.Message](), reflect.TypeFor[client.RunEvent](), reflect.TypeFor[client.Progress](),
+		reflect.TypeFor[client.LogLine]()} {
 		docs.OpenAPI().Components.Schemas.Schema(kind, true, "") // what the WebSocket carries
 	}
 	text, err := json.Marshal(docs.OpenAPI())
