@@ -77,6 +77,16 @@ func planted() []plant {
 		{"codes", files{"job/a.go": "package job\n\nconst c = \"TOW-999\"\n"}, "code TOW-999 is not in"},
 		{"codes", files{"docs/reference/errors.md": "TOW-998\n"}, "describes TOW-998"},
 		{"codes", files{"docs/reference/errors.md": "TOW-997\n", "job/a.go": "package job\n\nconst c = \"TOW-997\"\n"}, ""},
+		{"links", files{"docs/a.md": "# A\n\nSee [b](b.md).\n"}, "docs/a.md:3: link b.md: there is no docs/b.md"},
+		{"links", files{"docs/a.md": "[`b`](../job/)\n"}, "there is no job"},
+		{"links", files{"a.md": "[b](../b.md)\n"}, "leads out of the tree"},
+		{"links", files{"docs/a.md": "[b](b.md#two)\n", "docs/b.md": "# One\n\n```\n# Two\n```\n"}, "docs/b.md has no such heading"},
+		{"links", files{"a.md": "# A\n\n[a]\n\n[a]: b.md\n"}, "a.md:5: link b.md"},
+		{"links", files{"docs/patent.md": "| word | ours |\n|---|---|\n| run key | the run |\n"}, "docs/patent.md:3: this line leads nowhere"},
+		{"links", files{
+			"docs/a.md": "# A\n\n[b](<b.md#one-two-ways-1>), [c](../job), [d](#a), [e](https://example.com/#x), `[f](f.md)`\n\n```\n[g](g.md)\n```\n",
+			"docs/b.md": "## One: `two` ways\n\n## One, two ways\n", "job/a.go": "package job\n",
+		}, ""},
 	}
 }
 

@@ -26,5 +26,6 @@ func Rules() []Rule {
 		{"tests", "a test that sleeps is slow or wrong; one that is skipped in silence proves nothing", each(testHabits)},
 		{"dependencies", "adding a module is a decision with a reason", dependencies},
 		{"codes", "a code that a person meets must be explained, and no explanation may be of nothing", errorCodes},
+		{"links", "a guide that leads nowhere is not read on", links},
 	}
 }
