@@ -169,13 +169,22 @@ func tablesParts() []part {
 
 // tables makes scenes of two SQL stores, on the shared test servers.
 func tables(ctx context.Context, w *work, name string) (kill.Scene, error) {
+	return tablesBy(ctx, w, name, kill.TablesConfig{})
+}
+
+// divided makes those of which shards are divided.
+func divided(ctx context.Context, w *work, name string) (kill.Scene, error) {
+	return tablesBy(ctx, w, name, kill.TablesConfig{Divided: true})
+}
+
+func tablesBy(ctx context.Context, w *work, name string, c kill.TablesConfig) (kill.Scene, error) {
 	mysql, postgres, err := w.shared(ctx, "mariadb", "postgres")
 	if err != nil {
 		return nil, err
 	}
-	dir := filepath.Join(w.dir, "sources")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	c.MySQL, c.Postgres, c.Dir, c.Prefix, c.Rows = mysql, postgres, filepath.Join(w.dir, "sources"), w.prefix(), fileRows
+	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
 		return nil, err
 	}
-	return kill.NewTables(ctx, name, kill.TablesConfig{MySQL: mysql, Postgres: postgres, Dir: dir, Prefix: w.prefix(), Rows: fileRows})
+	return kill.NewTables(ctx, name, c)
 }

@@ -55,7 +55,7 @@ func (s *Columns) Reset(ctx context.Context, dir string) error {
 		return err
 	}
 	return writeJob(dir, fmt.Sprintf("%s, target: %s, write: upsert, columns: [id, customer, {from: cents, type: int32}, note, revision]", s.from.stream(), s.to.table),
-		s.from.connection(), s.to.connection(), "")
+		s.from.connection(), s.to.connection(), manyShards, "")
 }
 
 func (s *Columns) settle(ctx context.Context, _ string) error {

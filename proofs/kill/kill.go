@@ -59,6 +59,7 @@ type Tally struct {
 	Points  map[string]int `json:"kills_by_point,omitempty"` // a kill counts for every point at which a shard stood
 	Trials  int            `json:"trials,omitempty"`
 	Tried   int            `json:"trials_in_which_the_woken_process_tried_a_write,omitempty"`
+	Shards  int64          `json:"shards,omitempty"`
 	Commits int64          `json:"commits"`
 	Fewest  int64          `json:"fewest_commits_of_a_run"`
 	Rows    int64          `json:"rows_judged"`
@@ -76,6 +77,7 @@ func (t *Tally) Add(o Tally) {
 	t.Aimed += o.Aimed
 	t.Trials += o.Trials
 	t.Tried += o.Tried
+	t.Shards += o.Shards
 	t.Commits += o.Commits
 	t.Rows += o.Rows
 	t.Verdict.Add(o.Verdict)

@@ -265,7 +265,7 @@ func (h *Harness) judge(ctx context.Context, scene Scene, dir, key string, t *Ta
 	if err != nil {
 		return err
 	}
-	t.Commits, t.Fewest = commits, commits
+	t.Shards, t.Commits, t.Fewest = shards, commits, commits
 	if shards < wants.Shards || commits < wants.Commits {
 		t.fault("run %s had %d shards and %d commits, wanted are %d and %d", key, shards, commits, wants.Shards, wants.Commits)
 	}

@@ -84,7 +84,7 @@ func (s *Search) Reset(ctx context.Context, dir string) error {
 		}
 	}
 	return writeJob(dir, fmt.Sprintf("%s, target: %s, write: %s, columns: [id, customer, {from: cents, type: int32}, note, revision]", s.from.stream(), s.index.name, write),
-		s.from.connection(), fmt.Sprintf("{connector: elasticsearch, urls: [%q]}", s.index.server), "")
+		s.from.connection(), fmt.Sprintf("{connector: elasticsearch, urls: [%q]}", s.index.server), manyShards, "")
 }
 
 // settle notes what the target holds, or what is about to be swapped in.

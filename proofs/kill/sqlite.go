@@ -146,7 +146,7 @@ func (f *File) Reset(ctx context.Context, dir string) error {
 	case Keyless:
 		stream = "source: keyless, target: copies, write: append"
 	}
-	return writeJob(dir, stream, sqlite{f.source}.connection(), sqlite{f.target(dir)}.connection(), "")
+	return writeJob(dir, stream, sqlite{f.source}.connection(), sqlite{f.target(dir)}.connection(), manyShards, "")
 }
 
 // Judge reads both files by plain SQL.

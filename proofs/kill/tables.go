@@ -22,8 +22,9 @@ type Tables struct {
 	table string // the target
 
 	settings func() string // further ones of a job
-	had      string        // what stood in the place before the run
-	others   *Judge        // rows that stood in the table before the run, and are to stay
+	divided  bool
+	had      string // what stood in the place before the run
+	others   *Judge // rows that stood in the table before the run, and are to stay
 }
 
 // TablesScene is what scenes of tables differ in.
@@ -60,6 +61,8 @@ type TablesConfig struct {
 	Prefix          string         // of what is made at the servers
 	Rows            int
 	Settings        func() string // further ones of the next run's job, as in ", outage: 1s"; nil: none
+	// Divided runs begin with one shard, of which workers that have none get the far part, again and again. Owners are frozen on the way.
+	Divided bool
 }
 
 func (c TablesConfig) store(speaks, name string) database {
@@ -79,9 +82,12 @@ func NewTables(ctx context.Context, name string, c TablesConfig) (*Tables, error
 	if at < 0 {
 		return nil, fmt.Errorf("there is no scene %q", name)
 	}
-	s := &Tables{scene: all[at], settings: c.Settings, place: c.Prefix + "_" + strings.ReplaceAll(name, "-", "_")}
+	s := &Tables{scene: all[at], settings: c.Settings, divided: c.Divided, place: c.Prefix + "_" + strings.ReplaceAll(name, "-", "_")}
 	if s.settings == nil {
 		s.settings = func() string { return "" }
+	}
+	if s.divided {
+		s.settings = func() string { return dividedPace }
 	}
 	s.to = c.store(s.scene.to, name)
 	s.table = of(s.to.says().table, s.place, "copies")
@@ -113,11 +119,27 @@ var (
 	sessionGone = regexp.MustCompile(`has a newer owner than epoch|the session that held its lock has ended|(write|commit|begin a transaction of) shard .*(TOW-[47]20|: ERROR|EOF|reset|broken pipe|[kK]illed|terminating)`)
 )
 
+// Runs whose shards are divided: a shard is at work for a second before it is. They are slow enough for many divisions, and few of their processes are
+// killed so early that there is none.
+const (
+	dividedPace  = ", rate: {rows: 1500}"
+	dividedKills = 14
+)
+
+// divisionRefused is what a process says that lost its shard before it recorded how it is divided, or whose write was refused.
+var divisionRefused = regexp.MustCompile(`divide shard \S+: .* has another owner|` + sessionGone.String())
+
 // Wants is the same for every run.
 func (s *Tables) Wants() Wants {
 	w := Wants{Read: int64(s.from.count), Dirty: s.from.dirty, Shards: 4, Commits: 100, Freeze: crashpoint.Writing, Change: s.from.change, Settled: s.settle, Refusal: sessionGone,
 		Points: []crashpoint.Point{crashpoint.Planned, crashpoint.Making, crashpoint.Leased, crashpoint.Reading, crashpoint.Writing, crashpoint.Written,
 			crashpoint.Committing, crashpoint.Committed, crashpoint.Ended, crashpoint.Swapping, crashpoint.Published}}
+	if s.divided {
+		w.Shards, w.Kills, w.Freeze, w.Refusal = 1, dividedKills, crashpoint.Cut, divisionRefused
+		for range 4 { // every other kill that is aimed is for them
+			w.Points = append(w.Points, crashpoint.Dividing, crashpoint.Cut, crashpoint.Divided)
+		}
+	}
 	if !s.scene.limited {
 		w.Points = append(w.Points, crashpoint.Stored)
 	}
@@ -161,7 +183,11 @@ func (s *Tables) Reset(ctx context.Context, dir string) error {
 	if err := each(ctx, s.to, of(says.orders, "", s.table)+" WHERE id < 0", s.others.Expect); err != nil {
 		return err
 	}
-	return writeJob(dir, fmt.Sprintf("%s, target: %s, write: %s", s.from.stream(), s.table, s.scene.write), s.from.connection(), connection, s.settings())
+	shards := manyShards
+	if s.divided {
+		shards = 1
+	}
+	return writeJob(dir, fmt.Sprintf("%s, target: %s, write: %s", s.from.stream(), s.table, s.scene.write), s.from.connection(), connection, shards, s.settings())
 }
 
 // objects are all things in the target's place.

@@ -72,7 +72,7 @@ func (r *runner) cut(ctx context.Context, reader connector.Reader, leased store.
 	at.Shard, at.Rev, at.Range = near.ID, near.Rev, near.Range
 	crashpoint.At(leased.Shard.ID, crashpoint.Cut)
 	if err := r.Store.Divide(ctx, leased.Run, leased.Lease.Epoch, near, at, far); err != nil {
-		return 0, keeping(err)
+		return 0, keeping(fmt.Errorf("divide shard %s: %w", near.ID, err))
 	}
 	crashpoint.At(leased.Shard.ID, crashpoint.Divided)
 	r.Log.Debug("shard divided", "run", r.Work.Run, "shard", near.ID, "rev", near.Rev, "far", len(far))

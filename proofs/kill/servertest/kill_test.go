@@ -20,6 +20,14 @@ func TestRunsSurvive(t *testing.T) {
 	}
 }
 
+// Shards are divided again and again; some owners die or are frozen on the way.
+func TestDividedShardsSurvive(t *testing.T) {
+	h := killtest.Harness(t)
+	for _, name := range []string{"mysql-append", "mysql-upsert", "postgres-replace"} {
+		t.Run(name, func(t *testing.T) { killtest.Survives(t, h, tablesBy(t, name, true), 6, kill.During) })
+	}
+}
+
 // What is broken on purpose must be found, within so many kills or trials.
 func TestBrokenOrderIsFound(t *testing.T) {
 	h := killtest.Harness(t, "broken_order")

@@ -70,9 +70,11 @@ func columns(t *testing.T) kill.Scene {
 	return dropped(t, s, err)
 }
 
-func tables(t *testing.T, name string) kill.Scene {
+func tables(t *testing.T, name string) kill.Scene { return tablesBy(t, name, false) }
+
+func tablesBy(t *testing.T, name string, divided bool) kill.Scene {
 	t.Helper()
 	s, err := kill.NewTables(t.Context(), name, kill.TablesConfig{MySQL: need(t, "mariadb"), Postgres: need(t, "postgres"), Dir: t.TempDir(),
-		Prefix: prefix(), Rows: killtest.SmallRows})
+		Prefix: prefix(), Rows: killtest.SmallRows, Divided: divided})
 	return dropped(t, s, err)
 }
