@@ -23,7 +23,7 @@ const (
 func (s *server) around(mux http.Handler) http.Handler {
 	origin := http.NewCrossOriginProtection()
 	origin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.refuse(w, r, connector.Errorf(connector.Denied, "TOW-302", "another site's page sent the request").WithHint("Use the page of this server, or a token."))
+		s.refuse(w, r, connector.Errorf(connector.Denied, "TOW-902", "another site's page sent the request").WithHint("Use the page of this server, or a token."))
 	}))
 	inner := origin.Handler(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -60,5 +60,5 @@ func (s *server) ready() http.HandlerFunc {
 
 // notReady says it to everybody, and why to nobody.
 func notReady(error) error {
-	return connector.Errorf(connector.Busy, "TOW-303", "the control database does not answer")
+	return connector.Errorf(connector.Busy, "TOW-903", "the control database does not answer")
 }

@@ -19,7 +19,7 @@ import (
 
 // conflicts are codes of class Config that speak of a state and not of what was sent.
 func conflicts() []string {
-	return []string{"TOW-133", "TOW-145", "TOW-184", "TOW-186", "TOW-188", "TOW-211", "TOW-218", "TOW-231", "TOW-234", "TOW-236", "TOW-330"}
+	return []string{"TOW-133", "TOW-145", "TOW-184", "TOW-186", "TOW-188", "TOW-211", "TOW-218", "TOW-231", "TOW-234", "TOW-236", "TOW-240", "TOW-242", "TOW-330"}
 }
 
 // staleVersion is the code of a version that is not the newest any more.
@@ -42,7 +42,7 @@ func statusOf(err error) int {
 		}
 		return http.StatusInternalServerError
 	}
-	ours := within(e.Code, "160", "349")
+	ours := within(e.Code, "170", "299") || within(e.Code, "330", "369") || within(e.Code, "900", "999")
 	switch e.Class {
 	case connector.Denied:
 		if e.Code == "TOW-262" || e.Code == "TOW-263" {
@@ -139,7 +139,7 @@ func (s *server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 
 // noRoute is the answer to what the table does not have.
 func noRoute(r *http.Request) error {
-	return connector.Errorf(connector.Missing, "TOW-300", "%s %s is no route of this server", r.Method, r.URL.Path).WithHint("docs/reference/openapi.json lists them.")
+	return connector.Errorf(connector.Missing, "TOW-900", "%s %s is no route of this server", r.Method, r.URL.Path).WithHint("docs/reference/openapi.json lists them.")
 }
 
 // wellFormed turns what huma finds wrong with a request into a problem.
@@ -148,7 +148,7 @@ func wellFormed(ctx huma.Context, _ string, v any) (any, error) {
 	if !ok {
 		return v, nil
 	}
-	p := &client.Problem{Title: http.StatusText(m.Status), Status: m.Status, Code: "TOW-301", Detail: m.Detail, Request: requestOf(ctx.Context())}
+	p := &client.Problem{Title: http.StatusText(m.Status), Status: m.Status, Code: "TOW-901", Detail: m.Detail, Request: requestOf(ctx.Context())}
 	for _, e := range m.Errors {
 		p.Parts = append(p.Parts, client.Problem{Title: p.Title, Status: m.Status, Code: p.Code, Detail: e.Message, Path: e.Location})
 	}

@@ -120,5 +120,5 @@ func etag(version int64) string { return `"` + strconv.FormatInt(version, 10) + 
 
 // noVersion refuses a change that says not what it changes.
 func noVersion() error {
-	return connector.Errorf(connector.Config, "TOW-309", "the change does not say which version it changes").At("If-Match").WithHint("Send the ETag that was read.")
+	return connector.Errorf(connector.Config, "TOW-909", "the change does not say which version it changes").At("If-Match").WithHint("Send the ETag that was read.")
 }

@@ -88,9 +88,17 @@ func (s *server) listRuns(ctx context.Context, in *runsInput) (*body[client.Page
 	if err != nil {
 		return nil, err
 	}
+	totals, err := s.Team.Store.Totals(ctx, keys...)
+	if err != nil {
+		return nil, err
+	}
 	list := make([]client.Run, len(runs))
 	for i, r := range runs {
 		list[i] = served(r, view.Run(r, states[r.Key]))
+		if c, planned := totals[r.Key]; planned {
+			counts := view.Counts(c)
+			list[i].Total = &counts
+		}
 	}
 	return part(list, in.Limit, func(r client.Run) string { return r.Run }), nil
 }
@@ -170,7 +178,7 @@ func number(after string) (int64, error) {
 func text(n int64) string { return strconv.FormatInt(n, 10) }
 
 func noPart() error {
-	return connector.Errorf(connector.Config, "TOW-304", "after names no part of this list").At("after").WithHint("Give what next of the part before said.")
+	return connector.Errorf(connector.Config, "TOW-904", "after names no part of this list").At("after").WithHint("Give what next of the part before said.")
 }
 
 type dirtyInput struct {

@@ -111,7 +111,7 @@ func TestDirtyPages(t *testing.T) {
 	t.Parallel()
 	b := start(t, roles{})
 	_, err := b.as("editor@main").Dirty(t.Context(), "run-main", "", client.Part{After: "nonsense"})
-	isProblem(t, err, http.StatusUnprocessableEntity, "TOW-304")
+	isProblem(t, err, http.StatusUnprocessableEntity, "TOW-904")
 	_, err = b.as("editor@main").Dirty(t.Context(), "run-main", "orders", client.Part{})
 	isProblem(t, err, http.StatusUnprocessableEntity, "TOW-149")
 	page, err := b.as("editor@main").Dirty(t.Context(), "run-main", "", client.Part{})
@@ -130,18 +130,18 @@ func TestRefused(t *testing.T) {
 		status             int
 		code, at           string
 	}{
-		"no route":           {"GET", "/api/v1/nothing", "", nil, 404, "TOW-300", ""},
-		"no such method":     {"DELETE", "/api/v1/workspaces/main/runs", "", nil, 404, "TOW-300", ""},
-		"unknown state":      {"GET", "/api/v1/workspaces/main/runs?state=dancing", "", nil, 422, "TOW-301", "query.state[0]"},
-		"too many":           {"GET", "/api/v1/workspaces/main/runs?limit=100000", "", nil, 422, "TOW-301", "query.limit"},
-		"unknown query":      {"GET", "/api/v1/workspaces/main/runs?sort=name", "", nil, 422, "TOW-301", "query.sort"},
-		"unknown key":        {"PUT", "/api/v1/workspaces/main/runs/run-main/limits", `{"row":1}`, nil, 422, "TOW-301", "body.row"},
-		"negative":           {"PUT", "/api/v1/workspaces/main/runs/run-main/limits", `{"rows":-1}`, nil, 422, "TOW-301", "body.rows"},
-		"no JSON":            {"PUT", "/api/v1/workspaces/main/runs/run-main/limits", `{`, nil, 400, "TOW-301", "body"},
-		"too long":           {"PUT", "/api/v1/workspaces/main/runs/run-main/limits", strings.Repeat(" ", 1<<20) + `{"rows":1}`, nil, 413, "TOW-301", ""},
-		"another site's":     {"POST", "/api/v1/workspaces/main/runs/run-main/stop", `{}`, []string{"Origin", "https://evil.example"}, 403, "TOW-302", ""},
-		"of another site":    {"POST", "/api/v1/workspaces/main/runs/run-main/stop", `{}`, []string{"Sec-Fetch-Site", "cross-site"}, 403, "TOW-302", ""},
-		"sign-out elsewhere": {"DELETE", "/api/v1/session", ``, []string{"Sec-Fetch-Site", "same-site"}, 403, "TOW-302", ""},
+		"no route":           {"GET", "/api/v1/nothing", "", nil, 404, "TOW-900", ""},
+		"no such method":     {"DELETE", "/api/v1/workspaces/main/runs", "", nil, 404, "TOW-900", ""},
+		"unknown state":      {"GET", "/api/v1/workspaces/main/runs?state=dancing", "", nil, 422, "TOW-901", "query.state[0]"},
+		"too many":           {"GET", "/api/v1/workspaces/main/runs?limit=100000", "", nil, 422, "TOW-901", "query.limit"},
+		"unknown query":      {"GET", "/api/v1/workspaces/main/runs?sort=name", "", nil, 422, "TOW-901", "query.sort"},
+		"unknown key":        {"PUT", "/api/v1/workspaces/main/runs/run-main/limits", `{"row":1}`, nil, 422, "TOW-901", "body.row"},
+		"negative":           {"PUT", "/api/v1/workspaces/main/runs/run-main/limits", `{"rows":-1}`, nil, 422, "TOW-901", "body.rows"},
+		"no JSON":            {"PUT", "/api/v1/workspaces/main/runs/run-main/limits", `{`, nil, 400, "TOW-901", "body"},
+		"too long":           {"PUT", "/api/v1/workspaces/main/runs/run-main/limits", strings.Repeat(" ", 1<<20) + `{"rows":1}`, nil, 413, "TOW-901", ""},
+		"another site's":     {"POST", "/api/v1/workspaces/main/runs/run-main/stop", `{}`, []string{"Origin", "https://evil.example"}, 403, "TOW-902", ""},
+		"of another site":    {"POST", "/api/v1/workspaces/main/runs/run-main/stop", `{}`, []string{"Sec-Fetch-Site", "cross-site"}, 403, "TOW-902", ""},
+		"sign-out elsewhere": {"DELETE", "/api/v1/session", ``, []string{"Sec-Fetch-Site", "same-site"}, 403, "TOW-902", ""},
 	} {
 		r, err := http.NewRequestWithContext(t.Context(), c.method, b.URL+c.path, strings.NewReader(c.text))
 		if err != nil {

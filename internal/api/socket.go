@@ -91,7 +91,7 @@ func (s *server) events() http.HandlerFunc {
 		case s.sockets <- struct{}{}:
 			defer func() { <-s.sockets }()
 		default:
-			s.refuse(w, r, connector.Errorf(connector.Busy, "TOW-305", "%d WebSockets are open already", mostSockets))
+			s.refuse(w, r, connector.Errorf(connector.Busy, "TOW-905", "%d WebSockets are open already", mostSockets))
 			return
 		}
 		conn, err := websocket.Accept(w, r, nil)
@@ -146,7 +146,7 @@ func (k *socket) hear(ctx context.Context) error {
 			return err
 		}
 		if !asked.Allow() {
-			return connector.Errorf(connector.Busy, "TOW-306", "too many subscriptions in a short time")
+			return connector.Errorf(connector.Busy, "TOW-906", "too many subscriptions in a short time")
 		}
 		if err := k.subscribe(ctx, ask); err != nil {
 			return err
@@ -163,7 +163,7 @@ func (k *socket) subscribe(ctx context.Context, ask client.Subscription) error {
 	err := k.allowed(ctx, ask.Topic)
 	k.mu.Lock()
 	if err == nil && len(k.topics) >= mostTopics && !k.topics[ask.Topic] {
-		err = connector.Errorf(connector.Config, "TOW-307", "%d topics are subscribed to already", mostTopics)
+		err = connector.Errorf(connector.Config, "TOW-907", "%d topics are subscribed to already", mostTopics)
 	}
 	if err == nil {
 		k.topics[ask.Topic] = true
@@ -193,7 +193,7 @@ func (k *socket) end(topic string) {
 func (k *socket) allowed(ctx context.Context, name string) error {
 	action, workspace, run, ok := actionOf(name)
 	if !ok {
-		return connector.Errorf(connector.Missing, "TOW-308", "no topic %q", name)
+		return connector.Errorf(connector.Missing, "TOW-908", "no topic %q", name)
 	}
 	a, err := k.actor(ctx, k.who, workspace)
 	if err == nil {

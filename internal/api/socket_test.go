@@ -81,7 +81,7 @@ func TestTopics(t *testing.T) {
 		}
 	}
 	conn := b.open(t, "root@main")
-	for name, code := range map[string]string{"workspaces/main/runs/run-other": "TOW-210", "workspaces/main": "TOW-308", "": "TOW-308", "workspaces//runs": "TOW-308", "resources/x": "TOW-308"} {
+	for name, code := range map[string]string{"workspaces/main/runs/run-other": "TOW-210", "workspaces/main": "TOW-908", "": "TOW-908", "workspaces//runs": "TOW-908", "resources/x": "TOW-908"} {
 		ask(t, conn, client.Subscription{Topic: name})
 		m := take(t, conn)
 		var p client.Problem

@@ -296,7 +296,7 @@ func TestJobs(t *testing.T) {
 	_, err = c.CreateJob(t.Context(), client.JobInput{Document: document(`{"source":"a"}`)})
 	isProblem(t, err, http.StatusConflict, "TOW-234")
 	_, err = c.ChangeJob(t.Context(), made.ID, 0, client.JobInput{Document: document(`{"source":"b"}`)})
-	isProblem(t, err, http.StatusUnprocessableEntity, "TOW-309")
+	isProblem(t, err, http.StatusUnprocessableEntity, "TOW-909")
 	changed, err := c.ChangeJob(t.Context(), made.Name, 1, client.JobInput{Document: document(`{"source":"b"}`), Note: "second"})
 	if err != nil || changed.Version != 2 || changed.ID != made.ID {
 		t.Fatalf("got %+v, %v", changed, err)

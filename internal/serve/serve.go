@@ -5,6 +5,7 @@ package serve
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
@@ -76,6 +77,7 @@ func Run(ctx context.Context, t *team.Team, o Options) error {
 	t.Base.Guard, t.Base.Roots = guard.Check, append([]string{}, o.Files...)
 	hub := event.New(event.Options{})
 	feed := api.NewFeed(t, hub)
+	t.Log = slog.New(t.Scrub.Handler(feed.Log(t.Log.Handler())))
 	o.Pool.Watch = feed.Observer
 	pool := t.NewPool(o.Pool)
 	t.Wake = pool.Wake
@@ -152,17 +154,17 @@ func listen(ctx context.Context, address string) (net.Listener, error) {
 	if e, ok := errors.AsType[*net.OpError](err); ok && e.Err != nil {
 		text = strings.TrimPrefix(e.Err.Error(), "bind: ")
 	}
-	return nil, connector.Errorf(connector.Config, "TOW-320", "listen on %s: %s", address, text).WithHint("Name another address by --listen.")
+	return nil, connector.Errorf(connector.Config, "TOW-920", "listen on %s: %s", address, text).WithHint("Name another address by --listen.")
 }
 
 // mayListen refuses to be reached from other machines in the clear, or before somebody has a password.
 func mayListen(at netip.AddrPort, encrypted, owned bool) error {
 	if !encrypted {
-		return connector.Errorf(connector.Config, "TOW-321", "listen on %s: other machines would send passwords and rows in the clear", at).
+		return connector.Errorf(connector.Config, "TOW-921", "listen on %s: other machines would send passwords and rows in the clear", at).
 			WithHint("Give a certificate by --tls-cert and --tls-key, or have one made by --tls-self-signed.")
 	}
 	if !owned {
-		return connector.Errorf(connector.Config, "TOW-322", "listen on %s: nobody has set a password yet", at).
+		return connector.Errorf(connector.Config, "TOW-922", "listen on %s: nobody has set a password yet", at).
 			WithHint("Set one on this machine first: towpath user password admin; or start on 127.0.0.1 and open the link.")
 	}
 	return nil

@@ -41,7 +41,7 @@ func (t TLS) load() (*tls.Config, string, error) {
 	case t.Cert != "" || t.Key != "":
 		pair, err := tls.LoadX509KeyPair(t.Cert, t.Key)
 		if err != nil {
-			return nil, "", connector.Errorf(connector.Config, "TOW-323", "read certificate %s and key %s: %w", t.Cert, t.Key, err)
+			return nil, "", connector.Errorf(connector.Config, "TOW-923", "read certificate %s and key %s: %w", t.Cert, t.Key, err)
 		}
 		return configOf(pair), "", nil
 	case t.Folder == "":
@@ -49,7 +49,7 @@ func (t TLS) load() (*tls.Config, string, error) {
 	}
 	pair, err := t.own()
 	if err != nil {
-		return nil, "", connector.Errorf(connector.Config, "TOW-324", "make a certificate in %s: %w", t.Folder, err)
+		return nil, "", connector.Errorf(connector.Config, "TOW-924", "make a certificate in %s: %w", t.Folder, err)
 	}
 	return configOf(pair), fingerprint(pair.Certificate[0]), nil
 }

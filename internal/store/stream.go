@@ -137,17 +137,44 @@ func (t *tx) setStreams(ctx context.Context, run string, state StreamState, ids 
 	return nil
 }
 
+// Totals returns the rows of all streams of runs together; runs without a stream are left out.
+func (s *Store) Totals(ctx context.Context, runs ...string) (map[string]connector.Counts, error) {
+	all := make(map[string]connector.Counts, len(runs))
+	if len(runs) == 0 {
+		return all, nil
+	}
+	marks, args := marksOf(runs)
+	rows, err := s.read.QueryContext(ctx, `SELECT run, CAST(SUM(rows_read) AS BIGINT), CAST(SUM(written) AS BIGINT), CAST(SUM(dirty) AS BIGINT), CAST(SUM(filtered) AS BIGINT),
+		CAST(SUM(superseded) AS BIGINT), CAST(SUM(bytes_read) AS BIGINT) FROM stream WHERE run IN (`+marks+") GROUP BY run", args...)
+	if err != nil {
+		return nil, s.fail("sum up runs", err)
+	}
+	_, err = collect(rows, func(scan func(...any) error) (c connector.Counts, err error) {
+		var run string
+		err = scan(&run, &c.Read, &c.Written, &c.Dirty, &c.Filtered, &c.Superseded, &c.Bytes)
+		all[run] = c
+		return c, err
+	})
+	return all, s.fail("sum up runs", err)
+}
+
+// marksOf are placeholders for keys, with commas, and what they stand for.
+func marksOf(keys []string) (string, []any) {
+	marks, args := make([]string, len(keys)), make([]any, len(keys))
+	for i, key := range keys {
+		marks[i], args[i] = fmt.Sprintf("$%d", i+1), key
+	}
+	return strings.Join(marks, ", "), args
+}
+
 // StreamStates counts the streams of runs by their states.
 func (s *Store) StreamStates(ctx context.Context, runs ...string) (map[string]map[StreamState]int, error) {
 	all := make(map[string]map[StreamState]int, len(runs))
 	if len(runs) == 0 {
 		return all, nil
 	}
-	marks, args := make([]string, len(runs)), make([]any, len(runs))
-	for i, run := range runs {
-		marks[i], args[i] = fmt.Sprintf("$%d", i+1), run
-	}
-	rows, err := s.read.QueryContext(ctx, "SELECT run, state, COUNT(*) FROM stream WHERE run IN ("+strings.Join(marks, ", ")+") GROUP BY run, state", args...)
+	marks, args := marksOf(runs)
+	rows, err := s.read.QueryContext(ctx, "SELECT run, state, COUNT(*) FROM stream WHERE run IN ("+marks+") GROUP BY run, state", args...)
 	if err != nil {
 		return nil, s.fail("count streams", err)
 	}

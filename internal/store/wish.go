@@ -1,10 +1,6 @@
 package store
 
-import (
-	"context"
-	"fmt"
-	"strings"
-)
+import "context"
 
 // Kind is what someone wishes of a run.
 type Kind string
@@ -70,12 +66,9 @@ func (s *Store) Wishes(ctx context.Context, keys ...string) (map[string]Wishes, 
 	if len(keys) == 0 {
 		return all, nil
 	}
-	marks, args := make([]string, len(keys)), make([]any, len(keys))
-	for i, k := range keys {
-		marks[i], args[i] = fmt.Sprintf("$%d", i+1), k
-	}
+	marks, args := marksOf(keys)
 	rows, err := s.read.QueryContext(ctx, `SELECT run_key, revision, wish, wish_who, wish_why, limit_rows, limit_bytes, parallel, state, epoch
-		FROM run WHERE run_key IN (`+strings.Join(marks, ", ")+")", args...)
+		FROM run WHERE run_key IN (`+marks+")", args...)
 	if err != nil {
 		return nil, s.fail("read wishes", err)
 	}

@@ -143,7 +143,7 @@ function row(run) {
   tr.insertCell().append(state);
   for (const part of ["read", "written", "dirty", "filtered"]) {
     const n = run.total?.[part];
-    cell(n === undefined ? "" : n.toLocaleString("en"), part === "dirty" && n > 0 ? "number some" : "number");
+    cell(n === undefined ? "–" : n.toLocaleString("en"), part === "dirty" && n > 0 ? "number some" : "number");
   }
   const states = Object.values(run.stream_states ?? {}).reduce((a, b) => a + b, 0);
   cell(states ? `${run.stream_states.done ?? 0}/${states}` : "");

@@ -68,6 +68,15 @@ func (f *fixture) wantStates(t *testing.T, run, want string) {
 	if got := strings.Join(states, ", "); got != want {
 		t.Errorf("states are %s; want %s", got, want)
 	}
+	totals, err := f.Totals(f.ctx, run, "unknown")
+	must(t, err)
+	var sum connector.Counts
+	for _, p := range all {
+		sum.Add(p.Counts)
+	}
+	if len(totals) != 1 || totals[run] != sum {
+		t.Errorf("totals are %+v, want %+v", totals, sum)
+	}
 	counted, err := f.StreamStates(f.ctx, run, "unknown")
 	must(t, err)
 	for state, n := range count {
