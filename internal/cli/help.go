@@ -40,6 +40,8 @@ func Variables() []Variable {
 		{"TOWPATH_TARGET_PASSWORD_FILE", "file that holds it"},
 		{"TOWPATH_NEW_PASSWORD", "password that user add and user password set"},
 		{"TOWPATH_NEW_PASSWORD_FILE", "file that holds it"},
+		{"TOWPATH_MASTER_KEY", "master key that the server seals secrets by: 32 bytes in base64; else master.key of the state folder, made when it is missing"},
+		{"TOWPATH_MASTER_KEY_FILE", "file that holds it"},
 		{"XDG_STATE_HOME", "folder of the state folder, where --state is not given; default ~/.local/state"},
 	}
 }

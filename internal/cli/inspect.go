@@ -359,9 +359,15 @@ func (c *cleanCmd) Run(s *session) error {
 
 type versionCmd struct{}
 
-// Run prints the version that the build was given, or the module's.
+// Run prints the version.
 func (c *versionCmd) Run(s *session) error {
-	version, revision := s.version, ""
+	version, revision := s.build()
+	return s.answer(map[string]string{"version": version, "revision": revision}, func() { s.printf("towpath %s\n", strings.TrimSpace(version+" "+revision)) })
+}
+
+// build is the version that the build was given, or the module's, and the revision of its repository.
+func (s *session) build() (version, revision string) {
+	version = s.version
 	if info, ok := debug.ReadBuildInfo(); ok {
 		version = cmp.Or(version, info.Main.Version)
 		for _, setting := range info.Settings {
@@ -370,5 +376,5 @@ func (c *versionCmd) Run(s *session) error {
 			}
 		}
 	}
-	return s.answer(map[string]string{"version": version, "revision": revision}, func() { s.printf("towpath %s\n", strings.TrimSpace(version+" "+revision)) })
+	return version, revision
 }

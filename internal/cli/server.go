@@ -49,7 +49,8 @@ func (c *serverCmd) Run(s *session) error {
 			return err
 		}
 	}
-	o := serve.Options{Listen: c.Listen, Version: s.version, TLS: serve.TLS{Cert: c.TLSCert, Key: c.TLSKey, Names: c.TLSName},
+	version, _ := s.build()
+	o := serve.Options{Listen: c.Listen, Version: version, TLS: serve.TLS{Cert: c.TLSCert, Key: c.TLSKey, Names: c.TLSName},
 		Pool: team.PoolOptions{Parallel: c.Parallel, Memory: int64(c.Memory), Runs: c.Runs}, Files: c.Files, Told: s.tell}
 	for _, text := range c.Allow {
 		rule, err := egress.ParseRule(text)
@@ -73,7 +74,8 @@ func (s *session) tell(a serve.Address) {
 		_ = s.print(envelope{OK: true, Command: s.command, Data: map[string]string{"url": a.URL, "link": a.Link, "fingerprint": a.Fingerprint}})
 		return
 	}
-	s.printf("towpath %s serves at %s\n", s.version, a.URL)
+	version, _ := s.build()
+	s.printf("towpath %s serves at %s\n", version, a.URL)
 	if a.Fingerprint != "" {
 		s.printf("certificate  SHA-256 %s\n", a.Fingerprint)
 	}

@@ -23,7 +23,8 @@ const (
 const KeyFile = "master.key"
 
 // LoadKeys reads the master key: 32 bytes in base64, from KeyVariable, else from the file that KeyFileVariable names, else from file, which is made with a
-// random key when it is missing. A file that others than its owner may read or write is refused. env nil: the process's environment. file "": none.
+// random key when it is missing. A file that others than its owner may read or write is refused, but for root's, which a group may read.
+// env nil: the process's environment. file "": none.
 func LoadKeys(file string, env func(name string) (value string, set bool)) (*Keys, error) {
 	if env == nil {
 		env = os.LookupEnv
@@ -57,7 +58,11 @@ func readKey(file string) (*Keys, error) {
 	if err != nil {
 		return nil, noKey("read", file, err)
 	}
-	if mode := info.Mode(); !mode.IsRegular() || mode.Perm()&0o077 != 0 {
+	mode, others := info.Mode(), fs.FileMode(0o077)
+	if ofRoot(info) {
+		others = 0o037 // systemd and others hand it over readable by the group, which stands for the service's user
+	}
+	if !mode.IsRegular() || mode.Perm()&others != 0 {
 		return nil, connector.Errorf(connector.Config, "TOW-281", "read the master key: %s is %s, open to others than its owner", file, mode).
 			WithHint("chmod 600 %s; if others have read it, make a new key and set all secrets again.", file)
 	}
