@@ -14,7 +14,11 @@ import (
 	"github.com/towpath/towpath/record"
 )
 
-var seeds = flag.Int("seeds", 2000, "worlds that TestModel plays through")
+// The worlds that TestModel plays through.
+var (
+	first = flag.Int("first", 0, "seed of the first world")
+	seeds = flag.Int("seeds", 2000, "how many worlds there are")
+)
 
 // world is a model of servers on one control database: runs with shards, connections with limits, leases that end by the database's clock, processes
 // that freeze and wake up. Their clocks jump.
@@ -298,7 +302,7 @@ func (w *world) unlimited() bool {
 // TestModel plays through many small worlds: never more at work than there are places, no limit passed, no lease held twice, nobody starves, all is done.
 func TestModel(t *testing.T) {
 	t.Parallel()
-	for seed := range *seeds {
+	for seed := *first; seed < *first+*seeds; seed++ {
 		if fault := newWorld(uint64(seed)).play(); fault != "" {
 			t.Fatalf("seed %d: %s", seed, fault)
 		}
