@@ -114,3 +114,13 @@ func (c *Client) Audit(ctx context.Context, who string, p Part) (page Page[Entry
 	set(q, "who", who)
 	return page, c.send(ctx, call{method: http.MethodGet, path: c.in("audit"), query: q}, &page)
 }
+
+// Workspace is what connections, jobs and runs of people who work together lie in.
+type Workspace struct {
+	Name string `json:"name" doc:"Its name." maxLength:"100"`
+}
+
+// CreateWorkspace makes a workspace, in which nobody has a part yet but administrators of the installation.
+func (c *Client) CreateWorkspace(ctx context.Context, name string) error {
+	return c.send(ctx, call{method: http.MethodPost, path: join("workspaces"), body: Workspace{Name: name}}, nil)
+}

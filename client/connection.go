@@ -177,3 +177,28 @@ func (c *Client) SyncStatus(ctx context.Context, env, alias string) (page Page[S
 func (c *Client) CheckSync(ctx context.Context, env, alias string) (page Page[Sync], err error) {
 	return page, c.send(ctx, call{method: http.MethodPost, path: c.in("connections", alias, "sync"), query: environment(env)}, &page)
 }
+
+// Grants is what an administrator of a system runs there.
+type Grants struct {
+	Script string `json:"script" doc:"In the system's own language; it holds no secret."`
+}
+
+// GrantsWish says what a connection is used for.
+type GrantsWish struct {
+	Datasets []string // names or patterns; none: all
+	Write    bool     // else they are read
+	Mode     string   // of writing; "": any
+	Snapshot bool     // they are read as of one instant
+}
+
+// Grants returns what gives the account of a connection the rights that it needs, and no others.
+func (c *Client) Grants(ctx context.Context, env, alias string, w GrantsWish) (g Grants, err error) {
+	q := environment(env)
+	for _, dataset := range w.Datasets {
+		q.Add("dataset", dataset)
+	}
+	set(q, "mode", w.Mode)
+	q.Set("write", strconv.FormatBool(w.Write))
+	q.Set("snapshot", strconv.FormatBool(w.Snapshot))
+	return g, c.send(ctx, call{method: http.MethodGet, path: c.in("connections", alias, "grants"), query: q}, &g)
+}

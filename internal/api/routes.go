@@ -40,6 +40,7 @@ func doors() []route {
 		{method: get, path: "/api/v1/sessions", action: team.OwnAccount, summary: "One's own sessions", call: answer((*server).sessions)},
 		{method: remove, path: "/api/v1/sessions/{session}", action: team.OwnAccount, summary: "End one of one's own sessions", status: nothing, call: answer((*server).endSession)},
 		{method: get, path: "/api/v1/workspaces", action: team.OwnAccount, summary: "The workspaces that one has a part in", call: answer((*server).memberships)},
+		{method: post, path: "/api/v1/workspaces", action: team.ManageServer, summary: "Make a workspace", status: made, call: answer((*server).createWorkspace)},
 	}
 }
 
@@ -87,6 +88,7 @@ func connectionRoutes() []route {
 		{method: post, path: one + "/test", action: team.LookInside, summary: "Ask the server of a connection who it is", call: answer((*server).testConnection)},
 		{method: get, path: one + "/datasets", action: team.LookInside, summary: "Datasets of a connection", call: answer((*server).datasets)},
 		{method: get, path: one + "/sample", action: team.LookInside, summary: "Schema and rows of a dataset", call: answer((*server).sample)},
+		{method: get, path: one + "/grants", action: team.SeeConnections, summary: "What gives a connection's account the rights that it needs", call: answer((*server).grants)},
 		{method: post, path: one + "/hold", action: team.HoldConnections, summary: "Keep runs off a connection", call: answer((*server).hold)},
 		{method: post, path: one + "/release", action: team.HoldConnections, summary: "Let runs use a connection again", call: answer((*server).release)},
 		{method: post, path: one + "/sync", action: team.StartRuns, summary: "Look whether what was copied is in sync", call: answer((*server).checkSync)},

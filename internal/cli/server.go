@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"syscall"
+	"time"
 
 	"github.com/towpath/towpath/internal/control/team"
 	"github.com/towpath/towpath/internal/egress"
@@ -25,6 +26,8 @@ type serverCmd struct {
 	Memory        job.Size `help:"The most memory that rows in flight take." default:"256MiB" env:"TOWPATH_MEMORY" placeholder:"SIZE"`
 	Allow         []string `help:"Networks that connections may lead to, as 10.0.0.0/8 or 10.1.2.3:5432; without it all but the link, cloud metadata and the server itself." env:"TOWPATH_ALLOW" placeholder:"NETWORK"`
 	Files         []string `help:"Folders in which connections may name files of this machine; without it none." env:"TOWPATH_FILES" placeholder:"FOLDER" predictor:"file"`
+	KeepDays      int      `help:"Days for which runs that are over are kept; 0 for ever." default:"365" env:"TOWPATH_KEEP_DAYS" placeholder:"N"`
+	KeepDirtyDays int      `help:"Days for which their dirty rows are kept, which hold data of the source; 0 for ever." default:"30" env:"TOWPATH_KEEP_DIRTY_DAYS" placeholder:"N"`
 	Runs          int      `help:"Runs steered here at once; others wait." default:"64" env:"TOWPATH_RUNS" placeholder:"N"`
 }
 
@@ -52,6 +55,8 @@ func (c *serverCmd) Run(s *session) error {
 	version, _ := s.build()
 	o := serve.Options{Listen: c.Listen, Version: version, TLS: serve.TLS{Cert: c.TLSCert, Key: c.TLSKey, Names: c.TLSName},
 		Pool: team.PoolOptions{Parallel: c.Parallel, Memory: int64(c.Memory), Runs: c.Runs}, Files: c.Files, Told: s.tell}
+	const day = 24 * time.Hour
+	o.Keep = team.Retention{Runs: time.Duration(c.KeepDays) * day, Dirty: time.Duration(c.KeepDirtyDays) * day}
 	for _, text := range c.Allow {
 		rule, err := egress.ParseRule(text)
 		if err != nil {

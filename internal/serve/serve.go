@@ -29,6 +29,7 @@ type Options struct {
 	TLS     TLS
 	Version string
 	Pool    team.PoolOptions
+	Keep    team.Retention
 	Allow   []egress.Rule // addresses that connections may lead to; empty: all but those that none may
 	Files   []string      // folders in which connections may name files of this machine
 	Told    func(Address) // once it listens
@@ -89,6 +90,7 @@ func Run(ctx context.Context, t *team.Team, o Options) error {
 	group, work := errgroup.WithContext(ctx)
 	group.Go(func() error { return quiet(feed.Run(work)) })
 	group.Go(func() error { return quiet(pool.Run(work)) })
+	group.Go(func() error { return quiet(t.KeepHouse(work, o.Keep)) })
 	group.Go(func() error {
 		if trust != nil {
 			return quiet(server.ServeTLS(listener, "", ""))

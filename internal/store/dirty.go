@@ -133,3 +133,11 @@ func (s *Store) DirtyCount(ctx context.Context, run string) (int64, error) {
 	err := s.read.QueryRowContext(ctx, "SELECT COUNT(*) FROM dirty WHERE run = $1", run).Scan(&n)
 	return n, s.fail("count dirty rows of run "+run, err)
 }
+
+// ForgetDirty drops the dirty rows of runs that ended before a time, in ms; their counts stay.
+func (s *Store) ForgetDirty(ctx context.Context, endedBefore int64) error {
+	return s.changeAlone(ctx, "forget dirty rows", func(ctx context.Context, t *tx) error {
+		_, err := t.exec(ctx, "DELETE FROM dirty WHERE run IN (SELECT run_key FROM run WHERE ended > 0 AND ended < $1)", endedBefore)
+		return err
+	})
+}

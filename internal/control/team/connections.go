@@ -327,3 +327,12 @@ func (t *Team) Sample(ctx context.Context, a Actor, environment, alias, dataset 
 	})
 	return schema, declared, sample, err
 }
+
+// Grants writes what an administrator of the connection's system runs so that its account may do what it is used for, and no more.
+func (t *Team) Grants(ctx context.Context, a Actor, environment, alias string, use connector.Use) (string, error) {
+	if err := a.May(SeeConnections); err != nil {
+		return "", err
+	}
+	k := a.key(environment, alias)
+	return t.Service(k.Workspace, k.Environment, a.Account).Grants(ctx, job.Endpoint{Connection: alias}, use)
+}

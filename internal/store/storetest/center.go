@@ -278,3 +278,30 @@ func testSynced(t *testing.T, f *fixture) {
 		t.Errorf("another environment: %+v, %v", all, err)
 	}
 }
+
+// testForgetDirty forgets dirty rows of runs that ended long ago, and of no others.
+func testForgetDirty(t *testing.T, f *fixture) {
+	for _, key := range []string{"over", "goes"} {
+		f.running(t, key, []store.Stream{stream("s")}, shardsOf("s", 1)...)
+		l := f.take(t, "w")
+		must(t, f.CommitCheckpoint(f.ctx, key, l.Lease.Epoch, Done(l), []store.DirtyRow{{Code: "RANGE", Row: []byte("{}")}}))
+	}
+	f.move(t, "over", store.Running, store.Failed)
+	count := func(key string) (n int) {
+		for _, err := range f.Dirty(f.ctx, key, "", store.DirtyCursor{}, 0) {
+			must(t, err)
+			n++
+		}
+		return n
+	}
+	now, err := f.Now(f.ctx)
+	must(t, err)
+	must(t, f.ForgetDirty(f.ctx, now-60_000))
+	if over, goes := count("over"), count("goes"); over != 1 || goes != 1 {
+		t.Errorf("%d and %d rows are left, want both", over, goes)
+	}
+	must(t, f.ForgetDirty(f.ctx, now+60_000))
+	if over, goes := count("over"), count("goes"); over != 0 || goes != 1 {
+		t.Errorf("%d and %d rows are left, want that of the run that goes on", over, goes)
+	}
+}

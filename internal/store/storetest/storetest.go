@@ -77,6 +77,7 @@ func Run(t *testing.T, make Make) {
 		"jobs in versions":                              testJobs,
 		"hold and release":                              testHold,
 		"a start asked for twice":                       testStartedOnce,
+		"dirty rows are forgotten":                      testForgetDirty,
 		"what is in sync":                               testSynced,
 	} {
 		t.Run(name, func(t *testing.T) {
