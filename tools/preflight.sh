@@ -31,6 +31,11 @@ else
 fi
 command -v git >/dev/null || lacks git "apt-get install git"
 command -v "${CC:-cc}" >/dev/null || command -v gcc >/dev/null || lacks "a C compiler, for the race detector" "apt-get install gcc libc6-dev"
+if ! command -v npm >/dev/null; then
+  lacks "Node.js 20 with npm, for the tools that check the API's document" "https://nodejs.org, or apt-get install nodejs npm"
+elif ! at_least "$(node --version | sed 's/^v//')" 20; then
+  lacks "Node.js 20 (there is $(node --version))" "https://nodejs.org"
+fi
 
 servers=("$@")
 [ $# -gt 0 ] || read -r -a servers <<<"mariadb mysql55 postgres postgres11 postgres17 postgres18 elasticsearch7 elasticsearch8 opensearch hbase"
