@@ -136,9 +136,11 @@ func (s *Tables) Wants() Wants {
 			crashpoint.Committing, crashpoint.Committed, crashpoint.Ended, crashpoint.Swapping, crashpoint.Published}}
 	if s.divided {
 		w.Shards, w.Kills, w.Freeze, w.Refusal = 1, dividedKills, crashpoint.Cut, divisionRefused
-		for range 4 { // every other kill that is aimed is for them
+		w.Points = []crashpoint.Point{crashpoint.Leased, crashpoint.Reading, crashpoint.Writing, crashpoint.Written, crashpoint.Committing, crashpoint.Committed, crashpoint.Ended}
+		for range 3 { // every other kill that is aimed is for them
 			w.Points = append(w.Points, crashpoint.Dividing, crashpoint.Cut, crashpoint.Divided)
 		}
+		return w
 	}
 	if !s.scene.limited {
 		w.Points = append(w.Points, crashpoint.Stored)
