@@ -18,6 +18,8 @@ type Batch struct {
 	Cols   []*Vector
 	Marks  []Mark
 	Size   int // bytes of the rows as the source sent them; readers add to it row by row
+	// Refs is what the reader calls each row, so that it can tell which of them became dirty; nil: rows have no names.
+	Refs []int64
 
 	pool    *Pool
 	charged int64
@@ -42,6 +44,7 @@ func (b *Batch) Truncate(n int) {
 	}
 	b.Marks = slices.DeleteFunc(b.Marks, func(m Mark) bool { return m.Row >= n })
 	b.Len = min(b.Len, n)
+	b.Refs = b.Refs[:min(len(b.Refs), n)]
 }
 
 // Release gives the batch back to its pool; the caller must not touch it again.

@@ -19,6 +19,7 @@ func DropRows(rows []int, batches ...*Batch) {
 			v.dropped = false
 		}
 		b.dropMarks(rows)
+		b.dropRefs(rows)
 		kept := max(b.Len-len(rows), 0)
 		if b.Len > 0 {
 			b.Size = b.Size / b.Len * kept
@@ -39,6 +40,16 @@ func (b *Batch) dropMarks(rows []int) {
 	}
 	clear(b.Marks[len(kept):])
 	b.Marks = kept
+}
+
+func (b *Batch) dropRefs(rows []int) {
+	kept := b.Refs[:0]
+	for row, ref := range b.Refs {
+		if _, dropped := place(rows, row); !dropped {
+			kept = append(kept, ref)
+		}
+	}
+	b.Refs = kept
 }
 
 // place returns how many of the ascending rows are less than row, and whether row is among them.

@@ -112,7 +112,7 @@ func (p *Pool) take(s *Schema, lent []*Vector) *Batch {
 	} else {
 		b = &Batch{pool: p}
 	}
-	b.Schema, b.Len, b.Size, b.Marks = s, 0, 0, b.Marks[:0]
+	b.Schema, b.Len, b.Size, b.Marks, b.Refs = s, 0, 0, b.Marks[:0], nil
 	b.most = p.rows
 	b.charged = 0
 	for i := range s.Fields {
