@@ -83,7 +83,7 @@ func Run(ctx context.Context, t *team.Team, o Options) error {
 	pool := t.NewPool(o.Pool)
 	t.Wake = pool.Wake
 	server := api.Server(api.New(api.Options{Team: t, Auth: t, Events: hub, Version: o.Version, Plain: trust == nil, Log: t.Log}))
-	server.TLSConfig = trust
+	server.TLSConfig, server.ErrorLog = trust, slog.NewLogLogger(t.Log.Handler(), slog.LevelDebug)
 	requests, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end() // live events end with the process
 	server.BaseContext = func(net.Listener) context.Context { return requests }
