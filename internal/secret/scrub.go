@@ -47,8 +47,11 @@ func (s *Scrubber) AddAll(values []String) {
 	}
 }
 
-// Clean returns the text with *** in place of each registered value, overlapping ones too.
+// Clean returns the text with *** in place of each registered value, overlapping ones too, and of passwords in URLs.
 func (s *Scrubber) Clean(text string) string {
+	if strings.Contains(text, "://") {
+		text = inURL.ReplaceAllString(text, "${1}"+Mask+"@")
+	}
 	s.mu.RLock()
 	forms := s.forms
 	s.mu.RUnlock()

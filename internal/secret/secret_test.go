@@ -152,3 +152,29 @@ func TestHandlerScrubs(t *testing.T) {
 		}
 	}
 }
+
+func TestPasswordsInTexts(t *testing.T) {
+	t.Parallel()
+	var s secret.Scrubber
+	for text, want := range map[string]string{
+		"see mysql://shop:pa%40ss@db/x, http://db:9200/a@b": "see mysql://shop:***@db/x, http://db:9200/a@b",
+		"open http://:word@db:1: refused":                   "open http://:***@db:1: refused",
+		"mail ann@example.org at 12:30":                     "mail ann@example.org at 12:30",
+	} {
+		if got := s.Clean(text); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	for raw, want := range map[string]string{
+		`{"urls": ["http://a:1", "http://u:p@a:1"]}`:                   ".urls[1]",
+		`{"host": "u:p@db"}`:                                           ".host",
+		`{"deep": {"list": [{"at": "x://u:p@db"}]}}`:                   ".deep.list[0].at",
+		`{"host": "::1", "user": "ann@corp", "time": "12:30", "n": 1}`: "",
+		`{"url": "http://db:9200/a@b", "path": "/a:b/c@d"}`:            "",
+		`not JSON`: "",
+	} {
+		if got := secret.Carried(json.RawMessage(raw)); got != want {
+			t.Errorf("%s: got %q, want %q", raw, got, want)
+		}
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -65,6 +66,7 @@ type Killing struct {
 	// Database kills the server of the control database, and starts it again; nil: it is left alone.
 	Database func(ctx context.Context) error
 
+	moves   atomic.Int64 // times that a run was seen to have got on
 	clients []*client.Client
 	mu      sync.Mutex
 	figures Figures
@@ -156,6 +158,9 @@ func (r *rider) rideOn(ctx context.Context, over <-chan struct{}) error {
 func (k *Killing) kill(ctx context.Context, kills int) error {
 	r := rand.New(rand.NewPCG(k.Seed, 1000))
 	for n := 1; n <= kills; n++ {
+		if r.IntN(4) > 0 {
+			k.awaitMove(ctx)
+		}
 		select {
 		case <-time.After(time.Duration(r.Int64N(int64(k.Longest)))):
 		case <-ctx.Done():
@@ -193,6 +198,22 @@ func (k *Killing) kill(ctx context.Context, kills int) error {
 		}
 	}
 	return nil
+}
+
+// awaitMove waits until a run got on since the last kill: on a busy machine servers would die before they did anything.
+func (k *Killing) awaitMove(ctx context.Context) {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	late := time.After(patience / 6)
+	for was := k.moves.Load(); k.moves.Load() < was+2; {
+		select {
+		case <-tick.C:
+		case <-late:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 func (k *Killing) faults() int {

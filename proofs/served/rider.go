@@ -162,7 +162,7 @@ const (
 
 // steer pauses and resumes a run until it is over.
 func (r *rider) steer(ctx context.Context, key string) error {
-	pauses := 0
+	pauses, was := 0, ""
 	var asked, paused time.Time // since when a pause is wished for, since when it is paused without that
 	for end := time.Now().Add(patience); time.Now().Before(end); r.wait(ctx, 150*time.Millisecond) {
 		var run client.Run
@@ -170,6 +170,10 @@ func (r *rider) steer(ctx context.Context, key string) error {
 			run, err = c.Run(ctx, key, "")
 			return err
 		})
+		if is := fmt.Sprint(run.State, run.Total, len(run.History)); err == nil && is != was {
+			was, end = is, time.Now().Add(patience)
+			r.moves.Add(1)
+		}
 		switch {
 		case err != nil:
 			return err
@@ -198,7 +202,7 @@ func (r *rider) steer(ctx context.Context, key string) error {
 			return err
 		}
 	}
-	return errors.New("it is stuck")
+	return errors.New("it is stuck: nothing of it has changed for a long time")
 }
 
 // pause asks for a pause, and returns since when one is wished for: a run that got on meanwhile refuses.

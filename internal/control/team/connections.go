@@ -12,6 +12,7 @@ import (
 	"github.com/towpath/towpath/connector"
 	"github.com/towpath/towpath/internal/control"
 	"github.com/towpath/towpath/internal/option"
+	"github.com/towpath/towpath/internal/secret"
 	"github.com/towpath/towpath/internal/store"
 	"github.com/towpath/towpath/job"
 	"github.com/towpath/towpath/record"
@@ -52,6 +53,10 @@ func (t *Team) PutConnection(ctx context.Context, a Actor, in ConnectionInput) (
 	if err != nil {
 		return KeptConnection{}, err
 	}
+	if path := secret.Carried(open); path != "" { // what is no secret option is kept and shown in clear
+		return KeptConnection{}, connector.Errorf(connector.Config, "TOW-960", "a password stands in a text that is no secret").At("options" + path).
+			WithHint("Give user and password as options of their own.")
+	}
 	kept := map[string]bool{}
 	for path, value := range given {
 		if value == option.Redacted {
@@ -67,6 +72,7 @@ func (t *Team) PutConnection(ctx context.Context, a Actor, in ConnectionInput) (
 	var sealed []store.Sealed
 	for _, path := range slices.Sorted(maps.Keys(given)) {
 		one := store.Sealed{Path: path}
+		t.Scrub.Add(given[path])
 		if one.Sealed, err = t.Keys.Seal([]byte(given[path]), placeOf(c.ConnectionKey, path)); err != nil {
 			return KeptConnection{}, err
 		}

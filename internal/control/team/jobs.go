@@ -36,7 +36,7 @@ func (t *Team) PutJob(ctx context.Context, a Actor, in JobInput) (KeptJob, error
 		return KeptJob{}, err
 	}
 	stored := store.Job{ID: in.ID, Workspace: a.Workspace, Name: parsed.Name, Version: in.Version,
-		JobVersion: store.JobVersion{Document: in.Document, Canonical: parsed.Canonical(), Aliases: aliasesOf(parsed), Note: in.Note}}
+		JobVersion: store.JobVersion{Document: in.Document, Canonical: parsed.Canonical(), Aliases: aliasesOf(parsed), Note: t.Scrub.Clean(in.Note)}}
 	if stored.ID == "" {
 		stored.ID = control.NewKey(8)
 	}
@@ -53,6 +53,12 @@ func parseJob(document []byte) (*job.Job, error) {
 	for path, e := range map[string]job.Endpoint{"source": j.Source, "target": j.Target} {
 		if e.Inline() {
 			return nil, inlineRefused(path)
+		}
+	}
+	for _, alias := range aliasesOf(j) {
+		if !job.IsAlias(alias) { // it is not repeated: people paste URLs with passwords
+			return nil, connector.Errorf(connector.Config, "TOW-961", "the job names a connection by what is no alias").
+				WithHint("Use letters, digits, -, _ and dots, a letter or digit first.")
 		}
 	}
 	return j, nil

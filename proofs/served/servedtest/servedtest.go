@@ -43,3 +43,17 @@ func Survives(t *testing.T, k *served.Killing, kills int) {
 		t.Errorf("got %+v", f)
 	}
 }
+
+// KeepsSecrets checks that no secret is seen anywhere.
+func KeepsSecrets(t *testing.T, c *served.Canary) {
+	t.Helper()
+	leaks, err := c.Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, leak := range leaks {
+		t.Error(leak)
+	}
+	bytes, doors := c.Looked()
+	t.Logf("%d doors, bytes looked at: %v", doors, bytes)
+}
