@@ -29,7 +29,8 @@ func (s State) Final() bool { return s == Stopped || s == Succeeded }
 type Run struct {
 	Run         string         `json:"run" doc:"Key of the run."`
 	Name        string         `json:"name" doc:"Name of its job."`
-	Mode        string         `json:"mode" doc:"full or batch."`
+	Mode        string         `json:"mode" doc:"full, batch, or replay: it writes dirty rows of another run."`
+	Replays     string         `json:"replays,omitempty" doc:"Key of the run whose dirty rows it writes."`
 	State       State          `json:"state" doc:"Where it stands." enum:"planning,running,pausing,paused,stopping,stopped,verifying,finishing,succeeded,failed"`
 	Reason      string         `json:"reason,omitempty" doc:"Why it is in its state."`
 	Code        string         `json:"code,omitempty" doc:"Code of what went wrong."`
@@ -127,6 +128,11 @@ type DirtyRow struct {
 	Column  string          `json:"column,omitempty" doc:"The column that is wrong; empty where it is the row."`
 	Reason  string          `json:"reason" doc:"The same in words."`
 	Row     json.RawMessage `json:"row" doc:"The row as read."`
+	// What became of it since.
+	Mend     map[string]*string `json:"mend,omitempty" doc:"Values that columns were given instead, as text; null is NULL."`
+	MendedBy string             `json:"mended_by,omitempty" doc:"Who gave them."`
+	MendedAt string             `json:"mended_at,omitempty" doc:"When."`
+	Replay   string             `json:"replay,omitempty" doc:"Key of the replay that has taken it."`
 }
 
 // Limits hold over all shards of a run; 0: none.

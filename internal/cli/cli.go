@@ -54,6 +54,8 @@ type commands struct {
 	Runs   runsCmd   `cmd:"" group:"runs" help:"List runs."`
 	Status statusCmd `cmd:"" group:"runs" help:"Show how far a run is, and its history."`
 	Dirty  dirtyCmd  `cmd:"" group:"runs" help:"List or export the rows that could not be written as they are."`
+	Mend   mendCmd   `cmd:"" group:"runs" help:"Give dirty rows other values."`
+	Replay replayCmd `cmd:"" group:"runs" help:"Write dirty rows again, as they were mended or by a policy. Ctrl-C pauses it."`
 	Pause  pauseCmd  `cmd:"" group:"runs" help:"Pause a run, also of another terminal."`
 	Limits limitsCmd `cmd:"" group:"runs" help:"Show or change rates and parallel shards, also while it runs."`
 	Stop   stopCmd   `cmd:"" group:"runs" help:"End a run for good and remove what it staged."`

@@ -68,18 +68,31 @@ func (c *dirtyCmd) Run(s *session) error {
 		}
 		d := view.DirtyRow(names, row)
 		list = append(list, d)
-		rows = append(rows, []string{d.Stream, d.Code, d.Column, d.Reason, clip(string(d.Row), 200)}[first:])
+		rows = append(rows, []string{d.Stream, placeOf(row.Cursor), d.Code, d.Column, d.Reason, mendText(d), clip(string(d.Row), 200)}[first:])
 	}
 	return s.answer(list, func() {
 		if len(rows) == 0 {
 			s.printf("no dirty rows\n")
 			return
 		}
-		s.table([]string{"STREAM", "CODE", "COLUMN", "REASON", "ROW"}[first:], rows)
+		s.table([]string{"STREAM", "PLACE", "CODE", "COLUMN", "REASON", "MENDED", "ROW"}[first:], rows)
 		if len(rows) == c.Most {
 			s.note("There may be more: towpath dirty %s --export FILE writes all of them.", c.Key)
 		}
 	})
+}
+
+// mendText says what became of a dirty row since.
+func mendText(d client.DirtyRow) string {
+	text := ""
+	if len(d.Mend) > 0 {
+		b, _ := json.Marshal(d.Mend)
+		text = clip(string(b), 60)
+	}
+	if d.Replay != "" {
+		text = strings.TrimSpace(text + " (taken by replay " + d.Replay + ")")
+	}
+	return text
 }
 
 // streams returns how the streams of the run are called, by ID, and the IDs of those that were asked for: "" for all.

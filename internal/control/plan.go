@@ -119,7 +119,8 @@ type draft struct {
 	told    time.Time
 	of      int // streams to be planned
 	packer  engine.Packer
-	target  string // identity
+	target  string       // identity
+	choice  store.Choice // of the dirty rows that a replay writes
 	streams []store.Stream
 	shards  [][]connector.Shard // of each stream
 }
@@ -165,7 +166,8 @@ func (s *Service) save(ctx context.Context, lease store.RunLease, plan *engine.P
 			}
 		}
 	}
-	return s.Store.SavePlan(ctx, lease.Run, lease.Epoch, store.Plan{Format: engine.PlanFormat, Bytes: head, Hash: hashOf(head, streams)}, streams, shards)
+	return s.Store.SavePlan(ctx, lease.Run, lease.Epoch, store.Plan{Format: engine.PlanFormat, Bytes: head, Hash: hashOf(head, streams),
+		Replays: plan.Replays, Choice: d.choice}, streams, shards)
 }
 
 // hashOf is the hash of a whole plan: its head, and what each stream does.

@@ -82,7 +82,7 @@ func (s *Service) reopen(ctx context.Context, key string, moved bool) (*engine.P
 
 // attach opens all sides of a run, makes sure that they are the planned ones and claims the targets.
 func (s *Service) attach(ctx context.Context, plan *engine.Plan, streams []store.Stream, moved bool) (ends, error) {
-	e, err := s.openAll(ctx, plan.Job)
+	e, err := s.openPlanned(ctx, plan)
 	if err != nil {
 		return e, err
 	}

@@ -64,9 +64,14 @@ func (s *Service) draft(ctx context.Context, lease store.RunLease, j *job.Job, e
 
 // create stores the run under a random key that nobody has.
 func (s *Service) create(ctx context.Context, j *job.Job) (store.RunLease, error) {
+	return s.createAs(ctx, store.NewRun{Name: j.Name, Mode: string(j.Mode), Job: s.hide(j).Canonical(),
+		Who: s.Who, Owner: s.Owner, TTL: s.Lease, Limits: LimitsOf(j), Consistency: string(j.Settings.Consistency)})
+}
+
+func (s *Service) createAs(ctx context.Context, n store.NewRun) (store.RunLease, error) {
 	for {
-		lease, err := s.Store.CreateRun(ctx, store.NewRun{Key: NewKey(5), Name: j.Name, Mode: string(j.Mode), Job: s.hide(j).Canonical(),
-			Who: s.Who, Owner: s.Owner, TTL: s.Lease, Limits: LimitsOf(j), Consistency: string(j.Settings.Consistency)})
+		n.Key = NewKey(5)
+		lease, err := s.Store.CreateRun(ctx, n)
 		if codeOf(err) != "TOW-219" {
 			return lease, err
 		}

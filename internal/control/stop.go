@@ -177,6 +177,9 @@ func (h *helm) stop(ctx context.Context, c store.Change) error {
 			return err
 		}
 	}
+	if err := h.settle(ctx); err != nil {
+		c.Why = join(c.Why, "it is not known which of its rows were written ("+err.Error()+"): none of them is written again")
+	}
 	remains, err := h.drop(ctx)
 	if err != nil {
 		c.Why = join(c.Why, mayBeLeft(err))

@@ -8,6 +8,7 @@ import (
 
 	"github.com/towpath/towpath/connector"
 	"github.com/towpath/towpath/internal/crashpoint"
+	"github.com/towpath/towpath/internal/engine"
 	"github.com/towpath/towpath/internal/executor/local"
 	"github.com/towpath/towpath/internal/executor/slot"
 	"github.com/towpath/towpath/internal/store"
@@ -146,18 +147,13 @@ func (s *Service) takeServed(ctx context.Context, run store.Run) (store.RunLease
 func (s *Service) begin(ctx context.Context, lease store.RunLease, run store.Run, obs Observer) (store.Run, error) {
 	planning, end := s.untilLeft(ctx)
 	defer end()
-	j := new(job.Job)
-	err := json.Unmarshal(run.Job, j)
-	var e ends
-	if err == nil {
-		e, err = s.openAll(planning, j)
-	}
+	e, of, err := s.openRun(planning, run)
 	if err != nil {
 		return s.notBegun(ctx, planning, lease, err, obs)
 	}
 	defer e.close()
 	crashpoint.At("", crashpoint.Planned)
-	plan, streams, err := s.draft(planning, lease, j, e, obs)
+	plan, streams, err := s.draftRun(planning, lease, run, of, e, obs)
 	crashpoint.At("", crashpoint.Elsewhere)
 	if err == nil {
 		err = s.claim(planning, lease.Run, streams, e.target)
@@ -166,6 +162,29 @@ func (s *Service) begin(ctx context.Context, lease store.RunLease, run store.Run
 		return s.notBegun(ctx, planning, lease, err, obs)
 	}
 	return s.steer(ctx, lease, plan, streams, e, obs)
+}
+
+// openRun opens the sides of a run of which the job alone is stored; of is the plan that a replay goes by, nil where there is none.
+func (s *Service) openRun(ctx context.Context, run store.Run) (e ends, of *engine.Plan, err error) {
+	if run.Replays != "" {
+		return s.openReplay(ctx, run.Key, run.Replays)
+	}
+	j := new(job.Job)
+	if err = json.Unmarshal(run.Job, j); err == nil {
+		e, err = s.openAll(ctx, j)
+	}
+	return e, nil, err
+}
+
+func (s *Service) draftRun(ctx context.Context, lease store.RunLease, run store.Run, of *engine.Plan, e ends, obs Observer) (*engine.Plan, []store.Stream, error) {
+	if of != nil {
+		return s.draftReplay(ctx, lease, run, of, e)
+	}
+	j := new(job.Job)
+	if err := json.Unmarshal(run.Job, j); err != nil {
+		return nil, nil, err
+	}
+	return s.draft(ctx, lease, j, e, obs)
 }
 
 // untilLeft is ctx, ended when the run is to be left.

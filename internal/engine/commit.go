@@ -65,7 +65,7 @@ func (c *copier) send(ctx context.Context, group []*item) error {
 	for _, r := range outcome.Rejected {
 		c.sofar.Sum.Sub(sent[r.Batch].hashes[r.Row])
 		c.keep(DirtyRow{Code: string(r.Code), Column: r.Column, Reason: r.Reason,
-			Row: record.AppendRowJSON(nil, sent[r.Batch].read, r.Row, maxRowBytes)})
+			Row: record.AppendRowJSON(nil, sent[r.Batch].read, r.Row, maxRowBytes), Ref: refOf(sent[r.Batch].read, r.Row)})
 	}
 	c.sofar.Written += int64(rows - len(outcome.Rejected))
 	c.sofar.Superseded += int64(len(outcome.Superseded))

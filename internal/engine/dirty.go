@@ -39,7 +39,14 @@ func dirtyMark(it *item, m record.Mark) DirtyRow {
 		reason = string(quoteRaw(m.Raw[:min(len(m.Raw), 200)])) + ": " + reason
 	}
 	return DirtyRow{Code: string(m.Code), Column: it.out.Schema.Fields[m.Col].Name, Reason: reason,
-		Row: record.AppendRowJSON(nil, it.read, m.Row, maxRowBytes)}
+		Row: record.AppendRowJSON(nil, it.read, m.Row, maxRowBytes), Ref: refOf(it.read, m.Row)}
+}
+
+func refOf(b *record.Batch, row int) int64 {
+	if b.Refs == nil {
+		return 0
+	}
+	return b.Refs[row]
 }
 
 // quoteRaw writes bytes as a JSON string; what is not UTF-8 as {"hex": ...}.

@@ -16,6 +16,7 @@ type DirtyRow struct {
 	Column  string `json:"column,omitempty"`
 	Reason  string `json:"reason"`
 	Row     []byte `json:"row"` // a JSON object, as read
+	Ref     int64  `json:"-"`   // what its reader calls it; 0: nothing
 }
 
 // Ledger is where a shard's progress is kept, bound to one lease. Its methods return an error of class Fenced once a newer

@@ -33,6 +33,7 @@ type Plan struct {
 	Parents map[string][]string `json:"parents,omitempty"`
 	Links   []string            `json:"links,omitempty"`
 	Streams []*StreamPlan       `json:"streams,omitempty"` // in the order of the job; not in the head that is stored
+	Replays string              `json:"replays,omitempty"` // the run whose dirty rows are read, instead of the job's source
 
 	stages map[string]int // by Lead; 0 left out
 }

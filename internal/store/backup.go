@@ -184,7 +184,7 @@ func (t *tx) restore(ctx context.Context, r io.Reader, form int64) (saved Saved,
 				return saved, damaged(fmt.Errorf("a row of table %s: %w", table, err))
 			}
 			if err := rows.add(ctx, values...); err != nil {
-				return saved, err
+				return saved, refused(packed, err)
 			}
 			saved.Rows++
 			if table == "run" {
@@ -194,7 +194,7 @@ func (t *tx) restore(ctx context.Context, r io.Reader, form int64) (saved Saved,
 		}
 		if rows != nil {
 			if err := rows.close(ctx, nil); err != nil {
-				return saved, err
+				return saved, refused(packed, err)
 			}
 		}
 		var next struct {
@@ -218,6 +218,14 @@ func (t *tx) restore(ctx context.Context, r io.Reader, form int64) (saved Saved,
 		}
 		table = next.Table
 	}
+}
+
+// refused is why the database does not take a row: where the checksum, at the end, says that the backup is damaged, that is why.
+func refused(packed io.Reader, err error) error {
+	if _, turned := io.Copy(io.Discard, packed); turned != nil {
+		return damaged(turned)
+	}
+	return err
 }
 
 // tableOf adds to a table that there is, in columns that it has: names of a backup come into no statement unseen.

@@ -67,14 +67,15 @@ type shardNow struct {
 	rev        int
 	counts     connector.Counts
 	record     []byte
+	replays    string // the run whose dirty rows it writes
 }
 
 // shardNow returns sql.ErrNoRows for an unknown shard.
 func (t *tx) shardNow(ctx context.Context, run, shard string) (w shardNow, err error) {
 	c := &w.counts
-	err = t.row(ctx, `SELECT stream, state, epoch, seq, rev, record, rows_read, written, dirty, filtered, superseded, bytes_read FROM shard
-		WHERE run = $1 AND id = $2`, run, shard).
-		Scan(&w.stream, &w.state, &w.epoch, &w.seq, &w.rev, &w.record, &c.Read, &c.Written, &c.Dirty, &c.Filtered, &c.Superseded, &c.Bytes)
+	err = t.row(ctx, `SELECT stream, state, epoch, seq, rev, record, rows_read, written, dirty, filtered, superseded, bytes_read,
+		(SELECT r.replays FROM run r WHERE r.run_key = shard.run) FROM shard WHERE run = $1 AND id = $2`, run, shard).
+		Scan(&w.stream, &w.state, &w.epoch, &w.seq, &w.rev, &w.record, &c.Read, &c.Written, &c.Dirty, &c.Filtered, &c.Superseded, &c.Bytes, &w.replays)
 	return w, err
 }
 

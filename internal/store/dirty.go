@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"iter"
 
 	"github.com/towpath/towpath/record"
@@ -15,6 +16,7 @@ type DirtyRow struct {
 	Reason  string
 	Key     string // as text, for people
 	Row     []byte // JSON of the row as read
+	Origin  int64  // in a replay: which of its shard's rows it is; 0: none
 }
 
 // DirtyCursor is the place of a dirty row in the list of its run; the zero cursor is before the first.
@@ -29,6 +31,8 @@ type DirtyAt struct {
 	DirtyRow
 	Cursor DirtyCursor // where it stands
 	At     int64
+	Mend   Mend
+	Replay string // key of the run that has chosen the row to write it; "": none
 }
 
 // AddDirty stores dirty rows of a commit before the target's, in place of those stored for the same Seq from the first one's ordinal
@@ -52,9 +56,9 @@ func (t *tx) putDirty(ctx context.Context, run, shard string, seq int64, rows []
 	if err != nil || len(rows) == 0 {
 		return err
 	}
-	added := t.adder("dirty", "run, shard, seq, ordinal, code, column_name, reason, row_key, row_json, at")
+	added := t.adder("dirty", "run, shard, seq, ordinal, code, column_name, reason, row_key, row_json, at, origin")
 	for _, r := range rows {
-		if err = added.add(ctx, run, shard, seq, r.Ordinal, string(r.Code), r.Column, r.Reason, r.Key, r.Row, t.now); err != nil {
+		if err = added.add(ctx, run, shard, seq, r.Ordinal, string(r.Code), r.Column, r.Reason, r.Key, r.Row, t.now, r.Origin); err != nil {
 			break
 		}
 	}
@@ -80,7 +84,7 @@ func (t *tx) dropDirty(ctx context.Context, run, shard string, beyond int64) err
 // dirtyPage bounds what a page of dirty rows holds in memory: rows have up to 64 kB.
 const dirtyPage = 100
 
-// Dirty yields up to limit (0: all) committed dirty rows of a run, or of one of its streams ("": of all), behind a cursor, by shard, Seq
+// Dirty yields up to limit (0: all) committed dirty rows of a run that were not replayed, or of one of its streams ("": of all), behind a cursor, by shard, Seq
 // and ordinal, read in pages.
 func (s *Store) Dirty(ctx context.Context, run, stream string, after DirtyCursor, limit int) iter.Seq2[DirtyAt, error] {
 	return func(yield func(DirtyAt, error) bool) {
@@ -112,8 +116,8 @@ func (s *Store) dirtyAfter(ctx context.Context, run, stream string, after DirtyC
 	if stream != "" {
 		of, args = "AND shard IN (SELECT o.id FROM shard o WHERE o.run = $1 AND o.stream = $6)", append(args, stream)
 	}
-	rows, err := s.read.QueryContext(ctx, `SELECT shard, seq, ordinal, code, column_name, reason, row_key, row_json, at FROM dirty
-		WHERE run = $1 AND (shard, seq, ordinal) > ($2, $3, $4) `+of+`
+	rows, err := s.read.QueryContext(ctx, `SELECT shard, seq, ordinal, code, column_name, reason, row_key, row_json, at, mend, mended, mended_by, replay, origin FROM dirty
+		WHERE run = $1 AND (shard, seq, ordinal) > ($2, $3, $4) AND replayed = 0 `+of+`
 		AND seq <= (SELECT sh.seq FROM shard sh WHERE sh.run = dirty.run AND sh.id = dirty.shard)
 		ORDER BY shard, seq, ordinal LIMIT $5`, args...)
 	if err != nil {
@@ -121,8 +125,11 @@ func (s *Store) dirtyAfter(ctx context.Context, run, stream string, after DirtyC
 	}
 	return collect(rows, func(scan func(...any) error) (d DirtyAt, err error) {
 		c := &d.Cursor
-		err = scan(&c.Shard, &c.Seq, &c.Ordinal, &d.Code, &d.Column, &d.Reason, &d.Key, &d.Row, &d.At)
-		d.Ordinal = c.Ordinal
+		var mend []byte
+		err = scan(&c.Shard, &c.Seq, &c.Ordinal, &d.Code, &d.Column, &d.Reason, &d.Key, &d.Row, &d.At, &mend, &d.Mend.At, &d.Mend.Who, &d.Replay, &d.Origin)
+		if d.Ordinal = c.Ordinal; err == nil && mend != nil {
+			err = json.Unmarshal(mend, &d.Mend.Values)
+		}
 		return d, err
 	})
 }

@@ -15,6 +15,9 @@ type Plan struct {
 	Bytes  []byte
 	Hash   []byte // of Bytes and the hashes of all streams
 	Saved  int64  // set by the store
+	// Replays is the run whose dirty rows this one reads, and Choice which of them: they are chosen with the plan, each stream's for its shard.
+	Replays string
+	Choice  Choice
 }
 
 // Stream is the row of a stream: what leasing and progress need of the plan.
@@ -63,7 +66,10 @@ func (s *Store) SavePlan(ctx context.Context, run string, epoch int64, p Plan, s
 		if err := t.addStreams(ctx, run, streams); err != nil {
 			return err
 		}
-		return t.addShards(ctx, run, shards)
+		if err := t.addShards(ctx, run, shards); err != nil || p.Replays == "" {
+			return err
+		}
+		return t.choose(ctx, run, p, shards)
 	})
 	if err == nil {
 		s.analyze(ctx)

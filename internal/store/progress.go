@@ -52,5 +52,10 @@ func (t *tx) addProgress(ctx context.Context, run string, was shardNow, is conne
 	_, err := t.exec(ctx, `UPDATE stream SET rows_read = rows_read + $3, written = written + $4, dirty = dirty + $5, filtered = filtered + $6,
 		superseded = superseded + $7, bytes_read = bytes_read + $8, done = done + $9`+settle+` WHERE run = $1 AND id = $2`,
 		run, was.stream, is.Read-o.Read, is.Written-o.Written, is.Dirty-o.Dirty, is.Filtered-o.Filtered, is.Superseded-o.Superseded, is.Bytes-o.Bytes, more)
-	return err
+	if err != nil || was.replays == "" {
+		return err
+	}
+	moved := is
+	moved.Sub(o)
+	return t.moveDirty(ctx, was.replays, was.stream, moved)
 }

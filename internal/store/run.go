@@ -48,6 +48,8 @@ type Run struct {
 	Epoch           int64 // of the run lease
 	Until           int64 // end of the run lease
 	Consistency     Consistency
+	Replays         string // key of the run whose dirty rows it writes; "": it is no replay
+	Choice          []byte // which of them, as NewRun has it
 	Duty
 }
 
@@ -82,6 +84,8 @@ type NewRun struct {
 	Owner           Owner
 	TTL             time.Duration
 	Duty                     // Queued above 0: it waits for the pool from now on
+	Replays         string   // key of the run whose dirty rows it writes; "": none
+	Choice          []byte   // which of them: kept as it is given
 	StartKey        string   // makes a start that is asked for twice in a workspace one; "": each is its own
 	Aliases         []string // of the connections that it uses, in Duty.Environment
 	Source, Target  string   // those of them that the job's sides are
@@ -132,14 +136,14 @@ func (s *Store) CreateRun(ctx context.Context, n NewRun) (RunLease, error) {
 		made, err := t.exec(ctx, `INSERT INTO run (run_key, name, mode, job, state, reason, code, event, created, started, ended,
 			owner, owner_host, owner_pid, owner_started, owner_boot, epoch, lease_until,
 			wish, wish_who, wish_why, limit_rows, limit_bytes, parallel, revision, consistency,
-			workspace, environment, job_id, job_version, priority, served, queued, waits, start_key, source_alias, target_alias)
+			workspace, environment, job_id, job_version, priority, served, queued, waits, start_key, source_alias, target_alias, replays, choice)
 			VALUES ($1, $2, $3, $4, $5, $6, '', 1, $7, 0, 0, $8, $9, $10, $11, $12, $13, $14, '', '', '', $15, $16, $17, 1, $18,
-			$19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29)
+			$19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31)
 			ON CONFLICT (run_key) DO NOTHING`,
 			n.Key, n.Name, n.Mode, notNil(n.Job), Planning, n.Why, t.now,
 			n.Owner.ID, n.Owner.Host, n.Owner.PID, n.Owner.Started, n.Owner.Boot, lease.Epoch, lease.Until,
 			n.Limits.Rows, n.Limits.Bytes, n.Limits.Parallel, cmp.Or(n.Consistency, "fuzzy"),
-			n.Workspace, n.Environment, n.JobID, n.JobVersion, n.Priority, bit(n.Served), n.Queued, n.Waits, n.StartKey, n.Source, n.Target)
+			n.Workspace, n.Environment, n.JobID, n.JobVersion, n.Priority, bit(n.Served), n.Queued, n.Waits, n.StartKey, n.Source, n.Target, n.Replays, n.Choice)
 		if err != nil {
 			return err
 		}
@@ -158,13 +162,27 @@ func (s *Store) CreateRun(ctx context.Context, n NewRun) (RunLease, error) {
 	return lease, err
 }
 
+// Started returns the key of the run that a start key was used for in a workspace; "" when it was not.
+func (s *Store) Started(ctx context.Context, workspace, startKey string) (run string, err error) {
+	if startKey == "" {
+		return "", nil
+	}
+	err = s.read.QueryRowContext(ctx, startedAs, workspace, startKey).Scan(&run)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return run, s.fail("look up a start", err)
+}
+
+const startedAs = "SELECT run_key FROM run WHERE workspace = $1 AND start_key = $2"
+
 // notStarted refuses a start that was made before.
 func (t *tx) notStarted(ctx context.Context, n NewRun) error {
 	if n.StartKey == "" {
 		return nil
 	}
 	var run string
-	err := t.row(ctx, "SELECT run_key FROM run WHERE workspace = $1 AND start_key = $2", n.Workspace, n.StartKey).Scan(&run)
+	err := t.row(ctx, startedAs, n.Workspace, n.StartKey).Scan(&run)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}
@@ -183,7 +201,7 @@ func (t *tx) addEvent(ctx context.Context, e Event) error {
 const selectRun = `SELECT r.run_key, r.name, r.mode, r.job, r.state, r.reason, r.code, r.event, r.created, r.started, r.ended,
 	COALESCE(p.format, 0), p.hash, r.owner, r.owner_host, r.owner_pid, r.owner_started, r.owner_boot, r.epoch, r.lease_until,
 	r.consistency, r.snapshot_at, r.snapshot_locked, r.snapshot_until,
-	r.workspace, r.environment, r.job_id, r.job_version, r.priority, r.served, r.queued, r.waits, r.held
+	r.workspace, r.environment, r.job_id, r.job_version, r.priority, r.served, r.queued, r.waits, r.held, r.replays, r.choice
 	FROM run r LEFT JOIN plan p ON p.run = r.run_key`
 
 func scanRun(scan func(...any) error) (r Run, err error) {
@@ -192,7 +210,7 @@ func scanRun(scan func(...any) error) (r Run, err error) {
 	err = scan(&r.Key, &r.Name, &r.Mode, &r.Job, &r.State, &r.Reason, &r.Code, &r.Event, &r.Created, &r.Started, &r.Ended,
 		&r.PlanFormat, &r.PlanHash, &r.Owner.ID, &r.Owner.Host, &r.Owner.PID, &r.Owner.Started, &r.Owner.Boot, &r.Epoch, &r.Until,
 		&c.Wanted, &c.At, &c.Locked, &c.Until,
-		&r.Workspace, &r.Environment, &r.JobID, &r.JobVersion, &r.Priority, &served, &r.Queued, &r.Waits, &r.Held)
+		&r.Workspace, &r.Environment, &r.JobID, &r.JobVersion, &r.Priority, &served, &r.Queued, &r.Waits, &r.Held, &r.Replays, &r.Choice)
 	r.Served = served != 0
 	return r, err
 }
@@ -273,6 +291,11 @@ func (s *Store) Transition(ctx context.Context, key string, from, to State, c Ch
 		if err != nil {
 			return err
 		}
+		if to.Final() {
+			if err := t.settle(ctx, key, to); err != nil {
+				return err
+			}
+		}
 		return t.addEvent(ctx, e)
 	})
 	if err != nil {
@@ -343,34 +366,6 @@ func (s *Store) Events(ctx context.Context, key string, after int64, limit int) 
 		return e, err
 	})
 	return events, s.fail("read events of run "+key, err)
-}
-
-// Forget deletes all that is known of a run that is final, or failed and steered by nobody. Stamps of target datasets stay.
-func (s *Store) Forget(ctx context.Context, key string) error {
-	return s.changeAlone(ctx, "forget run "+key, func(ctx context.Context, t *tx) error {
-		var state State
-		var until int64
-		err := t.row(ctx, "SELECT state, lease_until FROM run WHERE run_key = $1", key).Scan(&state, &until)
-		if errors.Is(err, sql.ErrNoRows) {
-			return s.noRun(ctx, key)
-		}
-		if err != nil {
-			return err
-		}
-		if !state.Final() && (state != Failed || until > t.now) {
-			return connector.Errorf(connector.Config, "TOW-218", "forget run %s: it is %s", key, state).WithHint("Stop it first: towpath stop %s.", key)
-		}
-		for _, statement := range []string{
-			"DELETE FROM dirty WHERE run = $1", "DELETE FROM shard WHERE run = $1", "DELETE FROM stream WHERE run = $1",
-			"DELETE FROM plan WHERE run = $1", "DELETE FROM step WHERE run = $1", "DELETE FROM event WHERE run = $1", "DELETE FROM run_connection WHERE run = $1", "DELETE FROM sync_check WHERE run = $1",
-			"UPDATE target SET claim = '' WHERE claim = $1", "DELETE FROM run WHERE run_key = $1",
-		} {
-			if _, err := t.exec(ctx, statement, key); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
 }
 
 // collect reads all rows and closes them.

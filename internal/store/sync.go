@@ -46,7 +46,7 @@ const selectCopied = `WITH copied AS (SELECT COALESCE(NULLIF(st.connection, ''),
 		r.run_key AS run, st.id AS stream, r.state AS state, st.state AS stream_state, r.created AS created, r.ended AS ended,
 		st.rows_read AS rows_read, st.written AS written, st.dirty AS dirty, st.filtered AS filtered, st.superseded AS superseded, st.bytes_read AS bytes_read,
 		ROW_NUMBER() OVER (PARTITION BY COALESCE(NULLIF(st.connection, ''), r.source_alias), st.source, r.target_alias, st.dataset ORDER BY r.created DESC, r.run_key DESC) AS nth
-		FROM run r JOIN stream st ON st.run = r.run_key WHERE r.workspace = $1 AND r.environment = $2 AND r.target_alias <> '' AND (CAST($3 AS BIGINT) = 0 OR st.state = 'done'))
+		FROM run r JOIN stream st ON st.run = r.run_key WHERE r.workspace = $1 AND r.environment = $2 AND r.target_alias <> '' AND r.replays = '' AND (CAST($3 AS BIGINT) = 0 OR st.state = 'done'))
 	SELECT c.alias, c.source, c.target_alias, c.dataset, c.run, c.stream, c.state, CASE WHEN c.stream_state = 'done' THEN 1 ELSE 0 END, c.created, c.ended,
 		c.rows_read, c.written, c.dirty, c.filtered, c.superseded, c.bytes_read,
 		COALESCE(k.at, 0), COALESCE(k.method, ''), COALESCE(k.about, 0), COALESCE(k.source_rows, -1), COALESCE(k.target_rows, -1), COALESCE(k.note, '')

@@ -23,7 +23,7 @@ func Time(ms int64) string {
 // Run is a run with the states of its streams.
 func Run(r store.Run, states map[store.StreamState]int) client.Run {
 	c := r.Consistency
-	return client.Run{Run: r.Key, Name: r.Name, Mode: r.Mode, State: client.State(r.State), Reason: r.Reason, Code: r.Code, Created: Time(r.Created),
+	return client.Run{Run: r.Key, Name: r.Name, Mode: r.Mode, Replays: r.Replays, State: client.State(r.State), Reason: r.Reason, Code: r.Code, Created: Time(r.Created),
 		Ended: Time(r.Ended), States: States(states),
 		Consistency: client.Consistency{Label: control.Consistency(c), At: Time(c.At), Locked: c.Locked, Until: Time(c.Until)}}
 }
@@ -92,7 +92,8 @@ func StreamName(s control.StreamProgress) string {
 // DirtyRow is a dirty row; names are those of the run's streams by ID.
 func DirtyRow(names map[string]string, d store.DirtyAt) client.DirtyRow {
 	return client.DirtyRow{Stream: names[StreamOf(d.Cursor.Shard)], Shard: d.Cursor.Shard, Seq: d.Cursor.Seq, Ordinal: d.Cursor.Ordinal,
-		Code: string(d.Code), Column: d.Column, Reason: d.Reason, Row: d.Row}
+		Code: string(d.Code), Column: d.Column, Reason: d.Reason, Row: d.Row,
+		Mend: d.Mend.Values, MendedBy: d.Mend.Who, MendedAt: Time(d.Mend.At), Replay: d.Replay}
 }
 
 // Limits are the limits of a run.

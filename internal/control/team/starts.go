@@ -56,8 +56,8 @@ const most = 100
 func (t *Team) start(ctx context.Context, a Actor, j KeptJob, in StartInput) (Started, error) {
 	started := Started{Job: j.Job}
 	environment := cmp.Or(in.Environment, DefaultEnvironment)
-	if in.Priority < -most || in.Priority > most {
-		return started, connector.Errorf(connector.Config, "TOW-187", "priority %d is not from -%d to %d", in.Priority, most, most).At("priority")
+	if err := checkPriority(in.Priority); err != nil {
+		return started, err
 	}
 	bound, err := j.Parsed.Bind(in.Parameters)
 	if err != nil {
@@ -69,28 +69,45 @@ func (t *Team) start(ctx context.Context, a Actor, j KeptJob, in StartInput) (St
 	if err := t.mayUse(ctx, a, environment, j.Aliases); err != nil {
 		return started, err
 	}
-	for { // until a key is free
-		n := store.NewRun{Key: control.NewKey(5), Name: bound.Name, Mode: string(bound.Mode), Job: bound.Canonical(), Who: a.Account, Why: t.Scrub.Clean(in.Why),
-			Consistency: string(bound.Settings.Consistency), Limits: control.LimitsOf(bound), StartKey: in.Key, Aliases: j.Aliases, Source: bound.Source.Connection, Target: bound.Target.Connection,
-			Duty: store.Duty{Workspace: a.Workspace, Environment: environment, JobID: j.ID, JobVersion: j.Version, Priority: in.Priority, Served: true, Queued: 1}}
+	n := store.NewRun{Name: bound.Name, Mode: string(bound.Mode), Job: bound.Canonical(), Who: a.Account, Why: t.Scrub.Clean(in.Why),
+		Consistency: string(bound.Settings.Consistency), Limits: control.LimitsOf(bound), StartKey: in.Key, Aliases: j.Aliases, Source: bound.Source.Connection, Target: bound.Target.Connection,
+		Duty: store.Duty{Workspace: a.Workspace, Environment: environment, JobID: j.ID, JobVersion: j.Version, Priority: in.Priority, Served: true, Queued: 1}}
+	started.Run, started.Again, err = t.create(ctx, n)
+	if err == nil && started.Again && (started.Run.JobID != j.ID || started.Run.Replays != "") {
+		err = startedBefore(started.Run.Key)
+	}
+	return started, err
+}
+
+func checkPriority(p int) error {
+	if p < -most || p > most {
+		return connector.Errorf(connector.Config, "TOW-187", "priority %d is not from -%d to %d", p, most, most).At("priority")
+	}
+	return nil
+}
+
+func startedBefore(run string) error {
+	return connector.Errorf(connector.Config, "TOW-188", "the key of this start was used for run %s of another job", run).WithHint("Give each start a key of its own.")
+}
+
+// create stores a run that waits for the pool, under a key that is free. again: its start was asked for before, and this is the run.
+func (t *Team) create(ctx context.Context, n store.NewRun) (run store.Run, again bool, err error) {
+	for {
+		n.Key = control.NewKey(5)
 		_, err := t.Store.CreateRun(ctx, n)
 		if before, again := errors.AsType[*store.StartedError](err); again {
-			started.Again = true
-			started.Run, err = t.Store.Run(ctx, before.Run)
-			if err == nil && started.Run.JobID != j.ID {
-				err = connector.Errorf(connector.Config, "TOW-188", "the key of this start was used for run %s of another job", before.Run).WithHint("Give each start a key of its own.")
-			}
-			return started, err
+			run, err = t.Store.Run(ctx, before.Run)
+			return run, true, err
 		}
 		if e, ok := errors.AsType[*connector.Error](err); ok && e.Code == "TOW-219" {
 			continue
 		}
 		if err != nil {
-			return started, err
+			return run, false, err
 		}
 		t.wake()
-		started.Run, err = t.Store.Run(ctx, n.Key)
-		return started, err
+		run, err = t.Store.Run(ctx, n.Key)
+		return run, false, err
 	}
 }
 

@@ -48,7 +48,7 @@ func (l *ledger) Forget(ctx context.Context, seq int64) error {
 func dirtyRows(rows []engine.DirtyRow) []store.DirtyRow {
 	out := make([]store.DirtyRow, len(rows))
 	for i, d := range rows {
-		out[i] = store.DirtyRow{Ordinal: d.Ordinal, Code: record.Code(d.Code), Column: d.Column, Reason: d.Reason, Row: d.Row}
+		out[i] = store.DirtyRow{Ordinal: d.Ordinal, Code: record.Code(d.Code), Column: d.Column, Reason: d.Reason, Row: d.Row, Origin: d.Ref}
 	}
 	return out
 }
