@@ -126,11 +126,15 @@ func started(v team.Started, err error) (*body[client.Started], error) {
 type startInput struct {
 	OfJob
 	OnceOnly
-	Body client.Start `required:"false"`
+	Body *client.Start // may be left out
 }
 
 func (s *server) startJob(ctx context.Context, in *startInput) (*body[client.Started], error) {
-	w := in.wish(in.Body)
+	var start client.Start
+	if in.Body != nil {
+		start = *in.Body
+	}
+	w := in.wish(start)
 	w.Job = in.Job
 	return started(s.Team.Start(ctx, actorOf(ctx), w))
 }

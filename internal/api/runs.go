@@ -259,19 +259,26 @@ func (s *server) setLimits(ctx context.Context, in *limitsInput) (*body[client.L
 
 type steerInput struct {
 	OfRun
-	Body client.Reason `required:"false"`
+	Body *client.Reason // may be left out
+}
+
+func (in *steerInput) why() string {
+	if in.Body == nil {
+		return ""
+	}
+	return in.Body.Why
 }
 
 func (s *server) pause(ctx context.Context, in *steerInput) (*body[client.Run], error) {
-	return steered(s.Team.Pause(ctx, actorOf(ctx), in.Run, in.Body.Why))
+	return steered(s.Team.Pause(ctx, actorOf(ctx), in.Run, in.why()))
 }
 
 func (s *server) resume(ctx context.Context, in *steerInput) (*body[client.Run], error) {
-	return steered(s.Team.Resume(ctx, actorOf(ctx), in.Run, in.Body.Why))
+	return steered(s.Team.Resume(ctx, actorOf(ctx), in.Run, in.why()))
 }
 
 func (s *server) stop(ctx context.Context, in *steerInput) (*body[client.Run], error) {
-	return steered(s.Team.Stop(ctx, actorOf(ctx), in.Run, in.Body.Why))
+	return steered(s.Team.Stop(ctx, actorOf(ctx), in.Run, in.why()))
 }
 
 func steered(r store.Run, err error) (*body[client.Run], error) {

@@ -163,3 +163,24 @@ func TestRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestNoBody: what may be left out of a request may be left out whole.
+func TestNoBody(t *testing.T) {
+	t.Parallel()
+	b := start(t, roles{})
+	for path, want := range map[string]int{"/runs/run-main/stop": http.StatusAccepted, "/jobs/none/runs": http.StatusNotFound} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, b.URL+"/api/v1/workspaces/main"+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer operator@main")
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		if answer.StatusCode != want {
+			t.Errorf("%s: got %s, want %d", path, answer.Status, want)
+		}
+	}
+}
