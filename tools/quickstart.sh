@@ -69,8 +69,11 @@ cat <<TEXT
 The copy was paused, resumed and is complete: no row lost, none doubled, none changed.
 
 What to do next:
-  bin/towpath status $run            what was done, and its history
-  bin/towpath connectors                the systems towpath speaks to
+  bin/towpath server --state=$dir/state       open the link that it prints: the page has the run
+  bin/towpath run $dir/job.yaml --state=$dir/state
+                                              once more, in another terminal: the page shows it as it goes on
+  bin/towpath status $run --state=$dir/state  what was done, and its history
+  bin/towpath connectors                      the systems towpath speaks to
   bin/towpath discover sqlite://$full/shop.db
-  ls examples                           jobs to start from; docs/ has the guides
+  ls examples                                 jobs to start from; docs/ has the guides
 TEXT

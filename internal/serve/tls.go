@@ -16,6 +16,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -68,11 +69,11 @@ func fingerprint(der []byte) string {
 	return strings.Join(parts, ":")
 }
 
-// own returns the certificate of the folder, which is made where there is none or it ends soon.
+// own returns the certificate of the folder, which is made where there is none, it ends soon, or is for other names.
 func (t TLS) own() (tls.Certificate, error) {
 	file := filepath.Join(t.Folder, "server.pem")
 	pair, err := tls.LoadX509KeyPair(file, file)
-	if err == nil && time.Until(pair.Leaf.NotAfter) > ownRenews {
+	if err == nil && time.Until(pair.Leaf.NotAfter) > ownRenews && t.named(pair.Leaf) {
 		return pair, nil
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -89,6 +90,11 @@ func (t TLS) own() (tls.Certificate, error) {
 		return pair, err
 	}
 	return tls.X509KeyPair(text, text)
+}
+
+// named reports whether a certificate is for all the names.
+func (t TLS) named(cert *x509.Certificate) bool {
+	return !slices.ContainsFunc(t.Names, func(name string) bool { return cert.VerifyHostname(name) != nil })
 }
 
 // make makes a certificate and its key.
