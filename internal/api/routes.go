@@ -68,6 +68,8 @@ func runRoutes() []route {
 		{method: get, path: root + "/runs/{run}", action: team.SeeRuns, summary: "A run with its streams and history", call: answer((*server).showRun)},
 		{method: get, path: root + "/runs/{run}/events", action: team.SeeRuns, summary: "Changes of a run's state", call: answer((*server).runEvents)},
 		{method: get, path: root + "/runs/{run}/dirty", action: team.SeeRows, summary: "Dirty rows of a run", call: answer((*server).dirtyRows)},
+		{method: post, path: root + "/runs/{run}/mend", action: team.MendRows, summary: "Give dirty rows other values", call: answer((*server).mend)},
+		{method: post, path: root + "/runs/{run}/replay", action: team.MendRows, summary: "Write dirty rows again, by a run of their own", status: accepted, call: answer((*server).replay)},
 		{method: get, path: root + "/runs/{run}/limits", action: team.SeeRuns, summary: "Limits of a run", call: answer((*server).limits)},
 		{method: put, path: root + "/runs/{run}/limits", action: team.SteerRuns, summary: "Change limits of a run, also while it runs", call: answer((*server).setLimits)},
 		{method: post, path: root + "/runs/{run}/pause", action: team.SteerRuns, summary: "Pause a run", status: accepted, call: answer((*server).pause)},

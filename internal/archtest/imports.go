@@ -40,7 +40,7 @@ func rooms() []room {
 		}, "control is the application without a transport"},
 		{"internal/view", []string{"client", "internal/control", "internal/engine", "internal/store", "connector", "job"}, "what the command line prints and the API serves is one thing, made in one place"},
 		{"internal/api", []string{
-			"internal/control", "internal/view", "internal/event", "internal/option", "internal/store", "client", "connector", "job",
+			"internal/control", "internal/view", "internal/event", "internal/option", "internal/store", "client", "connector", "job", "record",
 		}, "the API calls use cases and shows what comes back"},
 		{"internal/serve", []string{
 			"internal/api", "internal/control", "internal/event", "internal/egress", "connector",
