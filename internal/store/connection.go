@@ -219,9 +219,13 @@ func (t *tx) holdRuns(ctx context.Context, k ConnectionKey, h Hold) ([]string, e
 	return keysOf(rows)
 }
 
-// A run that is still on its way to its pause is queued all the same: it is taken up when it rests.
+// A run that is still on its way to its pause is queued all the same: it is taken up when it rests. One that does not run yet need not pause: on its way to
+// running it leaves the queue.
 func (t *tx) releaseRuns(ctx context.Context, k ConnectionKey) ([]string, error) {
-	rows, err := t.conn.QueryContext(ctx, `UPDATE run SET held = '', queued = $4, waits = '', served = 1
+	rows, err := t.conn.QueryContext(ctx, `UPDATE run SET held = '', queued = $4, waits = '', served = 1, revision = revision + 1,
+		wish = CASE WHEN state IN ('planning', 'paused', 'failed') THEN '' ELSE wish END,
+		wish_who = CASE WHEN state IN ('planning', 'paused', 'failed') THEN '' ELSE wish_who END,
+		wish_why = CASE WHEN state IN ('planning', 'paused', 'failed') THEN '' ELSE wish_why END
 		WHERE`+usesConnection+` AND held = $3 AND state NOT IN ('succeeded', 'stopped', 'stopping') AND wish <> 'stop' RETURNING run_key`,
 		k.Workspace, k.Environment, k.Alias, t.now)
 	if err != nil {

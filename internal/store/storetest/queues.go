@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -246,5 +247,19 @@ func testHoldQueued(t *testing.T, f *fixture) {
 	wishes, err := f.Wishes(f.ctx, "k1")
 	if must(t, err); wishes["k1"].Wish.Kind != store.WishNone {
 		t.Errorf("taken up, it has the wish %+v", wishes["k1"].Wish)
+	}
+	// A hold that is over before the run runs pauses nothing.
+	f.queued(t, "k6", 0, "shop")
+	_, err = f.TakeQueued(f.ctx, "k6", store.Owner{}, owner("p"), ttl)
+	must(t, err)
+	for _, h := range []store.Hold{{By: "ann", Why: "new disks"}, {}} {
+		if runs, err = f.SetHold(f.ctx, k, h, by("test")); err != nil || !slices.Contains(runs, "k6") {
+			t.Errorf("held or released are %v, %v", runs, err)
+		}
+	}
+	f.move(t, "k6", store.Planning, store.Running)
+	wishes, err = f.Wishes(f.ctx, "k6")
+	if must(t, err); wishes["k6"].Wish.Kind != store.WishNone {
+		t.Errorf("released before it ran, it has the wish %+v", wishes["k6"].Wish)
 	}
 }
