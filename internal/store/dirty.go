@@ -141,10 +141,11 @@ func (s *Store) DirtyCount(ctx context.Context, run string) (int64, error) {
 	return n, s.fail("count dirty rows of run "+run, err)
 }
 
-// ForgetDirty drops the dirty rows of runs that ended before a time, in ms; their counts stay.
+// ForgetDirty drops the dirty rows of runs that ended before a time, in ms; their counts stay. What a replay needs that is not over stays, too.
 func (s *Store) ForgetDirty(ctx context.Context, endedBefore int64) error {
 	return s.changeAlone(ctx, "forget dirty rows", func(ctx context.Context, t *tx) error {
-		_, err := t.exec(ctx, "DELETE FROM dirty WHERE run IN (SELECT run_key FROM run WHERE ended > 0 AND ended < $1)", endedBefore)
+		_, err := t.exec(ctx, `DELETE FROM dirty WHERE run IN (SELECT run_key FROM run WHERE ended > 0 AND ended < $1 AND NOT (replays <> '' AND state = 'failed'))
+			AND NOT (replay <> '' AND replayed = 0)`, endedBefore)
 		return err
 	})
 }

@@ -8,6 +8,13 @@ import (
 	"github.com/towpath/towpath/connector"
 )
 
+// replaysOf are the replays of a run that are not over.
+func replaysOf(run string) string {
+	return "FROM run p WHERE p.replays = " + run + " AND p.replays <> '' AND p.state NOT IN ('succeeded', 'stopped')"
+}
+
+func replayed(run string) string { return "EXISTS (SELECT 1 " + replaysOf(run) + ")" }
+
 // Forget deletes all that is known of a run that is final, or failed and steered by nobody. Stamps of target datasets stay.
 func (s *Store) Forget(ctx context.Context, key string) error {
 	return s.changeAlone(ctx, "forget run "+key, func(ctx context.Context, t *tx) error {
@@ -25,7 +32,7 @@ func (s *Store) Forget(ctx context.Context, key string) error {
 			return connector.Errorf(connector.Config, "TOW-218", "forget run %s: it is %s", key, state).WithHint("Stop it first: towpath stop %s.", key)
 		}
 		var replay string
-		err = t.row(ctx, "SELECT run_key FROM run WHERE replays = $1 AND replays <> '' AND state NOT IN ('succeeded', 'stopped') LIMIT 1", key).Scan(&replay)
+		err = t.row(ctx, "SELECT p.run_key "+replaysOf("$1")+" LIMIT 1", key).Scan(&replay)
 		if !errors.Is(err, sql.ErrNoRows) {
 			if err == nil {
 				err = connector.Errorf(connector.Config, "TOW-218", "forget run %s: run %s replays its dirty rows", key, replay).WithHint("Stop it first: towpath stop %s.", replay)

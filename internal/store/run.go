@@ -112,7 +112,7 @@ type Filter struct {
 	States      []State // nil: all
 	Limit       int     // 0: 100
 	Before      string  // key of the last run of the page before; runs come newest first
-	EndedBefore int64   // ms; 0: whenever
+	EndedBefore int64   // ms; of those that no replay keeps from being forgotten; 0: whenever
 	Workspace   string  // "": of all
 	Job         string  // ID of their job; "": of any
 	Alias       string  // that they use; "": any
@@ -254,7 +254,7 @@ func (s *Store) Runs(ctx context.Context, f Filter) ([]Run, error) {
 		where = append(where, "(r.created, r.run_key) < (SELECT b.created, b.run_key FROM run b WHERE b.run_key = "+arg(f.Before)+")")
 	}
 	if f.EndedBefore != 0 {
-		where = append(where, "r.ended > 0 AND r.ended < "+arg(f.EndedBefore))
+		where = append(where, "r.ended > 0 AND r.ended < "+arg(f.EndedBefore), "NOT (r.replays <> '' AND r.state = 'failed')", "NOT "+replayed("r.run_key"))
 	}
 	query := selectRun + " WHERE " + strings.Join(where, " AND ") + " ORDER BY r.created DESC, r.run_key DESC LIMIT " + arg(f.Limit)
 	rows, err := s.read.QueryContext(ctx, query, args...)

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -56,6 +57,29 @@ func (f *fixture) wantMoved(t *testing.T, written, dirty int64) {
 	if c := p[0].Counts; c.Written != written || c.Dirty != dirty || !c.Balanced() {
 		t.Errorf("the run's counts are %+v, want %d written and %d dirty", c, written, dirty)
 	}
+}
+
+// wantForgettable checks which runs are over for long enough and not kept by a replay.
+func (f *fixture) wantForgettable(t *testing.T, want string) {
+	t.Helper()
+	now, err := f.Now(f.ctx)
+	must(t, err)
+	runs, err := f.Runs(f.ctx, store.Filter{EndedBefore: now + 1000})
+	must(t, err)
+	var keys []string
+	for _, r := range runs {
+		keys = append(keys, r.Key)
+	}
+	if got := strings.Join(keys, " "); got != want {
+		t.Errorf("runs to be forgotten are %q, want %q", got, want)
+	}
+}
+
+func (f *fixture) forgetDirty(t *testing.T) {
+	t.Helper()
+	now, err := f.Now(f.ctx)
+	must(t, err)
+	must(t, f.ForgetDirty(f.ctx, now+1000))
 }
 
 func testMend(t *testing.T, f *fixture) {
@@ -133,18 +157,24 @@ func testReplay(t *testing.T, f *fixture) {
 	}
 	must(t, f.SaveCheckpoint(f.ctx, "r1", sh.Lease.Epoch, at(3, 2, 1, true)))
 	f.wantMoved(t, 38, 2)
+	f.move(t, "k1", store.Running, store.Failed)
 	wantClass(t, f.Forget(f.ctx, "k1"), connector.Config, "TOW-218")
+	f.wantForgettable(t, "")
+	f.forgetDirty(t)
+	if diff := cmp.Diff([]string{"RANGE r1", "RANGE r1", "RANGE r1"}, f.dirtyOf(t, "k1")); diff != "" {
+		t.Errorf("rows that a replay needs: %s", diff)
+	}
 	for _, step := range [][2]store.State{{store.Running, store.Verifying}, {store.Verifying, store.Finishing}, {store.Finishing, store.Succeeded}} {
 		f.move(t, "r1", step[0], step[1])
 	}
-	if diff := cmp.Diff([]string{"TRUNC ", "CONSTRAINT "}, f.dirtyOf(t, "k1")); diff != "" {
+	if diff := cmp.Diff([]string{"CONSTRAINT "}, f.dirtyOf(t, "k1")); diff != "" {
 		t.Errorf("dirty after the replay: %s", diff)
 	}
 	f.wantMoved(t, 38, 2)
-	f.move(t, "k1", store.Running, store.Failed)
 	must(t, f.ReleaseRun(f.ctx, l))
+	f.wantForgettable(t, "r1 k1")
 	must(t, f.Forget(f.ctx, "r1"))
-	if diff := cmp.Diff([]string{"TRUNC ", "CONSTRAINT "}, f.dirtyOf(t, "k1")); diff != "" {
+	if diff := cmp.Diff([]string{"CONSTRAINT "}, f.dirtyOf(t, "k1")); diff != "" {
 		t.Errorf("dirty when the replay is forgotten: %s", diff)
 	}
 }
@@ -171,6 +201,7 @@ func testReplayStopped(t *testing.T, f *fixture) {
 		}
 		f.move(t, key, store.Running, store.Failed)
 		must(t, f.ReleaseRun(f.ctx, l))
+		f.wantForgettable(t, map[string]string{"r1": "", "r2": "r1"}[key])
 		wantClass(t, f.Forget(f.ctx, key), connector.Config, "TOW-218")
 		f.move(t, key, store.Failed, store.Stopped)
 	}
