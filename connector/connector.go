@@ -90,6 +90,8 @@ type Sink struct {
 	// Distinct: no two rows that come have the same key, so that a target which holds nothing else may get it once they are there.
 	Distinct bool            `json:"distinct,omitempty"`
 	Options  json.RawMessage `json:"options,omitempty"`
+	// Joins: another process steers the run. It has prepared the target, and maybe finished it by now; here Prepare changes nothing, and shards alone are written.
+	Joins bool `json:"-"`
 }
 
 // Structure is what a target that is made for a run gets beside its columns and its primary key, in its own dialect: what the
@@ -206,12 +208,12 @@ type Writer interface {
 	// Prepare runs under the run lease at each start and each resume, and is idempotent: it creates or checks the target and
 	// reports every checkpoint of this run that the target remembers. What the target remembers is the truth, the control
 	// database a copy. Prepare also lays down a marker of the run. fresh is true at the very first start only; otherwise a missing
-	// marker means that the target was restored from before the start: an error of class Changed.
+	// marker means that the target was restored from before the start: an error of class Changed. Where Sink.Joins, it changes nothing, at any time.
 	Prepare(ctx context.Context, t *Target, fresh bool, remembered func(Checkpoint) error) error
 	// Take makes the lease's epoch the only one that can write this shard; older epochs are fenced at the target wherever it
 	// can. It returns the newest checkpoint: the target's own where it keeps them, else last.
 	Take(ctx context.Context, s Shard, l Lease, last Checkpoint) (ShardWriter, Checkpoint, error)
-	// Finish, under the run lease, is idempotent and legal after Prepare only.
+	// Finish, under the run lease, is idempotent and legal after Prepare only, and never called where Sink.Joins.
 	Finish(ctx context.Context, phase Phase) error
 	Close() error
 }

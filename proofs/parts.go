@@ -31,6 +31,7 @@ func parts() []part {
 		{"kill-divide", "300 kills with resume and 18 frozen owners that wake up, while shards are divided again and again: into a table without a key (A), by key (B), staged and swapped in (C)", func(ctx context.Context, w *work) (any, error) {
 			return killing(ctx, w, divided, goal{"mysql-append", 100, 6}, goal{"mysql-upsert", 100, 6}, goal{"postgres-replace", 100, 6})
 		}},
+		{"kill-workers", "20 jobs of a server that does no work of its own: 100 kills of its two workers, 20 of the server, on one PostgreSQL", killWorkers},
 		{"documents", "3,000,000 rows of 20 columns from MariaDB into Elasticsearch 7, 8 and OpenSearch, every document compared with its row", proveDocuments},
 		{"cells", "2,000,000 sparse rows of three families and one of 200,000 cells from HBase into Elasticsearch, every document taken back to its row's cells", proveCells},
 		{"corpus", "every cell of the corpus of values through every lane, process and servers in three pairs of time zones, PostgreSQL 15 and 17", proveCorpus},

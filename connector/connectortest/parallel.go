@@ -156,3 +156,34 @@ func (s Suite) two(tb TB) {
 	}
 	x.publishes(table.Rows)
 }
+
+// join: a process that does not steer the run writes a shard of it; whenever it comes, it leaves the target as it is.
+func (s Suite) join(tb TB) {
+	for _, mode := range s.Modes {
+		table := s.tableFor(mode, 80)
+		j := s.job(tb, mode, table)
+		x := j.start(tb, true)
+		if j.target.Limits.Shards == 1 {
+			continue
+		}
+		y := j.join(tb)
+		if err := y.prepare(false); err != nil {
+			tb.Fatalf("%s: prepare in a process that joins: %v", mode, err)
+		}
+		a, b := x.take(shardA, 1, connector.Checkpoint{}), y.take(shardB, 2, connector.Checkpoint{})
+		for at := 0; at < 80; at += 40 {
+			a.write(table.Rows[at : at+20])
+			b.write(table.Rows[at+20 : at+40])
+		}
+		x.finish(connector.Seal)
+		if late := j.join(tb); late.prepare(false) != nil {
+			tb.Errorf("%s: prepare in a process that joins late: it does not find the target", mode)
+		}
+		x.finish(connector.Publish)
+		x.holds(table.Rows)
+		late := j.join(tb)
+		_ = late.prepare(false) // it may find that the run is over
+		late.close()
+		x.holds(table.Rows)
+	}
+}

@@ -21,6 +21,7 @@ type job struct {
 	mode    connector.Mode
 	run     string
 	create  connector.Structure
+	joins   bool // another process steers the run
 	table   Table
 	target  *connector.Target // from the first session's Plan, as stored
 }
@@ -44,7 +45,7 @@ type session struct {
 func (j *job) open(tb TB) *session {
 	tb.Helper()
 	x := &session{job: j, tb: tb, client: j.suite.open(tb)}
-	sink := connector.Sink{Dataset: j.dataset, Mode: j.mode, Run: j.run, Create: j.create, Options: j.suite.Writing}
+	sink := connector.Sink{Dataset: j.dataset, Mode: j.mode, Run: j.run, Create: j.create, Options: j.suite.Writing, Joins: j.joins}
 	for _, k := range j.table.Schema.Key() {
 		sink.Key = append(sink.Key, j.table.Schema.Fields[k].Name)
 	}
@@ -86,6 +87,14 @@ func (j *job) start(tb TB, fresh bool) *session {
 		tb.Fatalf("prepare: %v", err)
 	}
 	return x
+}
+
+// join opens a writer in a process that does not steer the run.
+func (j *job) join(tb TB) *session {
+	tb.Helper()
+	other := *j
+	other.joins = true
+	return other.open(tb)
 }
 
 func (x *session) prepare(fresh bool) error {

@@ -158,6 +158,7 @@ func (s Suite) writing(tb TB) {
 	}
 	tb.Run("long", s.long)
 	tb.Run("two", s.two)
+	tb.Run("join", s.join)
 	tb.Run("answer", s.answer)
 	if s.Kill != nil {
 		tb.Run("kill", s.killWriter)

@@ -49,6 +49,9 @@ func (w *writer) Prepare(ctx context.Context, t *connector.Target, fresh bool, _
 	if err != nil {
 		return err
 	}
+	if w.sink.Joins {
+		return w.join(x)
+	}
 	if w.plan.Create != nil {
 		x, err = w.prepareOwn(ctx, x, fresh)
 	} else {
@@ -61,6 +64,14 @@ func (w *writer) Prepare(ctx context.Context, t *connector.Target, fresh bool, _
 		return w.client.aliases(ctx, action("add", w.plan.Index, w.plan.Marker, map[string]any{"is_hidden": true}))
 	}
 	return nil
+}
+
+// join checks that the index is the one that was prepared, and leaves it as it is: by now its settings may be put back.
+func (w *writer) join(x *index) error {
+	if x != nil && (w.plan.Create != nil && x.mark().Run == w.sink.Run || w.plan.Create == nil && x.uuid() == w.plan.UUID) {
+		return nil
+	}
+	return w.gone()
 }
 
 // prepareOwn makes the index, or checks that the one there is this run's; then sets it up for loading.

@@ -67,6 +67,7 @@ type commands struct {
 	Job        jobCmd        `cmd:"" group:"look" help:"Check a job file without connecting, or print its JSON Schema."`
 
 	Server serverCmd `cmd:"" group:"serve" help:"Serve the API, and take up runs that people start there."`
+	Worker workerCmd `cmd:"" group:"serve" help:"Run shards of the runs that servers on the same control database steer."`
 	User   userCmd   `cmd:"" group:"serve" help:"Accounts: list them, add one, set passwords and roles, disable them."`
 	Token  tokenCmd  `cmd:"" group:"serve" help:"Tokens that let programs in: list, create and revoke them."`
 	Audit  auditCmd  `cmd:"" group:"serve" help:"The record of who did what: list it, check it."`
@@ -85,7 +86,9 @@ type session struct {
 	flags   *commands
 	command string // as typed, without arguments: "job check"
 	scrub   secret.Scrubber
-	code    int // exit code of a command that answered
+	code    int  // exit code of a command that answered
+	patient bool // the control database is waited for
+	formed  bool // and is given its form by others
 }
 
 // Run parses args, runs the command and returns the exit code.

@@ -10,9 +10,7 @@ import (
 	"time"
 
 	"github.com/towpath/towpath/internal/control/team"
-	"github.com/towpath/towpath/internal/egress"
 	"github.com/towpath/towpath/internal/serve"
-	"github.com/towpath/towpath/internal/store"
 	"github.com/towpath/towpath/job"
 )
 
@@ -35,6 +33,7 @@ type serverCmd struct {
 func (c *serverCmd) Run(s *session) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
+	s.patient = true
 	t, done, err := s.team(ctx)
 	if err != nil {
 		return err
@@ -43,27 +42,15 @@ func (c *serverCmd) Run(s *session) error {
 	if c.Parallel < 0 {
 		c.Parallel = 2 * runtime.GOMAXPROCS(0)
 	}
-	if !store.OnServer(s.flags.State) {
-		folder, err := s.stateFolder()
-		if err == nil {
-			err = egress.Apart(c.Files, folder)
-		}
-		if err != nil {
-			return err
-		}
+	allow, err := s.confined(c.Files, c.Allow)
+	if err != nil {
+		return err
 	}
 	version, _ := s.build()
 	o := serve.Options{Listen: c.Listen, Version: version, TLS: serve.TLS{Cert: c.TLSCert, Key: c.TLSKey, Names: c.TLSName},
-		Pool: team.PoolOptions{Parallel: c.Parallel, Memory: int64(c.Memory), Runs: c.Runs}, Files: c.Files, Told: s.tell}
+		Pool: team.PoolOptions{Parallel: c.Parallel, Memory: int64(c.Memory), Runs: c.Runs}, Files: c.Files, Allow: allow, Told: s.tell}
 	const day = 24 * time.Hour
 	o.Keep = team.Retention{Runs: time.Duration(c.KeepDays) * day, Dirty: time.Duration(c.KeepDirtyDays) * day}
-	for _, text := range c.Allow {
-		rule, err := egress.ParseRule(text)
-		if err != nil {
-			return usage(err)
-		}
-		o.Allow = append(o.Allow, rule)
-	}
 	if c.TLSSelfSigned {
 		if o.TLS.Folder, err = s.stateFolder(); err != nil {
 			return err

@@ -72,7 +72,7 @@ func (s *session) service(ctx context.Context) (*control.Service, func(), error)
 			return password, err
 		},
 	}
-	closeStore, err := svc.OpenStore(ctx, place)
+	closeStore, err := s.openStore(ctx, svc, place)
 	return svc, closeStore, err
 }
 

@@ -16,10 +16,6 @@ import (
 // copy makes the streams of the queue ready and runs their shards. While they run, the run becomes pausing or stopping as soon as that is
 // wished. Streams that fail are noted, and the others go on.
 func (h *helm) copy(ctx context.Context, queue []*stream) error {
-	settings := h.plan.Job.Settings
-	work := local.Work{Run: h.lease.Run, Epoch: h.lease.Epoch, Streams: h, Flow: h.flow, BatchRows: settings.GroupRows, Most: h.snapshotShards, Seat: h.taking.Seat,
-		Memory: cmp.Or(int64(settings.Memory), defaultMemory), Outage: cmp.Or(time.Duration(settings.Outage), defaultOutage)}
-	executor := &local.Executor{Store: h.Store, Log: h.Log, Worker: h.Owner.ID, TTL: h.Service.Lease, Clean: h.Clean}
 	copied := make(chan struct{})
 	openCtx, stop := context.WithCancel(ctx)
 	var beside sync.WaitGroup
@@ -33,7 +29,7 @@ func (h *helm) copy(ctx context.Context, queue []*stream) error {
 			h.brake.Fail(err)
 		}
 	})
-	halt, err := executor.Run(ctx, work, h.brake)
+	halt, err := h.runShards(ctx, h)
 	stop()
 	close(copied)
 	beside.Wait()
@@ -44,13 +40,26 @@ func (h *helm) copy(ctx context.Context, queue []*stream) error {
 		return halt
 	}
 	if err == nil {
+		h.othersEnd(ctx) // of streams that failed
 		err = h.patiently(ctx, func() error { return h.learn(ctx) })
+	}
+	if halt := h.brake.Halt(); err == nil && halt != nil { // for rows that other processes have moved
+		return halt
 	}
 	return err
 }
 
-// learn takes over which streams are copied from the control database, which alone knows: a shard may also have been ended by another
-// process that still had its newest epoch.
+// runShards runs shards of the run in this process until none is left for it.
+func (h *helm) runShards(ctx context.Context, streams local.Streams) (*local.Halt, error) {
+	settings := h.plan.Job.Settings
+	work := local.Work{Run: h.lease.Run, Epoch: h.lease.Epoch, Streams: streams, Flow: h.flow, BatchRows: settings.GroupRows, Most: h.snapshotShards, Seat: h.taking.Seat,
+		Memory: cmp.Or(int64(settings.Memory), defaultMemory), Outage: cmp.Or(time.Duration(settings.Outage), defaultOutage), Joined: h.joined}
+	executor := &local.Executor{Store: h.Store, Log: h.Log, Worker: h.Owner.ID, TTL: h.Service.Lease, Clean: h.Clean}
+	return executor.Run(ctx, work, h.brake)
+}
+
+// learn takes over how far streams are from the control database, which alone knows: their shards may be at work, and have been ended, in other
+// processes.
 func (h *helm) learn(ctx context.Context) error {
 	progress, err := h.Store.Progress(ctx, h.lease.Run)
 	if err != nil {
@@ -59,19 +68,29 @@ func (h *helm) learn(ctx context.Context) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for i, s := range h.streams {
-		if p := progress[i]; s.state == store.StreamRunning && p.State == store.StreamCopied {
-			s.state, s.done, s.left = store.StreamCopied, p.Done, 0
-			h.flow.Begin(s.ID, p.Counts)
-			h.closeIdle(s)
+		p := progress[i]
+		if s.elsewhere = max(p.Active-s.atWork, 0); p.Active > 0 || p.Done > 0 {
+			h.notAwaited(s)
 		}
+		switch {
+		case h.joined:
+			s.state = p.State
+		case (s.state == store.StreamRunning || s.state == store.StreamCopied) && (p.State == store.StreamRunning || p.State == store.StreamCopied):
+			s.state, s.shards, s.done, s.left = p.State, p.Shards, p.Done, p.Shards-p.Done
+			h.flow.Learn(s.ID, p.Counts)
+		default:
+			continue
+		}
+		h.closeIdle(s)
 	}
 	return nil
 }
 
 // watch tells the observer how the run goes on until done, and moves it as soon as it is halted.
 func (h *helm) watch(ctx context.Context, done <-chan struct{}) error {
-	ticker := time.NewTicker(showEvery)
+	ticker, others := time.NewTicker(showEvery), time.NewTicker(othersEvery)
 	defer ticker.Stop()
+	defer others.Stop()
 	leave := h.taking.Leave
 	for {
 		select {
@@ -95,6 +114,10 @@ func (h *helm) watch(ctx context.Context, done <-chan struct{}) error {
 				return nil
 			}
 			return err
+		case <-others.C:
+			if err := h.heedOthers(ctx); err != nil && connector.ClassOf(err) != connector.Retry && ctx.Err() == nil {
+				h.brake.Fail(err)
+			}
 		case <-ticker.C:
 			h.show()
 		}
@@ -125,7 +148,7 @@ func (h *helm) show() {
 	few := len(h.streams) <= FewStreams
 	for _, s := range h.streams {
 		sp := StreamProgress{ID: s.ID, Source: s.Source, Connection: s.Connection, Target: s.Dataset, State: s.state, Guarantee: job.Guarantee(s.Guarantee), Rows: s.Rows,
-			Bytes: s.Bytes, Counts: h.flow.Of(s.ID), Shards: s.shards, Done: s.done, Active: s.atWork}
+			Bytes: s.Bytes, Counts: h.flow.Of(s.ID), Shards: s.shards, Done: s.done, Active: s.atWork + s.elsewhere}
 		if s.cause != nil {
 			sp.Error, sp.Code = h.Clean(s.cause.Error()), codeOf(s.cause)
 		}

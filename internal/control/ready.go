@@ -229,17 +229,31 @@ func (h *helm) openStream(ctx context.Context, s *stream, plan *engine.StreamPla
 	if s.remaining(h.remembered(s, plan)) == 0 {
 		return o, nil
 	}
-	if o.reader, err = h.openReader(ctx, s, plan); err == nil {
-		err = keeping(h.goOnFuzzily(ctx))
-	}
-	stage, stageErr := plan.Stage()
-	if err = errors.Join(err, stageErr); err != nil {
+	if err := h.openPipe(ctx, s, plan, writer, o); err != nil {
 		h.closeStream(ctx, o, s.target)
 		return nil, err
 	}
-	o.pipe = &engine.Pipe{Stream: s.ID, Reader: o.reader, Writer: writer, Schema: plan.Schema, Target: plan.Target, Stage: stage, Gate: h.flow,
-		Seed: plan.Seed, Rows: h.plan.Job.Settings.GroupRows, Snapshot: h.tokens[s.Connection]}
 	return o, nil
+}
+
+// openPipe opens what copies the shards of a stream; an error leaves o as it was.
+func (h *helm) openPipe(ctx context.Context, s *stream, plan *engine.StreamPlan, writer connector.Writer, o *opened) error {
+	stage, err := plan.Stage()
+	if err != nil {
+		return err
+	}
+	reader, err := h.openReader(ctx, s, plan)
+	if err != nil {
+		return err
+	}
+	if err := keeping(h.goOnFuzzily(ctx)); err != nil {
+		reader.Close()
+		return err
+	}
+	o.reader = reader
+	o.pipe = &engine.Pipe{Stream: s.ID, Reader: reader, Writer: writer, Schema: plan.Schema, Target: plan.Target, Stage: stage, Gate: h.flow,
+		Seed: plan.Seed, Rows: h.plan.Job.Settings.GroupRows, Snapshot: h.tokens[s.Connection]}
+	return nil
 }
 
 func (h *helm) openReader(ctx context.Context, s *stream, plan *engine.StreamPlan) (connector.Reader, error) {
@@ -263,16 +277,20 @@ func (h *helm) openReader(ctx context.Context, s *stream, plan *engine.StreamPla
 }
 
 // Begin implements local.Streams.
-func (h *helm) Begin(id string) *engine.Pipe {
+func (h *helm) Begin(id string) local.Opening {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	s := h.byID[id]
-	if s.open == nil { // it failed, or is held, since the lease was asked for
+	if s.state == store.StreamFailed || s.state == store.StreamHeld { // since the lease was asked for
 		return nil
 	}
 	s.atWork++
 	h.notAwaited(s)
-	return s.open.pipe
+	if s.open == nil || s.open.pipe == nil {
+		return func(ctx context.Context) (*engine.Pipe, error) { return h.openLate(ctx, s) }
+	}
+	pipe := s.open.pipe
+	return func(context.Context) (*engine.Pipe, error) { return pipe, nil }
 }
 
 // End implements local.Streams.

@@ -29,11 +29,15 @@ type helm struct {
 	awaited chan struct{} // a place for each stream that is ready and has not begun
 	idled   chan struct{} // there are closings
 
+	joined         bool // another process steers the run, this one works on it
 	untouched      bool // no shard was ever leased
 	snapshots      []connector.Snapshot
 	snapshotShards int // that the snapshots can be read by at a time; 0: there are none
 
+	boarding sync.Mutex // guards ends where joined
+
 	mu       sync.Mutex // guards what follows, and what stream and target say
+	shared   bool       // other processes have worked on the run, or are to
 	shown    time.Time  // when the observer was told of progress
 	untold   bool       // a stream has failed since
 	state    store.State
@@ -45,7 +49,7 @@ type helm struct {
 }
 
 func (s *Service) newHelm(run store.Run, lease store.RunLease, plan *engine.Plan, e ends, obs Observer) *helm {
-	h := &helm{Service: s, lease: lease, plan: plan, ends: e, obs: obs, state: run.State, brake: local.NewBrake(), byID: map[string]*stream{},
+	h := &helm{Service: s, shared: s.taking.Aside, lease: lease, plan: plan, ends: e, obs: obs, state: run.State, brake: local.NewBrake(), byID: map[string]*stream{},
 		more: make(chan struct{}, 1), awaited: make(chan struct{}, readyAhead), idled: make(chan struct{}, 1), steps: map[string]store.StepState{}}
 	h.flow = engine.NewFlow(plan.Job.Settings.Dirty, func(reason error) { h.brake.Pull(&local.Halt{Kind: store.WishPause, Err: reason}) })
 	return h
@@ -216,6 +220,7 @@ func (h *helm) end(worked context.Context, err error) error {
 		limit = hurriedTime
 	}
 	park := func() {
+		h.othersEnd(ctx)
 		ctx, cancel := context.WithTimeout(context.Background(), limit)
 		defer cancel()
 		h.park(ctx)
@@ -226,7 +231,7 @@ func (h *helm) end(worked context.Context, err error) error {
 	}
 	var halt *local.Halt
 	if h.taking.Leave != nil && worked.Err() != nil || errors.As(err, &halt) && halt.Kind == local.Leave {
-		park()
+		h.park(ctx) // others may go on meanwhile
 		return errLeft
 	}
 	if resting := state == store.Paused || state == store.Failed; resting && !(errors.As(err, &halt) && halt.Kind == store.WishStop) {
@@ -234,8 +239,9 @@ func (h *helm) end(worked context.Context, err error) error {
 		return ignoreWish(err)
 	}
 	if !errors.As(err, &halt) || state == store.Planning {
+		failed := h.come(ctx, store.Failed, store.Change{Why: err.Error(), Code: codeOf(err)}) // first: that is what other processes heed
 		park()
-		return errors.Join(err, h.come(ctx, store.Failed, store.Change{Why: err.Error(), Code: codeOf(err)}))
+		return errors.Join(err, failed)
 	}
 	change := h.changeOf(ctx, halt)
 	if halt.Kind == store.WishStop {

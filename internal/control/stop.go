@@ -177,6 +177,7 @@ func (h *helm) stop(ctx context.Context, c store.Change) error {
 			return err
 		}
 	}
+	h.othersEnd(ctx)
 	if err := h.settle(ctx); err != nil {
 		c.Why = join(c.Why, "it is not known which of its rows were written ("+err.Error()+"): none of them is written again")
 	}

@@ -24,6 +24,9 @@ type stream struct {
 	atWork       int
 	awaited      bool    // it takes a place among those that are ready and have not begun
 	open         *opened // nil: nothing is
+	elsewhere    int     // shards at work in other processes
+
+	late sync.Mutex // is held while it is opened for a shard that was leased
 }
 
 // opened is what copies the shards of a stream.

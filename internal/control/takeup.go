@@ -20,6 +20,8 @@ type Taking struct {
 	Seat *slot.Seat // the run's part in the places of the process
 	// Leave is closed when the process is to end: groups in hand are committed, and the run is left as it is to whoever takes it up next.
 	Leave <-chan struct{}
+	// Aside: the process has no places, its runs' shards are for workers.
+	Aside bool
 }
 
 // away is the code of an outage that was too long; the run may go on by itself when it is over.

@@ -23,7 +23,7 @@ func (h *helm) holdBy(ctx context.Context, t *target, plan *engine.StreamPlan) (
 	h.mu.Lock()
 	t.users++
 	h.idle = slices.DeleteFunc(h.idle, func(other *target) bool { return other == t })
-	fresh := h.steps["prepare "+t.id] != store.StepDone
+	fresh := !h.joined && h.steps["prepare "+t.id] != store.StepDone
 	h.mu.Unlock()
 	t.opening.Lock()
 	defer t.opening.Unlock()
@@ -36,7 +36,7 @@ func (h *helm) holdBy(ctx context.Context, t *target, plan *engine.StreamPlan) (
 		err = keeping(err)
 	}
 	if err == nil {
-		err = t.open(ctx, h.ends.target, plan, fresh)
+		err = t.open(ctx, h.ends.target, plan, fresh, h.joined)
 	}
 	if err != nil {
 		h.mu.Lock()
@@ -48,8 +48,10 @@ func (h *helm) holdBy(ctx context.Context, t *target, plan *engine.StreamPlan) (
 }
 
 // open makes the target's writer and prepares the target. The caller holds t.opening.
-func (t *target) open(ctx context.Context, end engine.End, plan *engine.StreamPlan, fresh bool) error {
-	writer, err := end.Write(ctx, end.Client, plan.Sink)
+func (t *target) open(ctx context.Context, end engine.End, plan *engine.StreamPlan, fresh, joins bool) error {
+	sink := plan.Sink
+	sink.Joins = joins
+	writer, err := end.Write(ctx, end.Client, sink)
 	if err != nil {
 		return err
 	}
@@ -104,7 +106,7 @@ func (h *helm) shut(ctx context.Context, t *target) {
 		return
 	}
 	h.mu.Lock()
-	held, parked := t.users > 0, t.sealed || t.published // held: by one who waits for t.opening
+	held, parked := t.users > 0, t.sealed || t.published || h.joined // held: by one who waits for t.opening
 	h.mu.Unlock()
 	if held {
 		return

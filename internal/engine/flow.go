@@ -50,6 +50,13 @@ func (f *Flow) Begin(stream string, c connector.Counts) {
 	f.before.Add(more)
 }
 
+// Learn sets what a stream has copied by now where other processes copy it as well, and calls passed as Moved does.
+func (f *Flow) Learn(stream string, c connector.Counts) {
+	more := c
+	more.Sub(f.Of(stream))
+	f.Moved(stream, more, false)
+}
+
 // SetRate sets how many rows and bytes may be read in a second; 0 is no limit. It may be called at any time.
 func (f *Flow) SetRate(rows, bytes int64) {
 	set(f.rows, rows)

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -66,7 +67,7 @@ func Run(ctx context.Context, t *team.Team, o Options) error {
 			return err
 		}
 	}
-	address := Address{URL: (&url.URL{Scheme: scheme(trust != nil), Host: listener.Addr().String()}).String(), Fingerprint: fingerprint}
+	address := Address{URL: (&url.URL{Scheme: scheme(trust != nil), Host: shown(at)}).String(), Fingerprint: fingerprint}
 	if link != "" {
 		address.Link = address.URL + "/#link=" + url.QueryEscape(link)
 	}
@@ -110,6 +111,24 @@ func Run(ctx context.Context, t *team.Team, o Options) error {
 		o.Told(address)
 	}
 	return group.Wait()
+}
+
+// Work runs shards of the runs that servers steer, until ctx ends. Of the options Pool, Allow and Files count.
+func Work(ctx context.Context, t *team.Team, o Options) error {
+	own, err := keeper(ctx, t.Store.Server())
+	if err != nil {
+		return err
+	}
+	t.Base.Guard, t.Base.Roots = egress.Guard{Own: own, Allow: o.Allow}.Check, append([]string{}, o.Files...)
+	return quiet(t.NewCrew(o.Pool).Run(ctx))
+}
+
+// shown is host and port by which people reach an address: that of all addresses of this machine by its name.
+func shown(at netip.AddrPort) string {
+	if name, err := os.Hostname(); err == nil && at.Addr().IsUnspecified() {
+		return net.JoinHostPort(name, strconv.Itoa(int(at.Port())))
+	}
+	return at.String()
 }
 
 // keeper is where the server of the control database listens: no connection of a job leads there.

@@ -58,6 +58,38 @@ func (s *Store) migrate(ctx context.Context) error {
 	return s.fail(doing, err)
 }
 
+// formed looks whether the database has this version's form, and changes nothing.
+func (s *Store) formed(ctx context.Context) error {
+	const doing = "look at the form of the control database"
+	files, err := fs.Glob(migrations, "migrations/*.sql")
+	if err != nil {
+		return s.fail(doing, err)
+	}
+	newest, err := goose.NumericComponent(files[len(files)-1])
+	if err != nil {
+		return s.fail(doing, err)
+	}
+	var have int64
+	err = s.read.QueryRowContext(ctx, "SELECT COALESCE(MAX(version_id), 0) FROM towpath_version WHERE is_applied").Scan(&have)
+	if f, known := s.d.fault(err); err != nil && known && f.class == connector.Other { // there is no such table
+		return s.noForm()
+	}
+	switch {
+	case err != nil:
+		return s.fail(doing, err)
+	case have < newest:
+		return s.noForm()
+	case have > newest:
+		return s.newerForm(have, newest)
+	}
+	return nil
+}
+
+func (s *Store) newerForm(have, knows int64) error {
+	return connector.Errorf(connector.Config, "TOW-205", "control database %s has form %d, this towpath knows %d", s.path, have, knows).
+		WithHint("Use the newer towpath that wrote it, or another state folder.")
+}
+
 func (s *Store) migrateOnce(ctx context.Context, files fs.FS) error {
 	p, err := goose.NewProvider(s.d.goose, s.write, files, goose.WithDisableGlobalRegistry(true), goose.WithTableName("towpath_version"))
 	if err != nil {
@@ -70,8 +102,7 @@ func (s *Store) migrateOnce(ctx context.Context, files fs.FS) error {
 	sources := p.ListSources()
 	if newest := sources[len(sources)-1].Version; have >= newest {
 		if have > newest {
-			return connector.Errorf(connector.Config, "TOW-205", "control database %s has form %d, this towpath knows %d", s.path, have, newest).
-				WithHint("Use the newer towpath that wrote it, or another state folder.")
+			return s.newerForm(have, newest)
 		}
 		return nil
 	}

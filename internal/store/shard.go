@@ -16,6 +16,7 @@ import (
 type LeaseRequest struct {
 	Worker string
 	Runs   []string // nil: any running run
+	Joins  bool     // the worker steers none of them: only runs that are for workers
 	TTL    time.Duration
 }
 
@@ -46,6 +47,7 @@ type ShardEpoch struct {
 type Failure struct {
 	Text, Code string
 	After      time.Duration // the shard rests so long
+	Verdict    Verdict       // with a Text
 }
 
 // candidate is a stream of a running run, as the choice of the next shard sees it.
@@ -86,7 +88,7 @@ func (s *Store) LeaseShards(ctx context.Context, q LeaseRequest, most int) (leas
 
 // leaseNext leases one shard; with an error, l names the shard that is damaged.
 func (t *tx) leaseNext(ctx context.Context, q LeaseRequest) (l Leased, ok bool, err error) {
-	candidates, err := t.candidates(ctx, q.Runs)
+	candidates, err := t.candidates(ctx, q)
 	if err != nil {
 		return l, false, err
 	}
@@ -134,8 +136,11 @@ const selectStage = `SELECT MIN(st.stage) FROM stream st WHERE st.run = $1 AND s
 	UNION ALL SELECT MIN(st.stage) FROM stream st WHERE st.run = $1 AND st.state = 'running'`
 
 // candidates returns the streams that a shard may be leased of, in the order in which they are asked for one.
-func (t *tx) candidates(ctx context.Context, runs []string) ([]candidate, error) {
-	query, args := selectCandidates, []any(nil)
+func (t *tx) candidates(ctx context.Context, q LeaseRequest) ([]candidate, error) {
+	query, args, runs := selectCandidates, []any(nil), q.Runs
+	if q.Joins {
+		query += forWorkers
+	}
 	if len(runs) == 1 { // others may have thousands of streams
 		query, args = query+" AND r.run_key = $1", []any{runs[0]}
 	}
@@ -229,7 +234,7 @@ func (t *tx) lowestStage(ctx context.Context, run string) (int, error) {
 // A later stage reads what the stages before it wrote, so it waits for all of them. The lowest pending stage is looked up before the
 // shard: shards at rest must not let a later stage overtake them.
 const selectNext = "SELECT " + shardColumns + ` FROM shard s WHERE s.run = $1 AND s.stream = $2 AND s.state = 0
-	AND s.stage = (SELECT MIN(o.stage) FROM shard o WHERE o.run = $1 AND o.stream = $2 AND o.state = 0) AND s.not_before <= $3
+	AND s.stage = (SELECT MIN(o.stage) FROM shard o WHERE o.run = $1 AND o.stream = $2 AND o.state = 0) AND s.not_before <= $3 AND s.verdict = ''
 	AND NOT EXISTS (SELECT 1 FROM shard b WHERE b.run = $1 AND b.stream = $2 AND b.state = 1 AND b.stage < s.stage)
 	ORDER BY s.remaining DESC LIMIT 1`
 
@@ -264,8 +269,8 @@ func shardLost(e ShardEpoch) error {
 	return fenced("TOW-215", "shard %s of run %s has another owner than epoch %d", e.Shard, e.Run, e.Epoch)
 }
 
-// RenewShards prolongs the worker's leases to ttl from the database's now and returns those it has lost. An expired lease that
-// nobody has taken yet is renewed.
+// RenewShards prolongs the worker's leases to ttl from the database's now and returns those it has lost, and those of streams that failed. An expired
+// lease that nobody has taken yet is renewed.
 func (s *Store) RenewShards(ctx context.Context, worker string, held []ShardEpoch, ttl time.Duration) (lost []ShardEpoch, err error) {
 	if len(held) == 0 {
 		return nil, nil
@@ -273,7 +278,8 @@ func (s *Store) RenewShards(ctx context.Context, worker string, held []ShardEpoc
 	err = s.change(ctx, "renew shards of worker "+worker, func(ctx context.Context, t *tx) error {
 		lost = nil
 		for _, e := range held {
-			n, err := t.exec(ctx, `UPDATE shard SET state = 1, lease_until = $5 WHERE run = $1 AND id = $2 AND epoch = $3 AND worker = $4 AND state < 2`,
+			n, err := t.exec(ctx, `UPDATE shard SET state = 1, lease_until = $5 WHERE run = $1 AND id = $2 AND epoch = $3 AND worker = $4 AND state < 2
+				AND NOT EXISTS (SELECT 1 FROM stream st WHERE st.run = $1 AND st.id = shard.stream AND st.state = 'failed')`,
 				e.Run, e.Shard, e.Epoch, worker, t.now+ms(ttl))
 			if err != nil {
 				return err
@@ -301,9 +307,9 @@ func (s *Store) ReleaseShard(ctx context.Context, e ShardEpoch, f Failure) error
 			_, err = t.exec(ctx, "UPDATE shard SET not_before = $4 WHERE run = $1 AND id = $2 AND epoch = $3 AND state < 2", e.Run, e.Shard, e.Epoch, rests)
 			return err
 		}
-		_, err = t.exec(ctx, `UPDATE shard SET not_before = $4, attempts = attempts + 1, failure = $5, failure_code = $6,
+		_, err = t.exec(ctx, `UPDATE shard SET not_before = $4, attempts = attempts + 1, failure = $5, failure_code = $6, verdict = $8,
 			failing_since = CASE WHEN failing_since = 0 THEN $7 ELSE failing_since END
-			WHERE run = $1 AND id = $2 AND epoch = $3 AND state < 2`, e.Run, e.Shard, e.Epoch, rests, f.Text, f.Code, t.now)
+			WHERE run = $1 AND id = $2 AND epoch = $3 AND state < 2`, e.Run, e.Shard, e.Epoch, rests, f.Text, f.Code, t.now, f.Verdict)
 		return err
 	})
 }
@@ -329,11 +335,4 @@ func (s *Store) Untouched(ctx context.Context, run string) (bool, error) {
 	var touched bool
 	err := s.read.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM shard WHERE run = $1 AND epoch > 0)", run).Scan(&touched)
 	return !touched && err == nil, s.fail("look at shards of run "+run, err)
-}
-
-// Idle reports whether no shard of the run is leased; expired leases do not count.
-func (s *Store) Idle(ctx context.Context, run string) (bool, error) {
-	var active bool
-	err := s.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM shard WHERE state = 1 AND lease_until > `+s.d.now+` AND run = $1)`, run).Scan(&active)
-	return !active && err == nil, s.fail("look at shards of run "+run, err)
 }

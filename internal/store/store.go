@@ -27,6 +27,7 @@ type Options struct {
 	Busy     time.Duration // how long to wait for another process's write; 0: 10 s
 	MaxPages int           // SQLite: the database's largest size in pages; 0: the disk's
 	Password string        // PostgreSQL: of the user
+	Formed   bool          // another process gives the database its form, as one with more rights does; until then Open is class Retry, TOW-350
 	Idle     time.Duration // PostgreSQL: how long a transaction waits for its next statement before the server ends it; 0: 5 s, below the time for which others wait and leases last
 }
 
@@ -46,7 +47,11 @@ func Open(ctx context.Context, place string, o Options) (*Store, error) {
 	if err := s.d.open(ctx, s, o); err != nil {
 		return nil, s.fail("open control database "+s.path, err)
 	}
-	if err := s.migrate(ctx); err != nil {
+	bring := s.migrate
+	if o.Formed {
+		bring = s.formed
+	}
+	if err := bring(ctx); err != nil {
 		s.Close()
 		return nil, err
 	}

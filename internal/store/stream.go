@@ -21,14 +21,17 @@ const (
 	StreamDone    StreamState = "done" // its target is published
 )
 
-// BeginStreams begins a part of a run: streams that are not done wait again, without their failures. runEpoch is that of the run lease.
+// BeginStreams begins a part of a run: streams that are not done wait again, without their failures and those of their shards. runEpoch is that of the run lease.
 func (s *Store) BeginStreams(ctx context.Context, run string, runEpoch int64) error {
 	return s.change(ctx, "begin streams of run "+run, func(ctx context.Context, t *tx) error {
 		if err := t.checkRun(ctx, run, runEpoch); err != nil {
 			return err
 		}
 		_, err := t.exec(ctx, "UPDATE stream SET state = 'waiting', failure = '', failure_code = '' WHERE run = $1 AND state <> 'done' AND state <> 'waiting'", run)
-		return err
+		if err != nil {
+			return err
+		}
+		return t.forgive(ctx, run)
 	})
 }
 

@@ -12,9 +12,9 @@ type Role int
 const (
 	Nobody   Role = iota // signed in, and of another workspace
 	Viewer               // sees jobs, runs and connections without secrets
-	Operator             // starts, pauses, resumes and stops runs
+	Operator             // starts, pauses, resumes and stops runs, holds and releases connections
 	Editor               // changes jobs and connections, sees sampled and dirty rows
-	Admin                // changes members and tokens of the workspace, holds connections, reads the record
+	Admin                // changes members and tokens of the workspace, reads the record
 )
 
 var roleNames = [...]string{"none", "viewer", "operator", "editor", "admin"}

@@ -102,7 +102,7 @@ func (p *Pool) look(ctx, work context.Context, runs *sync.WaitGroup) error {
 		return err
 	}
 	for _, run := range orphans {
-		if !p.take(work, run, runs) {
+		if p.cannot(run) == "" && !p.take(work, run, runs) {
 			break // they were at work before: those that wait come behind them
 		}
 	}
@@ -117,7 +117,7 @@ func (p *Pool) look(ctx, work context.Context, runs *sync.WaitGroup) error {
 	waits := map[string]string{}
 	before := 0
 	for _, run := range waiting {
-		why := held[run.Key]
+		why := cmp.Or(held[run.Key], p.cannot(run))
 		if why == "" && p.take(work, run, runs) {
 			continue
 		}
@@ -130,6 +130,14 @@ func (p *Pool) look(ctx, work context.Context, runs *sync.WaitGroup) error {
 		}
 	}
 	return p.Store.SetWaits(ctx, waits)
+}
+
+// cannot says why the pool takes a run up in no case; "": it may.
+func (p *Pool) cannot(run store.Run) string {
+	if p.o.Parallel == 0 && run.Consistency.Wanted == string(job.Snapshot) {
+		return "a snapshot is read by the server that holds it, and this one has no places"
+	}
+	return ""
 }
 
 // ahead says how many runs are to be taken before one.
@@ -179,7 +187,7 @@ func (p *Pool) steer(ctx context.Context, run store.Run) (rests bool) {
 	}
 	seat := p.slots.Join(run.Key, slot.Weight(run.Priority))
 	defer seat.Close()
-	run, err := p.Service(run.Workspace, run.Environment, poolName).TakeUp(ctx, run.Key, control.Taking{Seat: seat, Leave: p.leave}, obs)
+	run, err := p.Service(run.Workspace, run.Environment, poolName).TakeUp(ctx, run.Key, control.Taking{Seat: seat, Leave: p.leave, Aside: p.o.Parallel == 0}, obs)
 	if err != nil && connector.ClassOf(err) != connector.Busy { // else another pool has it
 		p.Log.Warn("run does not go on", "run", run.Key, "state", run.State, "error", p.Scrub.Clean(err.Error()))
 	}

@@ -29,17 +29,20 @@ func (r *runner) again(ctx context.Context, res result) {
 	t := r.trouble[id]
 	if t == nil {
 		t = &trouble{since: time.Now()}
+		if f := res.leased.Failing; f.Attempts > 0 && res.at.Seq <= res.leased.Checkpoint.Seq { // in other processes, too
+			t.attempts = f.Attempts
+			t.since = t.since.Add(-time.Duration(res.leased.Until-f.Since)*time.Millisecond + r.TTL)
+		}
 		r.trouble[id] = t
 	}
 	t.attempts++
 	away := time.Since(t.since)
 	r.Log.Warn("shard tried again", "run", r.Work.Run, "shard", id, "attempt", t.attempts, "away", away.Round(time.Second), "error", res.err)
 	if away > r.Outage {
-		r.release(ctx, res.leased, 0, res.err)
-		r.brake.Pull(Away(r.Outage, res.err))
+		r.pause(ctx, res.leased, Away(r.Outage, res.err))
 		return
 	}
-	r.release(ctx, res.leased, BackOff(t.attempts, res.err), res.err)
+	r.release(ctx, res.leased, BackOff(t.attempts, res.err), store.TriedAgain, res.err)
 }
 
 // Away is the halt of a run whose source or target was away for longer than its job bears.

@@ -88,7 +88,11 @@ func farID(near connector.Shard, n int) string {
 }
 
 // work copies a shard, and divides it when that was wished.
-func (r *runner) work(ctx, halt context.Context, a *attempt, pipe *engine.Pipe, w engine.Work) (at connector.Checkpoint, far int, err error) {
+func (r *runner) work(ctx, halt context.Context, a *attempt, open Opening, w engine.Work) (at connector.Checkpoint, far int, err error) {
+	pipe, err := open(ctx)
+	if err != nil {
+		return at, 0, err
+	}
 	at, err = pipe.Copy(ctx, halt, w)
 	if err == nil && !at.Done && a.divided.Load() && ctx.Err() == nil {
 		far, err = r.cut(ctx, pipe.Reader, a.leased, at)

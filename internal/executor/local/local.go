@@ -42,13 +42,17 @@ type Work struct {
 	BatchRows int        // rows of a batch at most; 0: record.MaxRows
 	Memory    int64      // bytes of rows under way, over all shards
 	Outage    time.Duration
+	Joined    bool // another process steers the run; it ends when that halts or steers it no more, or when shards have waited for nobody for a while
 }
+
+// Opening returns the pipe that copies a shard, at once or when what it needs is open.
+type Opening func(ctx context.Context) (*engine.Pipe, error)
 
 // Streams are the streams of a run, opened and closed by who steers it. The executor's loop alone calls them.
 type Streams interface {
-	// Begin is told that a shard of a stream is at work from here on, and returns the pipe that copies it; nil when the stream was given up
-	// while the shard was leased: then none is.
-	Begin(stream string) *engine.Pipe
+	// Begin is told that a shard of a stream is at work from here on, and returns what opens the pipe that copies it, from wherever; nil when the stream was
+	// given up while the shard was leased: then none is.
+	Begin(stream string) Opening
 	// End is told that the shard is at work no more; done says that it is complete.
 	End(stream string, done bool)
 	// Divided is told that so many more shards of the stream came of one at work.
@@ -85,7 +89,11 @@ func (h *Halt) Unwrap() error { return h.Err }
 func (e *Executor) Run(ctx context.Context, w Work, halt *Brake) (*Halt, error) {
 	r := &runner{Executor: e, Work: w, brake: halt, attempts: map[string]*attempt{}, streams: map[string]*stream{}, trouble: map[string]*trouble{},
 		undivided: map[string]bool{}, results: make(chan result)}
-	if err := r.heed(ctx); err != nil {
+	err := r.heed(ctx)
+	if err == nil {
+		err = r.pace(ctx)
+	}
+	if err != nil {
 		return nil, err
 	}
 	return r.loop(ctx)
@@ -105,6 +113,9 @@ type runner struct {
 	pools     []*record.Pool // of idle workers
 	parallel  int            // shards at work at once
 	revision  int64          // of the wishes heeded
+	limits    store.Limits
+	paced     time.Time // when the rate was last shared
+	busy      time.Time // when a shard was last at work
 	renewed   time.Time
 	looked    time.Time // for whether others have ended its shards
 	troubled  time.Time // since when the control database refuses; zero: it does not
@@ -134,10 +145,13 @@ type result struct {
 func (r *runner) loop(ctx context.Context) (*Halt, error) {
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
-	r.renewed = time.Now()
+	r.renewed, r.busy = time.Now(), time.Now()
 	for {
 		done, err := r.staff(ctx)
 		r.bear(err)
+		if len(r.attempts) > 0 {
+			r.busy = time.Now()
+		}
 		if len(r.attempts) == 0 && (done || r.brake.ctx.Err() != nil || ctx.Err() != nil) {
 			break
 		}
@@ -190,9 +204,9 @@ func (r *runner) staff(ctx context.Context) (done bool, err error) {
 		}
 		if free <= 0 { // other processes may end the run's shards
 			r.looked = time.Now()
-			return r.Store.Finished(ctx, r.Work.Run)
+			return r.over(ctx)
 		}
-		leased, err := r.Store.LeaseShards(ctx, store.LeaseRequest{Worker: r.Worker, Runs: []string{r.Work.Run}, TTL: r.TTL}, free)
+		leased, err := r.Store.LeaseShards(ctx, store.LeaseRequest{Worker: r.Worker, Runs: []string{r.Work.Run}, Joins: r.Joined, TTL: r.TTL}, free)
 		if err != nil {
 			return false, err
 		}
@@ -204,11 +218,22 @@ func (r *runner) staff(ctx context.Context) (done bool, err error) {
 			if err := r.divide(ctx); err != nil {
 				return false, err
 			}
-			return r.Store.Finished(ctx, r.Work.Run)
+			return r.over(ctx)
 		}
 	}
 	r.Seat.Want(len(r.attempts))
 	return false, nil
+}
+
+// idleRest is how long a process stays with a run of others that has no shard for it.
+const idleRest = 5 * time.Second
+
+// over reports whether nothing is left to do here.
+func (r *runner) over(ctx context.Context) (bool, error) {
+	if r.Joined {
+		return time.Since(r.busy) > idleRest, nil
+	}
+	return r.Store.Finished(ctx, r.Work.Run)
 }
 
 // yield ends a shard with the group in hand, for a run that has none at work: one that got on since it was taken, or at a slow target turns would
@@ -226,9 +251,14 @@ func (r *runner) yield() {
 
 func (r *runner) start(ctx context.Context, leased store.Leased) {
 	id := leased.Shard.ID
-	pipe, halt := r.begin(leased.Stream)
-	if pipe == nil {
-		r.release(ctx, leased, 0, nil)
+	if former := r.attempts[id]; former != nil { // its lease ran out, and it has not ended
+		former.cancel(connector.Errorf(connector.Fenced, "TOW-131", "the lease of shard %s ran out", id))
+		r.release(ctx, leased, time.Second, store.TriedAgain, nil)
+		return
+	}
+	open, halt := r.begin(leased.Stream)
+	if open == nil {
+		r.release(ctx, leased, 0, store.TriedAgain, nil)
 		return
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -241,7 +271,7 @@ func (r *runner) start(ctx context.Context, leased store.Leased) {
 	go func() {
 		defer cancel(nil)
 		defer yield()
-		at, far, err := r.work(ctx, halt, a, pipe, engine.Work{Shard: leased.Shard, Lease: leased.Lease,
+		at, far, err := r.work(ctx, halt, a, open, engine.Work{Shard: leased.Shard, Lease: leased.Lease,
 			Last: leased.Checkpoint, Pool: pool, Ledger: &ledger{r.Store, leased, &a.read}})
 		r.results <- result{leased, at, pool, far, err}
 	}()
@@ -292,7 +322,7 @@ func (r *runner) judge(ctx context.Context, res result) {
 	id := res.leased.Shard.ID
 	if res.err == nil {
 		if !res.at.Done {
-			r.release(ctx, res.leased, 0, nil)
+			r.release(ctx, res.leased, 0, store.TriedAgain, nil)
 		}
 		return
 	}
@@ -309,19 +339,28 @@ func (r *runner) judge(ctx context.Context, res result) {
 	}
 	switch class {
 	case connector.Fenced:
-		r.release(ctx, res.leased, time.Second, nil) // does nothing, unless only the target knows of a newer epoch
+		r.release(ctx, res.leased, time.Second, store.TriedAgain, nil) // does nothing, unless only the target knows of a newer epoch
 	case connector.Retry, connector.Busy, connector.Lost, connector.Unknown:
 		r.again(ctx, res)
 	case connector.Full:
-		r.brake.Pull(&Halt{Kind: store.WishPause, Err: res.err})
-		r.release(ctx, res.leased, 0, res.err)
+		r.pause(ctx, res.leased, &Halt{Kind: store.WishPause, Err: res.err})
 	default:
 		r.fail(ctx, res)
 	}
 }
 
-func (r *runner) release(ctx context.Context, leased store.Leased, after time.Duration, cause error) {
+// pause halts the run for what happened to a shard.
+func (r *runner) pause(ctx context.Context, leased store.Leased, h *Halt) {
+	r.brake.Pull(h)
+	r.release(ctx, leased, 0, store.PausesRun, h.Err)
+}
+
+// release gives a shard back. The verdict is for who steers the run, where that is another process.
+func (r *runner) release(ctx context.Context, leased store.Leased, after time.Duration, verdict store.Verdict, cause error) {
 	f := store.Failure{After: after}
+	if r.Joined {
+		f.Verdict = verdict
+	}
 	if cause != nil {
 		f.Text = r.Clean(cause.Error())
 		if e, ok := errors.AsType[*connector.Error](cause); ok {
@@ -332,53 +371,4 @@ func (r *runner) release(ctx context.Context, leased store.Leased, after time.Du
 	if err != nil { // its lease runs out by itself
 		r.bear(err)
 	}
-}
-
-// heed looks at wishes and limits.
-func (r *runner) heed(ctx context.Context) error {
-	wishes, err := r.Store.Wishes(ctx, r.Work.Run)
-	if err != nil {
-		return err
-	}
-	w := wishes[r.Work.Run]
-	if w.Epoch != r.Epoch {
-		return connector.Errorf(connector.Fenced, "TOW-213", "another process steers run %s", r.Work.Run)
-	}
-	if w.Revision == r.revision {
-		return nil
-	}
-	r.revision = w.Revision
-	if r.parallel = max(w.Limits.Parallel, 1); r.Most > 0 {
-		r.parallel = min(r.parallel, r.Most)
-	}
-	r.Flow.SetRate(w.Limits.Rows, w.Limits.Bytes)
-	if w.Wish.Kind != store.WishNone {
-		r.brake.Pull(&Halt{Kind: w.Wish.Kind, Who: w.Wish.Who})
-	}
-	return nil
-}
-
-// tend heeds wishes and keeps leases alive.
-func (r *runner) tend(ctx context.Context) error {
-	if err := r.heed(ctx); err != nil {
-		return err
-	}
-	if time.Since(r.renewed) < r.TTL/3 || len(r.attempts) == 0 {
-		return nil
-	}
-	r.renewed = time.Now()
-	var held []store.ShardEpoch
-	for id, a := range r.attempts {
-		held = append(held, store.ShardEpoch{Run: r.Work.Run, Shard: id, Epoch: a.leased.Lease.Epoch})
-	}
-	lost, err := r.Store.RenewShards(ctx, r.Worker, held, r.TTL)
-	if err != nil {
-		return err
-	}
-	for _, s := range lost {
-		if a := r.attempts[s.Shard]; a != nil && a.leased.Lease.Epoch == s.Epoch {
-			a.cancel(connector.Errorf(connector.Fenced, "TOW-131", "the lease of shard %s ran out", s.Shard))
-		}
-	}
-	return nil
 }

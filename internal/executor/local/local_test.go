@@ -23,7 +23,7 @@ type givenUp struct {
 	asked int
 }
 
-func (g *givenUp) Begin(stream string) *engine.Pipe {
+func (g *givenUp) Begin(stream string) local.Opening {
 	g.asked++
 	if err := g.store.FailStream(context.Background(), g.lease.Run, g.lease.Epoch, stream, store.Failure{Text: "no right"}); err != nil {
 		g.t.Error(err)

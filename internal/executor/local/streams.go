@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/towpath/towpath/connector"
-	"github.com/towpath/towpath/internal/engine"
+	"github.com/towpath/towpath/internal/store"
 )
 
 // stream is a stream with shards at work.
@@ -16,9 +16,9 @@ type stream struct {
 	shards int // at work
 }
 
-// begin counts a shard of a stream in and returns what copies it, and when that halts; nil when the stream is given up.
-func (r *runner) begin(name string) (pipe *engine.Pipe, halt context.Context) {
-	if pipe = r.Streams.Begin(name); pipe == nil {
+// begin counts a shard of a stream in and returns what opens its pipe, and when its work halts; nil when the stream is given up.
+func (r *runner) begin(name string) (open Opening, halt context.Context) {
+	if open = r.Streams.Begin(name); open == nil {
 		return nil, nil
 	}
 	st := r.streams[name]
@@ -28,7 +28,7 @@ func (r *runner) begin(name string) (pipe *engine.Pipe, halt context.Context) {
 		r.streams[name] = st
 	}
 	st.shards++
-	return pipe, st.halt
+	return open, st.halt
 }
 
 func (r *runner) end(name string, done bool) {
@@ -45,15 +45,16 @@ const failedRest = 2 * time.Second
 
 // fail ends the stream of a shard that failed for good, or the run where more than a stream is at stake.
 func (r *runner) fail(ctx context.Context, res result) {
-	r.release(ctx, res.leased, failedRest, res.err)
-	if _, whole := errors.AsType[unkept](res.err); whole {
-		r.brake.Fail(res.err)
-		return
-	}
+	_, whole := errors.AsType[unkept](res.err)
 	if e, ok := errors.AsType[*connector.Error](res.err); ok && e.Code == "TOW-110" { // Invariant 4: an imbalance stops the run
+		whole = true
+	}
+	if whole {
+		r.release(ctx, res.leased, failedRest, store.FailsRun, res.err)
 		r.brake.Fail(res.err)
 		return
 	}
+	r.release(ctx, res.leased, failedRest, store.FailsStream, res.err)
 	r.streams[res.leased.Stream].cancel()
 	if err := r.Streams.Fail(ctx, res.leased.Stream, res.err); err != nil {
 		r.bear(err)

@@ -208,15 +208,15 @@ func testExpiry(t *testing.T, f *fixture) {
 		t.Fatal(ok, err)
 	}
 	f.past(t, a.Until)
-	if idle, err := f.Idle(f.ctx, "k1"); err != nil || !idle {
-		t.Errorf("idle behind the lease's end: %v, %v", idle, err)
+	if n, err := f.AtWork(f.ctx, "k1", "c"); err != nil || n != 0 {
+		t.Errorf("at work behind the lease's end: %d, %v", n, err)
 	}
 	b := f.take(t, "b")
 	if b.Lease.Epoch != 2 || b.Lease.Stamp <= a.Lease.Stamp {
 		t.Errorf("second lease: %+v after %+v", b.Lease, a.Lease)
 	}
-	if idle, err := f.Idle(f.ctx, "k1"); err != nil || idle {
-		t.Errorf("idle while leased: %v, %v", idle, err)
+	if n, err := f.AtWork(f.ctx, "k1", "c"); err != nil || n != 1 {
+		t.Errorf("at work while leased: %d, %v", n, err)
 	}
 	lost, err := f.RenewShards(f.ctx, "a", []store.ShardEpoch{epochOf(a), epochOf(b)}, ttl)
 	must(t, err)

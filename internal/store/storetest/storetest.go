@@ -47,6 +47,8 @@ func Run(t *testing.T, make Make) {
 		"lease expires by the database's clock":         testExpiry,
 		"expired lease is renewed until taken":          testRenew,
 		"failure rests":                                 testFailure,
+		"runs for workers":                              testWorkable,
+		"verdicts of workers":                           testVerdicts,
 		"former owner is fenced":                        testFenced,
 		"checkpoint comes back":                         testCheckpoint,
 		"stamps rise per target":                        testStamps,
