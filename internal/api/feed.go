@@ -24,7 +24,8 @@ type Feed struct {
 
 	mu     sync.Mutex
 	known  map[string]*told
-	looked int64 // when it looked last, by the control database's clock
+	began  int64 // when it looked first, by the control database's clock
+	looked int64 // when it looked last
 }
 
 // told is what was told of a run.
@@ -40,6 +41,8 @@ type told struct {
 const (
 	lookEvery = 500 * time.Millisecond
 	keptFor   = 24 * time.Hour
+	// A change has the time at which its transaction began, and is seen when that is through.
+	longestChange = time.Minute
 )
 
 // NewFeed makes a Feed. Run has to run.
@@ -72,7 +75,7 @@ func (f *Feed) tell(ctx context.Context) error {
 		return err
 	}
 	if f.looked == 0 {
-		f.looked = now
+		f.began, f.looked = now, now
 	}
 	runs, err := f.team.Store.Runs(ctx, store.Filter{States: team.LiveStates(), Limit: 10_000})
 	if err != nil {
@@ -150,14 +153,15 @@ func (f *Feed) tellRun(ctx context.Context, r store.Run, now time.Time) error {
 	return err
 }
 
-// news are the events of a run behind a number; of one that was not known, only those since the feed looked last.
+// news are the events of a run behind a number; of one that was not known, only those that the feed cannot have seen before.
 func (f *Feed) news(ctx context.Context, r store.Run, after int64, unknown bool) ([]store.Event, error) {
 	if r.Event <= after {
 		return nil, nil
 	}
 	events, err := f.team.Store.Events(ctx, r.Key, after, int(r.Event-after))
 	if unknown {
-		events = slices.DeleteFunc(events, func(e store.Event) bool { return e.At < f.looked })
+		since := max(f.began, f.looked-longestChange.Milliseconds())
+		events = slices.DeleteFunc(events, func(e store.Event) bool { return e.At < since })
 	}
 	return events, err
 }

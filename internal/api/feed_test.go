@@ -61,13 +61,15 @@ func TestFeed(t *testing.T) {
 	}
 	f.looked, _ = b.team.Store.Now(t.Context())
 	f.looked++
+	f.began = f.looked
 	tell()
 	b.move(t, "run-main", store.Failed, store.Running)
 	tell()
 	tell()
 	b.move(t, "run-main", store.Running, store.Pausing)
 	b.move(t, "run-main", store.Pausing, store.Paused)
-	{ // it begins and ends between two looks
+	{ // it begins and ends between two looks, of which the first came after its transaction began
+		f.looked += longestChange.Milliseconds() / 2
 		name := "quick"
 		if _, err := b.team.Store.CreateRun(t.Context(), store.NewRun{Key: name, Name: name, Mode: "full", Who: "test"}); err != nil {
 			t.Fatal(err)
