@@ -37,6 +37,7 @@ func parts() []part {
 		{"corpus", "every cell of the corpus of values through every lane, process and servers in three pairs of time zones, PostgreSQL 15 and 17", proveCorpus},
 		{"properties", "20,000 random tables, all pairs of MariaDB, PostgreSQL, SQLite and Elasticsearch in turn: exact, with a loss that the plan names, or refused", proveProperties},
 		{"server-kill", "500 kills of servers while 5 runs go on, pause and resume: 200 of one server, 300 of two on one PostgreSQL, which is killed 33 times itself", proveServerKill},
+		{"server-load", "200 small runs and 20 large ones at once on 4 places, while 500 listen of whom 50 read nothing: none starves, no limit is passed, every change is seen", proveServerLoad},
 		{"scheduler", "1,000,000 random worlds of runs, limits, servers that freeze and clocks that jump: places, limits and leases hold, nobody starves, all is done", proveScheduler},
 	}, tablesParts()...)
 }

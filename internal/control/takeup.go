@@ -222,6 +222,12 @@ func (s *Service) goOn(ctx context.Context, lease store.RunLease, run store.Run,
 		return s.rest(ctx, lease, errors.Join(err, s.Store.Unqueue(ctx, run.Key, err.Error())))
 	}
 	var err error
+	if run.State == store.Verifying || run.State == store.Finishing { // on the way back it is paused for a moment, where a death must not leave it
+		err = s.Store.Requeue(ctx, lease)
+	}
+	if err != nil {
+		return s.leaveRun(ctx, lease)
+	}
 	if run.State != store.Planning { // else it goes on with its plan: its target may be made
 		if run, err = s.calm(ctx, lease, obs); err != nil {
 			return s.leaveRun(ctx, lease)

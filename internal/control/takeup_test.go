@@ -210,6 +210,63 @@ func TestRunningProcessDies(t *testing.T) {
 	}
 }
 
+// diesAt ends the process of a service when a run gets into a state.
+type diesAt struct {
+	t     *testing.T
+	state store.State
+	s     *control.Service
+}
+
+func (d diesAt) State(e store.Event) {
+	if e.To == d.state {
+		if err := d.s.Store.Close(); err != nil {
+			d.t.Error(err)
+		}
+	}
+}
+
+func (diesAt) Progress(control.Progress) {}
+
+// TestProcessDiesOnTheWayBack: a run that lost its process while it finished is paused for a moment, and nobody has wished that it stays so.
+func TestProcessDiesOnTheWayBack(t *testing.T) {
+	t.Parallel()
+	for _, state := range []store.State{store.Pausing, store.Paused} {
+		t.Run(string(state), func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, memory.Options{}, memory.Options{}, 1000)
+			r.queue("k1", small)
+			ctx, cancel := context.WithCancel(context.Background())
+			defer cancel()
+			reached, never := make(chan struct{}), make(chan struct{})
+			r.target.Inject(memory.Finish, 2, memory.Fault{Reached: func() { close(reached) }, Wait: never})
+			ended := make(chan struct{})
+			first, second := r.dying(), r.dying()
+			go func() {
+				defer close(ended)
+				_, _ = first.TakeUp(ctx, "k1", control.Taking{Leave: make(chan struct{})}, nil)
+			}()
+			<-reached
+			if err := first.Store.Close(); err != nil {
+				t.Error(err)
+			}
+			r.wantLost("", "k1")
+			if _, err := second.TakeUp(ctx, "k1", control.Taking{Leave: make(chan struct{})}, diesAt{t, state, second}); err == nil {
+				t.Error("the second process did not die")
+			}
+			r.wantLost("k1", "")
+			if run, err := r.takeUp(r.Service, "k1", make(chan struct{})); err != nil || run.State != store.Succeeded || run.Queued != 0 {
+				t.Errorf("run is %s, queued %d: %v", run.State, run.Queued, err)
+			}
+			cancel()
+			<-ended
+			r.same()
+			if got, want := r.states("k1"), "planning running verifying finishing pausing paused running verifying finishing succeeded"; got != want {
+				t.Errorf("states are %q, want %q", got, want)
+			}
+		})
+	}
+}
+
 // TestQueuedRunIsPausedAndStopped before anybody took it.
 func TestQueuedRunIsPausedAndStopped(t *testing.T) {
 	t.Parallel()

@@ -69,6 +69,11 @@ func (t *tx) notQueued(ctx context.Context, s *Store, key string) error {
 		Err: &StateError{Run: key, From: Paused, Is: is, Want: Running}}
 }
 
+// Requeue has a run wait for the pool until it is running again, for the holder of its lease; one of which something is wished does not.
+func (s *Store) Requeue(ctx context.Context, l RunLease) error {
+	return s.changeLed(ctx, "queue run "+l.Run, l, "UPDATE run SET queued = CASE WHEN queued > 0 THEN queued ELSE $2 END WHERE run_key = $1 AND wish = ''")
+}
+
 // Unqueue takes a run out of the queue, and from the release of a connection that holds it; it rests where it is. waits says why.
 func (s *Store) Unqueue(ctx context.Context, key, waits string) error {
 	return s.changeRun(ctx, "take run "+key+" out of the queue", key, "UPDATE run SET queued = 0, held = '', waits = $2 WHERE run_key = $1", waits)

@@ -135,6 +135,15 @@ func testTakeQueued(t *testing.T, f *fixture) {
 	}
 	f.move(t, "k1", store.Planning, store.Running)
 	f.wantQueue(t, "")
+	stale := l
+	stale.Epoch--
+	wantClass(t, f.Requeue(f.ctx, stale), connector.Fenced, "TOW-213")
+	must(t, f.Requeue(f.ctx, l))
+	f.wantQueue(t, "k1")
+	must(t, f.SetWish(f.ctx, "k1", store.Wish{Kind: store.WishPause, Who: "ann", Why: "x"}))
+	must(t, f.Requeue(f.ctx, l)) // not against a wish
+	f.wantQueue(t, "")
+	must(t, f.SetWish(f.ctx, "k1", store.Wish{}))
 	must(t, f.ReleaseRun(f.ctx, l))
 	_, err = f.TakeQueued(f.ctx, "k1", store.Owner{}, owner("c"), ttl)
 	wantClass(t, err, connector.Busy, "TOW-331")
