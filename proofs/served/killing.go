@@ -222,16 +222,22 @@ func (k *Killing) faults() int {
 	return len(k.figures.Faults)
 }
 
+// starts are the runs by the keys of their starts.
+func (k *Killing) starts() map[string]string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return maps.Clone(k.keys)
+}
+
 // inspect looks at all runs and at the record; at the end each has to have succeeded, and to be one that was asked for.
 func (k *Killing) inspect(ctx context.Context, end bool) error {
 	c := k.clients[0]
+	answered := k.starts() // those that come while runs are listed need not be among them
 	runs, err := runsOf(ctx, c)
 	if err != nil {
 		return fmt.Errorf("list runs: %w", err)
 	}
-	k.mu.Lock()
-	keys := maps.Clone(k.keys)
-	k.mu.Unlock()
+	keys := k.starts()
 	if len(runs) > len(keys) {
 		return fmt.Errorf("there are %d runs of %d starts", len(runs), len(keys))
 	}
@@ -257,7 +263,7 @@ func (k *Killing) inspect(ctx context.Context, end bool) error {
 			k.count(func(f *Figures) { f.Events += len(events) })
 		}
 	}
-	for key, run := range keys {
+	for key, run := range answered {
 		if (end || run != "") && !there[run] {
 			faults = append(faults, fmt.Errorf("start %s is lost: there is no run %q", key, run))
 		}
