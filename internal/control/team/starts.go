@@ -178,17 +178,32 @@ func (t *Team) StartDocument(ctx context.Context, a Actor, document []byte, in S
 	if err != nil {
 		return Started{}, err
 	}
-	j, err := t.job(ctx, a.Workspace, parsed.Name, 0)
-	switch {
-	case connector.ClassOf(err) == connector.Missing:
-		j, err = t.PutJob(ctx, a, JobInput{Document: document, Note: in.Why})
-	case err == nil && !slices.Equal(j.Canonical, parsed.Canonical()):
-		j, err = t.PutJob(ctx, a, JobInput{ID: j.ID, Version: j.Version, Document: document, Note: in.Why})
+	j, err := t.storeNamed(ctx, a, parsed, document, in.Why)
+	for range mostMeanwhile {
+		if e, ok := errors.AsType[*connector.Error](err); !ok || e.Code != "TOW-232" && e.Code != "TOW-234" {
+			break
+		}
+		j, err = t.storeNamed(ctx, a, parsed, document, in.Why) // somebody stored it meanwhile, as a request that is sent twice does
 	}
 	if err != nil {
 		return Started{}, err
 	}
 	return t.start(ctx, a, j, in)
+}
+
+// mostMeanwhile is how often a job may be stored by others while it is looked up.
+const mostMeanwhile = 5
+
+// storeNamed stores a job document under its name, unless its newest version says the same.
+func (t *Team) storeNamed(ctx context.Context, a Actor, parsed *job.Job, document []byte, why string) (KeptJob, error) {
+	j, err := t.job(ctx, a.Workspace, parsed.Name, 0)
+	switch {
+	case connector.ClassOf(err) == connector.Missing:
+		return t.PutJob(ctx, a, JobInput{Document: document, Note: why})
+	case err == nil && !slices.Equal(j.Canonical, parsed.Canonical()):
+		return t.PutJob(ctx, a, JobInput{ID: j.ID, Version: j.Version, Document: document, Note: why})
+	}
+	return j, err
 }
 
 // Plan makes the plan of a stored job, or of a document where there is one, and changes nothing. A plan that refuses comes with *engine.Refused.

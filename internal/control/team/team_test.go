@@ -338,3 +338,28 @@ func TestRoles(t *testing.T) {
 		}
 	}
 }
+
+// TestStartSentManyTimes at once is one start, of a job that was not there before.
+func TestStartSentManyTimes(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.connect("", "shop", "from")
+	r.connect("", "search", "to")
+	runs := make(chan string, 8)
+	for range cap(runs) {
+		go func() {
+			started, err := r.StartDocument(r.ctx, actor("ann", team.Editor),
+				[]byte("{name: n, mode: full, source: {connection: shop}, target: {connection: search}, streams: [{source: a}]}"), team.StartInput{Key: "once"})
+			if err != nil {
+				t.Error(err)
+			}
+			runs <- started.Run.Key
+		}()
+	}
+	first := <-runs
+	for range cap(runs) - 1 {
+		if run := <-runs; run != first {
+			t.Errorf("it is run %s and run %s", first, run)
+		}
+	}
+}
