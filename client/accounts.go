@@ -124,3 +124,8 @@ type Workspace struct {
 func (c *Client) CreateWorkspace(ctx context.Context, name string) error {
 	return c.send(ctx, call{method: http.MethodPost, path: join("workspaces"), body: Workspace{Name: name}}, nil)
 }
+
+// VerifyAudit checks the whole record, and returns its newest entry.
+func (c *Client) VerifyAudit(ctx context.Context) (newest Entry, err error) {
+	return newest, c.send(ctx, call{method: http.MethodGet, path: join("audit", "verify")}, &newest)
+}

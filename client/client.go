@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -159,4 +160,34 @@ func version(v int64) string {
 		return ""
 	}
 	return `"` + strconv.FormatInt(v, 10) + `"`
+}
+
+// mostAtOnce is how many items of a list the server gives at a time.
+const mostAtOnce = 500
+
+// All yields the items of a list, up to most of them, 0 for all; list returns a part of it.
+func All[T any](most int, list func(Part) (Page[T], error)) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		left, part := most, Part{}
+		for {
+			if part.Limit = mostAtOnce; most > 0 {
+				part.Limit = min(left, mostAtOnce)
+			}
+			page, err := list(part)
+			if err != nil {
+				var none T
+				yield(none, err)
+				return
+			}
+			for _, item := range page.Items {
+				if !yield(item, nil) {
+					return
+				}
+			}
+			left -= len(page.Items)
+			if part.After = page.Next; page.Next == "" || most > 0 && left <= 0 {
+				return
+			}
+		}
+	}
 }

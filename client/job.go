@@ -31,6 +31,27 @@ type JobInput struct {
 	Note     string          `json:"note,omitempty" doc:"Why it is changed." maxLength:"1000"`
 }
 
+// Text is the document as people write it.
+func (in JobInput) Text() []byte { return text(in.Document) }
+
+// text is what stands in JSON's text, or JSON itself.
+func text(document json.RawMessage) []byte {
+	var in string
+	if json.Unmarshal(document, &in) == nil {
+		return []byte(in)
+	}
+	return document
+}
+
+// Document is a text of YAML or JSON as JobInput and Batch take it.
+func Document(text []byte) json.RawMessage {
+	out, err := json.Marshal(string(text))
+	if err != nil {
+		panic(err) // a text is JSON always
+	}
+	return out
+}
+
 // Start says how a job is to run.
 type Start struct {
 	Version     int64             `json:"version,omitempty" doc:"Version of the job; the newest where left out."`
@@ -54,6 +75,9 @@ type Batch struct {
 	Start
 	Document json.RawMessage `json:"document" doc:"The job document: an object, or a text of YAML or JSON."`
 }
+
+// Text is the document as people write it.
+func (in Batch) Text() []byte { return text(in.Document) }
 
 // Started is the answer to a start.
 type Started struct {

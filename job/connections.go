@@ -45,6 +45,17 @@ func ParseConnections(data []byte, name string) (map[string]Connection, error) {
 	return all, nil
 }
 
+// ParseConnection reads one entry of a connections file: an object with a connector's name and its options. What is wrong is an *Invalid.
+func ParseConnection(data []byte, name string) (Connection, error) {
+	p := &problems{name: name}
+	tree := read(data, name, p)
+	if tree == nil {
+		return Connection{}, p.err()
+	}
+	d := &decoder{problems: p, places: map[string]place{}}
+	return d.connection(tree, ""), p.err()
+}
+
 func (d *decoder) connection(n *node, path string) Connection {
 	var c Connection
 	if !d.is(n, isObject, path) {

@@ -75,12 +75,12 @@ func (s *server) removeConnection(ctx context.Context, in *OfConnection) (*struc
 
 func (s *server) whereUsed(ctx context.Context, in *OfConnection) (*body[client.Use], error) {
 	use, err := s.Team.WhereUsed(ctx, actorOf(ctx), in.Environment, in.Alias)
-	return &body[client.Use]{client.Use{Jobs: view.List(use.Jobs, func(j store.Job) string { return j.Name }), Runs: view.List(use.Runs, func(r store.Run) string { return r.Key })}}, err
+	return &body[client.Use]{view.Use(use)}, err
 }
 
 func (s *server) testConnection(ctx context.Context, in *OfConnection) (*body[client.Checked], error) {
 	c, err := s.Team.TestConnection(ctx, actorOf(ctx), in.Environment, in.Alias)
-	return &body[client.Checked]{client.Checked{Connector: c.Connector, Identity: c.Identity, Took: int64(c.Took)}}, err
+	return &body[client.Checked]{view.Checked(c)}, err
 }
 
 type datasetsInput struct {
@@ -109,8 +109,7 @@ func (s *server) sample(ctx context.Context, in *sampleInput) (*body[client.Samp
 		return nil, err
 	}
 	fields, err := json.Marshal(schema.Fields)
-	shown := view.List(rows, func(row []byte) json.RawMessage { return row })
-	return &body[client.Sample]{client.Sample{Dataset: in.Dataset, Declared: declared, Fields: fields, Rows: shown}}, err
+	return &body[client.Sample]{view.Sample(in.Dataset, fields, declared, rows)}, err
 }
 
 type holdInput struct {
@@ -127,10 +126,7 @@ func (s *server) release(ctx context.Context, in *OfConnection) (*body[client.Re
 }
 
 func released(runs []string, err error) (*body[client.Released], error) {
-	if runs == nil {
-		runs = []string{}
-	}
-	return &body[client.Released]{client.Released{Runs: runs}}, err
+	return &body[client.Released]{view.Released(runs)}, err
 }
 
 type syncInput struct {

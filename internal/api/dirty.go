@@ -4,24 +4,19 @@ import (
 	"context"
 
 	"github.com/towpath/towpath/client"
-	"github.com/towpath/towpath/internal/control"
 	"github.com/towpath/towpath/internal/control/team"
 	"github.com/towpath/towpath/internal/store"
 	"github.com/towpath/towpath/internal/view"
-	"github.com/towpath/towpath/record"
 )
 
 // chosen is a choice of dirty rows as the store knows it.
 func (s *server) chosen(ctx context.Context, run string, c client.Choice) (store.Choice, error) {
-	out := store.Choice{Code: record.Code(c.Code), Column: c.Column, Mended: c.Mended}
-	if c.Row != nil {
-		out.Row = store.DirtyCursor{Shard: c.Row.Shard, Seq: c.Row.Seq, Ordinal: c.Row.Ordinal}
-	}
+	var streams []string
 	var err error
 	if c.Stream != "" {
-		out.Streams, err = s.streams(ctx, run, c.Stream)
+		streams, err = s.streams(ctx, run, c.Stream)
 	}
-	return out, err
+	return view.Choice(c, streams), err
 }
 
 type mendInput struct {
@@ -49,10 +44,7 @@ func (s *server) replay(ctx context.Context, in *replayInput) (*body[client.Run]
 	if err != nil {
 		return nil, err
 	}
-	w := team.ReplayInput{Replaying: control.Replaying{Choice: c, On: record.Policies{}}, Priority: in.Body.Priority, Key: in.Key, Why: in.Body.Why}
-	for code, policy := range in.Body.On {
-		w.On[record.Code(code)] = policy
-	}
+	w := team.ReplayInput{Replaying: view.Replaying(c, in.Body), Priority: in.Body.Priority, Key: in.Key, Why: in.Body.Why}
 	r, _, err := s.Team.ReplayDirty(ctx, actorOf(ctx), in.Run, w)
 	if err != nil {
 		return nil, err

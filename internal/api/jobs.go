@@ -16,15 +16,6 @@ type OfJob struct {
 	Job string `path:"job" doc:"ID or name of the job." maxLength:"300"`
 }
 
-// document is a job document as people write it: an object is JSON as it stands, a text holds YAML or JSON.
-func document(raw json.RawMessage) []byte {
-	var text string
-	if json.Unmarshal(raw, &text) == nil {
-		return []byte(text)
-	}
-	return raw
-}
-
 func tag(j store.Job, err error) (*tagged[client.Job], error) {
 	if err != nil {
 		return nil, err
@@ -70,7 +61,7 @@ type createJobInput struct {
 }
 
 func (s *server) createJob(ctx context.Context, in *createJobInput) (*tagged[client.Job], error) {
-	j, err := s.Team.PutJob(ctx, actorOf(ctx), team.JobInput{Document: document(in.Body.Document), Note: in.Body.Note})
+	j, err := s.Team.PutJob(ctx, actorOf(ctx), team.JobInput{Document: in.Body.Text(), Note: in.Body.Note})
 	return tag(j.Job, err)
 }
 
@@ -88,7 +79,7 @@ func (s *server) changeJob(ctx context.Context, in *changeJobInput) (*tagged[cli
 	if err != nil {
 		return nil, err
 	}
-	j, err := s.Team.PutJob(ctx, actorOf(ctx), team.JobInput{ID: was.ID, Version: in.version(), Document: document(in.Body.Document), Note: in.Body.Note})
+	j, err := s.Team.PutJob(ctx, actorOf(ctx), team.JobInput{ID: was.ID, Version: in.version(), Document: in.Body.Text(), Note: in.Body.Note})
 	return tag(j.Job, err)
 }
 
@@ -115,9 +106,9 @@ func started(v team.Started, err error) (*body[client.Started], error) {
 	if err != nil {
 		return nil, err
 	}
-	out := client.Started{Job: view.Job(v.Job), Again: v.Again, Missing: v.Missing}
-	if v.Run.Key != "" {
-		run := served(v.Run, view.Run(v.Run, nil))
+	out := view.Started(v)
+	if out.Run != nil {
+		run := served(v.Run, *out.Run)
 		out.Run = &run
 	}
 	return &body[client.Started]{out}, nil
@@ -157,7 +148,7 @@ type batchInput struct {
 }
 
 func (s *server) startBatch(ctx context.Context, in *batchInput) (*body[client.Started], error) {
-	return started(s.Team.StartDocument(ctx, actorOf(ctx), document(in.Body.Document), in.wish(in.Body.Start)))
+	return started(s.Team.StartDocument(ctx, actorOf(ctx), in.Body.Text(), in.wish(in.Body.Start)))
 }
 
 type planInput struct {
@@ -166,10 +157,5 @@ type planInput struct {
 }
 
 func (s *server) plan(ctx context.Context, in *planInput) (*body[json.RawMessage], error) {
-	plan, err := s.Team.Plan(ctx, actorOf(ctx), document(in.Body.Document), OnceOnly{}.wish(in.Body.Start))
-	if err != nil {
-		return nil, err
-	}
-	text, err := json.Marshal(plan)
-	return &body[json.RawMessage]{text}, err
+	return planned(s.Team.Plan(ctx, actorOf(ctx), in.Body.Text(), OnceOnly{}.wish(in.Body.Start)))
 }

@@ -95,6 +95,9 @@ func (a answered) GetHeaders() http.Header {
 func (s *server) problem(ctx context.Context, err error) error {
 	request := requestOf(ctx)
 	p := view.Problem(err, statusOf(err))
+	if p.Class == client.Refused { // whatever its first reason is
+		p.Status, p.Title = http.StatusUnprocessableEntity, http.StatusText(http.StatusUnprocessableEntity)
+	}
 	p.Detail = s.clean(p.Detail)
 	for i := range p.Parts {
 		p.Parts[i].Detail = s.clean(p.Parts[i].Detail)

@@ -9,7 +9,7 @@ import (
 
 // routes is the table of all that is answered.
 func routes() []route {
-	return slices.Concat(doors(), accountRoutes(), runRoutes(), connectionRoutes(), jobRoutes())
+	return slices.Concat(doors(), accountRoutes(), runRoutes(), connectionRoutes(), jobRoutes(), lookRoutes())
 }
 
 const get, put, post, patch, remove = http.MethodGet, http.MethodPut, http.MethodPost, http.MethodPatch, http.MethodDelete

@@ -30,17 +30,9 @@ type body[T any] struct {
 	Body T
 }
 
-// part makes a part of a list: of one item more than asked for, which says that there is more; next is where an item stands.
+// part is the answer of a part of a list.
 func part[T any](items []T, limit int, next func(T) string) *body[client.Page[T]] {
-	p := client.Page[T]{Items: items}
-	if len(items) > limit {
-		p.Items = items[:limit]
-		p.Next = next(items[limit-1])
-	}
-	if p.Items == nil {
-		p.Items = []T{}
-	}
-	return &body[client.Page[T]]{p}
+	return &body[client.Page[T]]{view.Page(items, limit, next)}
 }
 
 // served is a run with where it belongs and where more is told.
@@ -92,13 +84,9 @@ func (s *server) listRuns(ctx context.Context, in *runsInput) (*body[client.Page
 	if err != nil {
 		return nil, err
 	}
-	list := make([]client.Run, len(runs))
+	list := view.Runs(runs, states, totals)
 	for i, r := range runs {
-		list[i] = served(r, view.Run(r, states[r.Key]))
-		if c, planned := totals[r.Key]; planned {
-			counts := view.Counts(c)
-			list[i].Total = &counts
-		}
+		list[i] = served(r, list[i])
 	}
 	return part(list, in.Limit, func(r client.Run) string { return r.Run }), nil
 }
@@ -212,7 +200,7 @@ func (s *server) dirtyRows(ctx context.Context, in *dirtyInput) (*body[client.Pa
 	}
 	names := make(map[string]string, len(progress.Streams))
 	for _, p := range progress.Streams {
-		names[p.ID] = view.StreamName(p)
+		names[p.ID] = view.StreamName(view.Stream(p))
 	}
 	list := make([]client.DirtyRow, len(rows))
 	for i, d := range rows {

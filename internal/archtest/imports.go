@@ -38,7 +38,7 @@ func rooms() []room {
 			"internal/engine", "internal/executor", "internal/store", "internal/event", "internal/secret", "internal/option", "internal/egress",
 			"job", "connector", "record", "internal/transform", "internal/crashpoint",
 		}, "control is the application without a transport"},
-		{"internal/view", []string{"client", "internal/control", "internal/engine", "internal/store", "connector", "job"}, "what the command line prints and the API serves is one thing, made in one place"},
+		{"internal/view", []string{"client", "internal/control", "internal/engine", "internal/store", "connector", "job", "record"}, "what the command line prints and the API serves is one thing, made in one place"},
 		{"internal/api", []string{
 			"internal/control", "internal/view", "internal/event", "internal/option", "internal/store", "client", "connector", "job", "record",
 		}, "the API calls use cases and shows what comes back"},

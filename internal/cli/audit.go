@@ -2,13 +2,9 @@ package cli
 
 import (
 	"cmp"
-	"context"
 	"strconv"
 
 	"github.com/towpath/towpath/client"
-	"github.com/towpath/towpath/internal/control/team"
-	"github.com/towpath/towpath/internal/store"
-	"github.com/towpath/towpath/internal/view"
 )
 
 type auditCmd struct {
@@ -17,31 +13,39 @@ type auditCmd struct {
 }
 
 type auditListCmd struct {
-	Workspace string `help:"Only entries of this workspace." placeholder:"NAME"`
-	Who       string `help:"Only those of this account." placeholder:"NAME"`
-	Before    int64  `help:"Only those before the one of this number." placeholder:"N"`
-	Most      int    `help:"How many to list." default:"20" placeholder:"N"`
+	Who    string `help:"Only those of this account." placeholder:"NAME"`
+	Before int64  `help:"Only those before the one of this number." placeholder:"N"`
+	Most   int    `help:"How many to list." default:"20" placeholder:"N"`
 }
 
 // Run lists entries of the record.
 func (c *auditListCmd) Run(s *session) error {
-	return s.asOwner("", func(ctx context.Context, t *team.Team, a team.Actor) error {
-		entries, err := t.Record(ctx, a, store.AuditFilter{Workspace: c.Workspace, Who: c.Who, Before: c.Before, Limit: c.Most})
+	ctx, b, done, err := s.begin()
+	if err != nil {
+		return err
+	}
+	defer done()
+	after := ""
+	if c.Before > 0 {
+		after = strconv.FormatInt(c.Before, 10)
+	}
+	list, rows := []client.Entry{}, [][]string{}
+	for e, err := range client.All(c.Most, func(p client.Part) (client.Page[client.Entry], error) {
+		p.After = cmp.Or(p.After, after)
+		return b.Audit(ctx, c.Who, p)
+	}) {
 		if err != nil {
 			return err
 		}
-		list, rows := make([]client.Entry, len(entries)), make([][]string, len(entries))
-		for i, e := range entries {
-			list[i] = view.Entry(e)
-			rows[i] = []string{strconv.FormatInt(e.Number, 10), when(e.At), cmp.Or(e.Workspace, "-"), cmp.Or(e.Who, "-"), e.Via, e.Action, cmp.Or(e.Object, "-"), e.Detail}
+		list = append(list, e)
+		rows = append(rows, []string{strconv.FormatInt(e.Number, 10), whenText(e.At), cmp.Or(e.Workspace, "-"), cmp.Or(e.Who, "-"), e.Via, e.Action, cmp.Or(e.Object, "-"), e.Detail})
+	}
+	return s.answer(list, func() {
+		if len(rows) == 0 {
+			s.printf("no entries\n")
+			return
 		}
-		return s.answer(list, func() {
-			if len(rows) == 0 {
-				s.printf("no entries\n")
-				return
-			}
-			s.table([]string{"NUMBER", "WHEN", "WORKSPACE", "WHO", "VIA", "ACTION", "OBJECT", "DETAIL"}, rows)
-		})
+		s.table([]string{"NUMBER", "WHEN", "WORKSPACE", "WHO", "VIA", "ACTION", "OBJECT", "DETAIL"}, rows)
 	})
 }
 
@@ -55,18 +59,20 @@ number and another hash, or none, shows that the record was written anew or cut 
 
 // Run checks the record.
 func (c *auditVerifyCmd) Run(s *session) error {
-	return s.asOwner("", func(ctx context.Context, t *team.Team, a team.Actor) error {
-		newest, err := t.VerifyRecord(ctx, a)
-		if err != nil {
-			return err
+	ctx, b, done, err := s.begin()
+	if err != nil {
+		return err
+	}
+	defer done()
+	e, err := b.VerifyAudit(ctx)
+	if err != nil {
+		return err
+	}
+	return s.answer(map[string]any{"entries": e.Number, "hash": e.Hash}, func() {
+		if e.Number == 0 {
+			s.printf("no entries\n")
+			return
 		}
-		e := view.Entry(newest)
-		return s.answer(map[string]any{"entries": e.Number, "hash": e.Hash}, func() {
-			if e.Number == 0 {
-				s.printf("no entries\n")
-				return
-			}
-			s.printf("all %s entries are as they were written; the hash of the newest, %d, is\n%s\n", full(e.Number), e.Number, e.Hash)
-		})
+		s.printf("all %s entries are as they were written; the hash of the newest, %d, is\n%s\n", full(e.Number), e.Number, e.Hash)
 	})
 }

@@ -30,7 +30,12 @@ type backupCmd struct {
 
 // Run writes the file, readable by its owner alone. It has its name once all of it is on disk.
 func (c *backupCmd) Run(s *session) (err error) {
-	ctx, svc, done, err := s.begin()
+	if err := s.onlyLocal("Run it on the machine of the control database, with the --state of the server."); err != nil {
+		return err
+	}
+	ctx, cancel := background()
+	defer cancel()
+	svc, done, err := s.service(ctx)
 	if err != nil {
 		return err
 	}
@@ -68,7 +73,12 @@ type restoreCmd struct {
 
 // Run fills an empty control database.
 func (c *restoreCmd) Run(s *session) error {
-	ctx, svc, done, err := s.begin()
+	if err := s.onlyLocal("Run it on the machine of the control database, with the --state of the server."); err != nil {
+		return err
+	}
+	ctx, cancel := background()
+	defer cancel()
+	svc, done, err := s.service(ctx)
 	if err != nil {
 		return err
 	}

@@ -38,17 +38,25 @@ const (
 
 // commands is the grammar. Flags of all commands stand first.
 type commands struct {
-	State       string        `help:"Where the control database is, which keeps runs: ${places}." env:"TOWPATH_STATE" placeholder:"PLACE" predictor:"file"`
-	Connections string        `help:"File with connections by alias; default connections.yaml here, else in the configuration folder." env:"TOWPATH_CONNECTIONS" placeholder:"FILE" predictor:"file"`
-	JSON        bool          `help:"Answer with one JSON object: ok, command, data, error." name:"json"`
-	Log         string        `help:"Write a log to standard error: debug, info, warn, error or off." enum:"debug,info,warn,error,off" default:"off" placeholder:"LEVEL" env:"TOWPATH_LOG"`
-	Lease       time.Duration `help:"How long a run belongs to a process that is not heard of." default:"15s" env:"TOWPATH_LEASE" hidden:""`
-	Busy        time.Duration `help:"How long to wait for another process's write to the control database." default:"10s" env:"TOWPATH_STATE_BUSY" hidden:""`
-	Pages       int           `help:"Largest size of the control database in pages of 4 kB; 0 for the disk's." env:"TOWPATH_STATE_PAGES" hidden:""`
+	State             string `help:"Where the control database is, which keeps runs: ${places}." env:"TOWPATH_STATE" placeholder:"PLACE" predictor:"file"`
+	Connections       string `help:"File with connections by alias; default connections.yaml here, else in the configuration folder." env:"TOWPATH_CONNECTIONS" placeholder:"FILE" predictor:"file"`
+	ServerURL         string `name:"server" help:"URL of a server that does it: its connections, jobs and runs in place of this machine's. It knows you by TOWPATH_TOKEN." env:"TOWPATH_SERVER" placeholder:"URL"`
+	Workspace         string `help:"Workspace at the server, or in the control database; default main." env:"TOWPATH_WORKSPACE" placeholder:"NAME"`
+	Environment       string `help:"Environment that stored connections are looked up in." env:"TOWPATH_ENVIRONMENT" default:"default" placeholder:"NAME"`
+	ServerCA          string `name:"server-ca" help:"PEM file of the authority that vouches for the server's certificate." env:"TOWPATH_SERVER_CA" placeholder:"FILE" predictor:"file"`
+	ServerFingerprint string `help:"SHA-256 of the server's certificate, as towpath server shows it." env:"TOWPATH_SERVER_FINGERPRINT" placeholder:"HEX"`
+	ServerPlain       bool   `help:"Speak to a server on another machine without TLS: token and rows can be read on the way." env:"TOWPATH_SERVER_PLAIN"`
+
+	JSON  bool          `help:"Answer with one JSON object: ok, command, data, error." name:"json"`
+	Log   string        `help:"Write a log to standard error: debug, info, warn, error or off." enum:"debug,info,warn,error,off" default:"off" placeholder:"LEVEL" env:"TOWPATH_LOG"`
+	Lease time.Duration `help:"How long a run belongs to a process that is not heard of." default:"15s" env:"TOWPATH_LEASE" hidden:""`
+	Busy  time.Duration `help:"How long to wait for another process's write to the control database." default:"10s" env:"TOWPATH_STATE_BUSY" hidden:""`
+	Pages int           `help:"Largest size of the control database in pages of 4 kB; 0 for the disk's." env:"TOWPATH_STATE_PAGES" hidden:""`
 
 	Plan   planCmd   `cmd:"" group:"copy" help:"Show what a job would do; nothing is changed."`
 	Run    runCmd    `cmd:"" group:"copy" help:"Run a job. Ctrl-C pauses it."`
 	Copy   copyCmd   `cmd:"" group:"copy" help:"Copy one dataset without a job file."`
+	Full   fullCmd   `cmd:"" group:"copy" help:"Copy all of one connection, or some datasets, to another."`
 	Resume resumeCmd `cmd:"" group:"copy" help:"Go on with a run where it was."`
 
 	Runs   runsCmd   `cmd:"" group:"runs" help:"List runs."`
@@ -64,7 +72,10 @@ type commands struct {
 	Connectors connectorsCmd `cmd:"" group:"look" help:"List the systems that can be copied, or describe one."`
 	Check      checkCmd      `cmd:"" group:"look" help:"Check a connection."`
 	Discover   discoverCmd   `cmd:"" group:"look" help:"List datasets, or show the schema and rows of one."`
-	Job        jobCmd        `cmd:"" group:"look" help:"Check a job file without connecting, or print its JSON Schema."`
+	Sync       syncCmd       `cmd:"" group:"look" help:"Show which data is in sync, and since when."`
+
+	Connection connectionCmd `cmd:"" group:"keep" help:"Stored connections: list, store, try and hold them."`
+	Job        jobCmd        `cmd:"" group:"keep" help:"Jobs: check and store them, list their versions, start them."`
 
 	Server serverCmd `cmd:"" group:"serve" help:"Serve the API, and take up runs that people start there."`
 	Worker workerCmd `cmd:"" group:"serve" help:"Run shards of the runs that servers on the same control database steer."`
@@ -113,7 +124,7 @@ func Run(set connector.Set, version string, args []string, std Streams) int {
 		return s.fail(wrongUse(err))
 	}
 	s.command, _, _ = strings.Cut(parsed.Command(), " <")
-	err = parsed.Run(s)
+	err = s.understood(parsed.Run(s))
 	if exited {
 		return exitCode
 	}
@@ -128,6 +139,7 @@ func grammar(flags *commands, options ...kong.Option) (*kong.Kong, error) {
 	return kong.New(flags, append([]kong.Option{kong.Name("towpath"), kong.Description(overview), kong.Vars{"places": store.Places}, kong.Help(printHelp),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: 100}),
 		kong.ExplicitGroups([]kong.Group{{Key: "copy", Title: "Copy"}, {Key: "runs", Title: "Runs"}, {Key: "look", Title: "Look around"},
+			{Key: "keep", Title: "Connections and jobs"},
 			{Key: "serve", Title: "Server"}, {Key: "other", Title: "Other"}}),
 	}, options...)...)
 }

@@ -81,6 +81,15 @@ func when(ms int64) string {
 	return time.UnixMilli(ms).Local().Format("2006-01-02 15:04:05")
 }
 
+// whenText writes a time of package client for people.
+func whenText(text string) string {
+	t := moment(text)
+	if t.IsZero() {
+		return "-"
+	}
+	return when(t.UnixMilli())
+}
+
 func sorted(names []string) []string {
 	slices.Sort(names)
 	return names

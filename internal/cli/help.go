@@ -34,6 +34,11 @@ func Variables() []Variable {
 		{"TOWPATH_STATE_PASSWORD_FILE", "file that holds it"},
 		{"TOWPATH_CONNECTIONS", "file with connections, as --connections"},
 		{"TOWPATH_LOG", "level of the log, as --log"},
+		{"TOWPATH_SERVER", "server that does it in place of this machine, as --server"},
+		{"TOWPATH_TOKEN", "token that the server knows you by"},
+		{"TOWPATH_TOKEN_FILE", "file that holds it"},
+		{"TOWPATH_WORKSPACE", "workspace, as --workspace"},
+		{"TOWPATH_ENVIRONMENT", "environment of stored connections, as --environment"},
 		{"TOWPATH_SOURCE_PASSWORD", "password of a source that a URL or job does not tell"},
 		{"TOWPATH_SOURCE_PASSWORD_FILE", "file that holds it"},
 		{"TOWPATH_TARGET_PASSWORD", "password of a target"},
@@ -106,7 +111,10 @@ name, or are asked for without echo. One within a URL works, with a warning: oth
 // Help is the long help of run.
 func (c *runCmd) Help() string {
 	return `The first Ctrl-C pauses the run: rows in flight are committed, and resume goes on. A second one ends the process at once; resume
-goes on from the last commit.`
+goes on from the last commit.
+
+With --server the job is stored there under its name, as a new version where it says something else than before, and runs there; here is shown how
+it goes. The first Ctrl-C pauses it, a second one leaves it to the server. Its connections are those that the server keeps.`
 }
 
 // Help is the long help of stop.

@@ -15,10 +15,8 @@ import (
 
 	"github.com/towpath/towpath/client"
 	"github.com/towpath/towpath/connector"
-	"github.com/towpath/towpath/internal/control"
-	"github.com/towpath/towpath/internal/store"
-	"github.com/towpath/towpath/internal/view"
 	"github.com/towpath/towpath/job"
+	"github.com/towpath/towpath/record"
 )
 
 type dirtyCmd struct {
@@ -30,45 +28,34 @@ type dirtyCmd struct {
 
 // Run lists or exports dirty rows.
 func (c *dirtyCmd) Run(s *session) error {
-	ctx, svc, done, err := s.begin()
+	ctx, b, done, err := s.begin()
 	if err != nil {
 		return err
 	}
 	defer done()
-	names, only, err := c.streams(ctx, svc)
-	if err != nil {
-		return err
-	}
 	if c.Export != "" {
-		n, err := s.exportTo(c.Export, func(write func(client.DirtyRow) error) error {
-			for row, err := range c.rows(ctx, svc, only, 0) {
-				if err != nil {
-					return err
-				}
-				if err := write(view.DirtyRow(names, row)); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
+		n, err := s.exportTo(c.Export, b.DirtyRows(ctx, c.Key, c.Stream, 0))
 		if err == nil && c.Export != "-" {
 			s.note("%s dirty rows written to %s", full(int64(n)), c.Export)
 		}
 		return err
 	}
+	run, err := b.Run(ctx, c.Key, "")
+	if err != nil {
+		return err
+	}
 	list := []client.DirtyRow{}
 	var rows [][]string
 	first := 0
-	if len(names) == 1 { // there is nothing to tell apart
+	if len(run.Streams) == 1 { // there is nothing to tell apart
 		first = 1
 	}
-	for row, err := range c.rows(ctx, svc, only, c.Most) {
+	for d, err := range b.DirtyRows(ctx, c.Key, c.Stream, c.Most) {
 		if err != nil {
 			return err
 		}
-		d := view.DirtyRow(names, row)
 		list = append(list, d)
-		rows = append(rows, []string{d.Stream, placeOf(row.Cursor), d.Code, d.Column, d.Reason, mendText(d), clip(string(d.Row), 200)}[first:])
+		rows = append(rows, []string{d.Stream, placeOf(d), d.Code, d.Column, d.Reason, mendText(d), clip(string(d.Row), 200)}[first:])
 	}
 	return s.answer(list, func() {
 		if len(rows) == 0 {
@@ -95,45 +82,8 @@ func mendText(d client.DirtyRow) string {
 	return text
 }
 
-// streams returns how the streams of the run are called, by ID, and the IDs of those that were asked for: "" for all.
-func (c *dirtyCmd) streams(ctx context.Context, svc *control.Service) (names map[string]string, only []string, err error) {
-	only = []string{""}
-	if c.Stream != "" {
-		found, err := svc.FindStreams(ctx, c.Key, c.Stream)
-		if err != nil {
-			return nil, nil, err
-		}
-		only = nil
-		for _, st := range found {
-			only = append(only, st.ID)
-		}
-	}
-	_, progress, _, err := svc.Status(ctx, c.Key)
-	names = make(map[string]string, len(progress.Streams))
-	for _, p := range progress.Streams {
-		names[p.ID] = view.StreamName(p)
-	}
-	return names, only, err
-}
-
-// rows yields up to most dirty rows of streams, 0 for all.
-func (c *dirtyCmd) rows(ctx context.Context, svc *control.Service, streams []string, most int) iter.Seq2[store.DirtyAt, error] {
-	return func(yield func(store.DirtyAt, error) bool) {
-		left := most
-		for _, id := range streams {
-			for row, err := range svc.Dirty(ctx, c.Key, id, max(left, 0)) {
-				if !yield(row, err) {
-					return
-				}
-				if left--; left == 0 {
-					return
-				}
-			}
-		}
-	}
-}
-
-func (s *session) exportTo(path string, rows func(write func(client.DirtyRow) error) error) (n int, err error) {
+// exportTo writes rows to a file that is not there yet, or with - to standard output.
+func (s *session) exportTo(path string, rows iter.Seq2[client.DirtyRow, error]) (n int, err error) {
 	out := bufio.NewWriter(s.Out)
 	if path != "-" {
 		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
@@ -145,9 +95,14 @@ func (s *session) exportTo(path string, rows func(write func(client.DirtyRow) er
 	}
 	enc := json.NewEncoder(out)
 	enc.SetEscapeHTML(false)
-	err = rows(func(d client.DirtyRow) error { n++; return enc.Encode(d) })
-	if err != nil {
-		return n, err
+	for d, err := range rows {
+		if err == nil {
+			err = enc.Encode(d)
+		}
+		if err != nil {
+			return n, err
+		}
+		n++
 	}
 	return n, out.Flush()
 }
@@ -160,11 +115,14 @@ func clip(text string, most int) string {
 }
 
 // endpoint reads alias, alias:dataset or a URL.
-func (s *session) endpoint(spec string) (job.Endpoint, string, error) {
+func (s *session) endpoint(ctx context.Context, b backend, spec string) (job.Endpoint, string, error) {
 	scheme, dataset, _ := strings.Cut(spec, ":")
 	if !strings.Contains(spec, "://") {
-		aliases, _, err := s.connections()
+		aliases, err := b.Aliases(ctx)
 		if _, known := aliases[scheme]; err != nil || known || s.byScheme(scheme) == nil {
+			if err == nil && s.flags.ServerURL != "" {
+				_, err = pick(aliases, scheme)
+			}
 			return job.Endpoint{Connection: scheme}, dataset, err
 		}
 	}
@@ -188,21 +146,26 @@ type checkCmd struct {
 
 // Run checks a connection.
 func (c *checkCmd) Run(s *session) error {
-	e, _, err := s.endpoint(c.Connection)
-	if err != nil {
-		return err
-	}
-	ctx, svc, done, err := s.begin()
+	ctx, b, done, err := s.begin()
 	if err != nil {
 		return err
 	}
 	defer done()
-	checked, err := svc.Check(ctx, e)
+	e, _, err := s.endpoint(ctx, b, c.Connection)
 	if err != nil {
 		return err
 	}
-	return s.answer(checked, func() {
-		s.printf("ok: %s %s answered in %s\n", checked.Connector, checked.Identity, checked.Took.Round(time.Millisecond))
+	checked, err := b.Check(ctx, e)
+	if err != nil {
+		return err
+	}
+	return s.checked(checked)
+}
+
+// checked shows that a server answered.
+func (s *session) checked(c client.Checked) error {
+	return s.answer(c, func() {
+		s.printf("ok: %s %s answered in %s\n", c.Connector, c.Identity, time.Duration(c.Took).Round(time.Millisecond))
 	})
 }
 
@@ -214,18 +177,18 @@ type discoverCmd struct {
 
 // Run lists datasets or shows a schema.
 func (c *discoverCmd) Run(s *session) error {
-	e, dataset, err := s.endpoint(c.Connection)
-	if err != nil {
-		return err
-	}
-	ctx, svc, done, err := s.begin()
+	ctx, b, done, err := s.begin()
 	if err != nil {
 		return err
 	}
 	defer done()
+	e, dataset, err := s.endpoint(ctx, b, c.Connection)
+	if err != nil {
+		return err
+	}
 	if dataset == "" {
 		names := []string{}
-		for name, err := range svc.Discover(ctx, e, c.Pattern) {
+		for name, err := range b.List(ctx, e, c.Pattern) {
 			if err != nil {
 				return err
 			}
@@ -237,22 +200,21 @@ func (c *discoverCmd) Run(s *session) error {
 			}
 		})
 	}
-	schema, declared, sample, err := svc.Schema(ctx, e, dataset, c.Sample)
+	sample, err := b.Look(ctx, e, dataset, c.Sample)
 	if err != nil {
 		return err
 	}
-	rows := make([]json.RawMessage, len(sample))
-	for i, row := range sample {
-		rows[i] = row
+	var fields []record.Field
+	if err := json.Unmarshal(sample.Fields, &fields); err != nil {
+		return err
 	}
-	data := map[string]any{"dataset": dataset, "declared": declared, "fields": schema.Fields, "sample": rows}
-	return s.answer(data, func() {
+	return s.answer(sample, func() {
 		var list [][]string
-		for _, f := range schema.Fields {
+		for _, f := range fields {
 			list = append(list, []string{f.Name, f.Native, f.Type.String(), yes(f.Nullable, "null", "not null"), keyText(f.Key), f.Comment})
 		}
 		s.table([]string{"COLUMN", "TYPE", "LOGICAL", "NULL", "KEY", "COMMENT"}, list)
-		for _, row := range sample {
+		for _, row := range sample.Rows {
 			s.printf("%s\n", row)
 		}
 	})
@@ -272,66 +234,42 @@ func keyText(pos int) string {
 	return fmt.Sprintf("key %d", pos)
 }
 
-type jobCmd struct {
-	Check  jobCheckCmd  `cmd:"" help:"Check a job file without connecting."`
-	Schema jobSchemaCmd `cmd:"" help:"Print the JSON Schema of job files, for editors."`
-}
-
-type jobCheckCmd struct {
-	File string            `arg:"" help:"The job file; - is standard input." predictor:"file"`
-	Set  map[string]string `help:"Give a parameter of the job a value." placeholder:"NAME=VALUE" mapsep:"none"`
-}
-
-// Run checks a job file.
-func (c *jobCheckCmd) Run(s *session) error {
-	j, err := s.readJob(c.File, c.Set)
-	if err != nil {
-		return err
-	}
-	return s.answer(map[string]any{"name": j.Name, "mode": j.Mode, "streams": len(j.Streams)}, func() {
-		s.printf("%s: ok, %s mode, %s\n", c.File, j.Mode, plural(len(j.Streams), "stream"))
-	})
-}
-
-type jobSchemaCmd struct{}
-
-// Run prints the JSON Schema of jobs.
-func (c *jobSchemaCmd) Run(s *session) error {
-	return s.answer(json.RawMessage(job.Schema()), func() { s.printf("%s", job.Schema()) })
-}
-
 type connectorsCmd struct {
 	Name string `arg:"" optional:"" help:"Describe this one: its options and its guide."`
 }
 
 // Run lists connectors or describes one.
 func (c *connectorsCmd) Run(s *session) error {
+	ctx, b, done, err := s.looks()
+	if err != nil {
+		return err
+	}
+	defer done()
 	if c.Name != "" {
-		one, err := s.set.Get(c.Name)
+		one, err := b.Connector(ctx, c.Name)
 		if err != nil {
 			return err
 		}
-		data := map[string]any{"name": one.Name, "title": one.Title, "docs": one.Docs}
-		for name, options := range map[string]*connector.Options{"connection": one.Connection, "reading": one.Reading, "writing": one.Writing} {
-			if options != nil {
-				data[name] = options.Schema()
-			}
-		}
-		return s.answer(data, func() { s.printf("%s\n", one.Docs) })
+		return s.answer(one, func() { s.printf("%s\n", one.Docs) })
 	}
-	type item struct {
-		Name   string `json:"name"`
-		Title  string `json:"title"`
-		Reads  bool   `json:"reads"`
-		Writes bool   `json:"writes"`
+	page, err := b.Connectors(ctx)
+	if err != nil {
+		return err
 	}
-	list := []item{}
 	var rows [][]string
-	for _, c := range s.set.All() {
-		list = append(list, item{c.Name, c.Title, c.Read != nil, c.Write != nil})
-		rows = append(rows, []string{c.Name, yes(c.Read != nil, "yes", "no"), yes(c.Write != nil, "yes", "no"), c.Title})
+	for _, c := range page.Items {
+		rows = append(rows, []string{c.Name, yes(c.Reads, "yes", "no"), yes(c.Writes, "yes", "no"), c.Title})
 	}
-	return s.answer(list, func() { s.table([]string{"CONNECTOR", "SOURCE", "TARGET", "FOR"}, rows) })
+	return s.answer(page.Items, func() { s.table([]string{"CONNECTOR", "SOURCE", "TARGET", "FOR"}, rows) })
+}
+
+// looks is begin without a control database: what the program is made of is known without.
+func (s *session) looks() (context.Context, backend, func(), error) {
+	if s.flags.ServerURL != "" {
+		return s.begin()
+	}
+	ctx, cancel := background()
+	return ctx, &local{s: s}, cancel, nil
 }
 
 type cleanCmd struct {
@@ -341,24 +279,24 @@ type cleanCmd struct {
 
 // Run lists or removes leftovers.
 func (c *cleanCmd) Run(s *session) error {
-	e, _, err := s.endpoint(c.Connection)
-	if err != nil {
-		return err
-	}
-	ctx, svc, done, err := s.begin()
+	ctx, b, done, err := s.begin()
 	if err != nil {
 		return err
 	}
 	defer done()
-	list, err := svc.CleanUp(ctx, e, c.Remove)
+	e, _, err := s.endpoint(ctx, b, c.Connection)
+	if err != nil {
+		return err
+	}
+	page, err := b.CleanUp(ctx, e, c.Remove)
 	if err != nil {
 		return err
 	}
 	var rows [][]string
-	for _, l := range list {
+	for _, l := range page.Items {
 		rows = append(rows, []string{l.Run, l.What, yes(l.Removed, "removed", "there")})
 	}
-	return s.answer(list, func() {
+	return s.answer(page.Items, func() {
 		if len(rows) == 0 {
 			s.printf("nothing is left behind\n")
 			return

@@ -7,8 +7,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/towpath/towpath/internal/control"
-	"github.com/towpath/towpath/internal/store"
+	"github.com/towpath/towpath/client"
 	"github.com/towpath/towpath/internal/view"
 )
 
@@ -28,8 +27,8 @@ type cell struct {
 
 // lineup is the block: a line for each stream, one for all, and one that counts streams; their parts below one another, as wide and as
 // high as the terminal allows.
-func (c *screen) lineup(p control.Progress, width, height int) []string {
-	shown, all := p.Streams, streamsOf(p)
+func (c *screen) lineup(p client.Progress, width, height int) []string {
+	shown, all := p.Streams, streamsOf(p.States)
 	most := max(min(mostStreams, height-aboveBlock), 1)
 	if all > most {
 		shown = nil
@@ -53,30 +52,38 @@ func (c *screen) lineup(p control.Progress, width, height int) []string {
 			break
 		}
 	}
-	if all > most || all > 1 && p.States[store.StreamFailed]+p.States[store.StreamHeld] > 0 {
+	if all > most || all > 1 && p.States[streamFailed]+p.States[streamHeld] > 0 {
 		lines = append(lines, "  "+statesText(p.States))
 	}
 	return lines
 }
 
+// States of streams.
+const (
+	streamWaiting = "waiting"
+	streamRunning = "running"
+	streamCopied  = "copied"
+	streamHeld    = "held"
+	streamFailed  = "failed"
+	streamDone    = "done"
+)
+
 // streamsOf is how many streams a run has, told of or not.
-func streamsOf(p control.Progress) int {
+func streamsOf(states map[string]int) int {
 	n := 0
-	for _, some := range p.States {
+	for _, some := range states {
 		n += some
 	}
 	return n
 }
 
 // statesText counts streams: 10,000 streams: 4,312 copied, 4 at work, 5,683 waiting, 1 failed.
-func statesText(states map[store.StreamState]int) string {
+func statesText(states map[string]int) string {
 	n := 0
 	var parts []string
 	for _, of := range []struct {
-		state store.StreamState
-		word  string
-	}{{store.StreamDone, "done"}, {store.StreamCopied, "copied"}, {store.StreamRunning, "at work"}, {store.StreamWaiting, "waiting"},
-		{store.StreamHeld, "held back"}, {store.StreamFailed, "failed"}} {
+		state, word string
+	}{{streamDone, "done"}, {streamCopied, "copied"}, {streamRunning, "at work"}, {streamWaiting, "waiting"}, {streamHeld, "held back"}, {streamFailed, "failed"}} {
 		if some := states[of.state]; some > 0 {
 			n += some
 			parts = append(parts, full(int64(some))+" "+of.word)
@@ -86,7 +93,7 @@ func statesText(states map[store.StreamState]int) string {
 }
 
 // cells are the parts of a line: name, bar, share, rows, speed, time left, dirty rows, guarantee.
-func cells(s control.StreamProgress, m *meter, bar int) []cell {
+func cells(s client.Stream, m *meter, bar int) []cell {
 	share := part(s)
 	filled := int(share * float64(bar))
 	rows, bytes := m.speed()
@@ -135,7 +142,7 @@ func align(rows [][]cell, most int) []string {
 }
 
 // plainLine is the progress of a run where there is no terminal.
-func plainLine(p control.Progress, m *meter) string {
+func plainLine(p client.Progress, m *meter) string {
 	total := p.Total
 	rows, bytes := m.speed()
 	parts := []string{fmt.Sprintf("%3d%%", int(part(total)*100)), short(total.Counts.Read) + "/" + short(max(total.Rows, total.Counts.Read)) + " rows",
@@ -144,13 +151,13 @@ func plainLine(p control.Progress, m *meter) string {
 		parts = append(parts, left)
 	}
 	parts = append(parts, "dirty "+short(total.Counts.Dirty))
-	if streamsOf(p) > 1 {
+	if streamsOf(p.States) > 1 {
 		parts = append(parts, statesText(p.States))
 	}
 	return strings.Join(parts, "  ")
 }
 
-func leftText(s control.StreamProgress, rowsPerSecond float64) string {
+func leftText(s client.Stream, rowsPerSecond float64) string {
 	left := s.Rows - s.Counts.Read
 	if rowsPerSecond < 1 || left <= 0 || part(s) == 1 {
 		return ""
@@ -159,7 +166,7 @@ func leftText(s control.StreamProgress, rowsPerSecond float64) string {
 }
 
 // part is the share that is done, 1 only at the very end: row numbers are estimates.
-func part(s control.StreamProgress) float64 {
+func part(s client.Stream) float64 {
 	if s.Shards > 0 && s.Done == s.Shards {
 		return 1
 	}

@@ -9,9 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/towpath/towpath/connector"
-	"github.com/towpath/towpath/internal/control"
-	"github.com/towpath/towpath/internal/store"
+	"github.com/towpath/towpath/client"
 	"github.com/towpath/towpath/job"
 )
 
@@ -38,29 +36,29 @@ func TestNumbers(t *testing.T) {
 // TestLines draws the progress of a run at the widths of usual terminals.
 func TestLines(t *testing.T) {
 	t.Parallel()
-	orders := control.StreamProgress{ID: "1", Source: "orders", Guarantee: job.ExactlyOnce, Rows: 50_200_000, Shards: 8,
-		Counts: connector.Counts{Read: 24_100_000, Dirty: 3}}
+	orders := client.Stream{ID: "1", Source: "orders", Guarantee: string(job.ExactlyOnce), Rows: 50_200_000, Shards: 8,
+		Counts: client.Counts{Read: 24_100_000, Dirty: 3}}
 	started := time.Unix(1_700_000_000, 0)
 	c := &screen{meters: map[string]*meter{}}
-	c.meter("1").add(started, connector.Counts{Read: 23_688_000, Bytes: 0})
-	c.meter("1").add(started.Add(time.Second), connector.Counts{Read: 24_100_000, Bytes: 88_000_000})
+	c.meter("1").add(started, client.Counts{Read: 23_688_000, Bytes: 0})
+	c.meter("1").add(started.Add(time.Second), client.Counts{Read: 24_100_000, Bytes: 88_000_000})
 	for width, want := range map[int]string{
 		120: "  orders  [########----------]   48%  24.1M/50.2M rows  412k rows/s   88 MB/s  left 1m03s  dirty 3  exactly-once",
 		100: "  orders  [########----------]   48%  24.1M/50.2M rows  412k rows/s   88 MB/s  left 1m03s  dirty 3",
 		80:  "  orders  [####-----]   48%  24.1M/50.2M rows  412k rows/s  left 1m03s  dirty 3",
 		70:  "  orders   48%  24.1M/50.2M rows  412k rows/s  left 1m03s  dirty 3",
 	} {
-		got := c.lineup(control.Progress{Streams: []control.StreamProgress{orders}, Total: orders, States: map[store.StreamState]int{store.StreamRunning: 1}}, width, 24)
+		got := c.lineup(client.Progress{Streams: []client.Stream{orders}, Total: orders, States: map[string]int{streamRunning: 1}}, width, 24)
 		if diff := cmp.Diff([]string{want}, got); diff != "" {
 			t.Errorf("%d columns: %s", width, diff)
 		}
 	}
 	// Of many streams, those at work; the parts of all lines stand below one another, and the last line counts streams.
-	many := make([]control.StreamProgress, 40)
+	many := make([]client.Stream, 40)
 	for i := range many {
-		many[i] = control.StreamProgress{ID: strings.Repeat("x", i+1), Source: strings.Repeat("s", i+1), Rows: 10, Shards: 1, Active: i % 2}
+		many[i] = client.Stream{ID: strings.Repeat("x", i+1), Source: strings.Repeat("s", i+1), Rows: 10, Shards: 1, Active: i % 2}
 	}
-	p := control.Progress{Streams: many, Total: orders, States: map[store.StreamState]int{store.StreamRunning: 20, store.StreamWaiting: 9_970, store.StreamCopied: 9, store.StreamFailed: 1}}
+	p := client.Progress{Streams: many, Total: orders, States: map[string]int{streamRunning: 20, streamWaiting: 9_970, streamCopied: 9, streamFailed: 1}}
 	for height, want := range map[int]int{50: mostStreams + 2, 10: 5 + 2, 3: 1 + 2} {
 		lines := c.lineup(p, 120, height)
 		if len(lines) != want {
@@ -83,27 +81,27 @@ func TestPlainLines(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	c := &screen{out: &out, meters: map[string]*meter{}, told: time.Now().Add(-plainEvery)}
-	p := control.Progress{Streams: []control.StreamProgress{{ID: "1", Rows: 1000, Shards: 2}}, Total: control.StreamProgress{Rows: 1000, Shards: 2},
-		States: map[store.StreamState]int{store.StreamRunning: 1}}
+	p := client.Progress{Streams: []client.Stream{{ID: "1", Rows: 1000, Shards: 2}}, Total: client.Stream{Rows: 1000, Shards: 2},
+		States: map[string]int{streamRunning: 1}}
 	c.Progress(p)
 	if out.Len() != 0 {
 		t.Errorf("before anything moved: %q", out.String())
 	}
-	p.Total.Counts = connector.Counts{Read: 500, Dirty: 1}
+	p.Total.Counts = client.Counts{Read: 500, Dirty: 1}
 	c.Progress(p)
 	if got := out.String(); !strings.HasPrefix(got, " 50%  500/1000 rows  ") || !strings.HasSuffix(got, "dirty 1\n") {
 		t.Errorf("got %q", got)
 	}
 	c.Progress(p)
-	c.State(store.Event{To: store.Verifying})
+	c.State(client.Event{To: client.Verifying})
 	if got := strings.Count(out.String(), "\n"); got != 2 {
 		t.Errorf("lines within %v: got %d, want 2:\n%s", plainEvery, got, out.String())
 	}
 	// Of several streams, how many are where, and once of each that it failed.
 	out.Reset()
 	c.told = time.Now().Add(-plainEvery)
-	p.States = map[store.StreamState]int{store.StreamDone: 3, store.StreamFailed: 1}
-	p.Streams = []control.StreamProgress{{ID: "4", Source: "orders", Connection: "shop", State: store.StreamFailed, Error: "no right"}}
+	p.States = map[string]int{streamDone: 3, streamFailed: 1}
+	p.Streams = []client.Stream{{ID: "4", Source: "orders", Connection: "shop", State: streamFailed, Error: "no right"}}
 	for range 2 {
 		c.Progress(p)
 	}
@@ -117,19 +115,19 @@ func TestBlock(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	c := &screen{out: &out, live: true, meters: map[string]*meter{}}
-	c.Progress(control.Progress{Streams: []control.StreamProgress{{ID: "1", Source: "a", Rows: 10, Shards: 1}, {ID: "2", Source: "b", Rows: 10, Shards: 1}},
-		States: map[store.StreamState]int{store.StreamRunning: 2}})
+	c.Progress(client.Progress{Streams: []client.Stream{{ID: "1", Source: "a", Rows: 10, Shards: 1}, {ID: "2", Source: "b", Rows: 10, Shards: 1}},
+		States: map[string]int{streamRunning: 2}})
 	before := out.String()
 	if got := strings.Count(before, "\n"); got != 3 {
 		t.Fatalf("lines: got %d, want one a stream and one for all:\n%s", got, before)
 	}
-	c.pausing()
+	c.pausing(false)
 	after := strings.TrimPrefix(out.String(), before)
 	want := "\r\x1b[3A\x1b[Jpausing: rows in flight are being committed; press Ctrl-C again to end at once\n" + before
 	if after != want {
 		t.Errorf("got %q, want %q", after, want)
 	}
-	c.State(store.Event{To: store.Pausing})
+	c.State(client.Event{To: client.Pausing})
 	if got := strings.TrimPrefix(out.String(), before); got != after {
 		t.Errorf("a pause that was said is said again: %q", strings.TrimPrefix(got, after))
 	}

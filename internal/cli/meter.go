@@ -3,7 +3,7 @@ package cli
 import (
 	"time"
 
-	"github.com/towpath/towpath/connector"
+	"github.com/towpath/towpath/client"
 )
 
 // meter measures speed over the last seconds.
@@ -15,7 +15,7 @@ type meter struct {
 // meterSpan is the time that a speed is the mean of.
 const meterSpan = 5 * time.Second
 
-func (m *meter) add(now time.Time, c connector.Counts) {
+func (m *meter) add(now time.Time, c client.Counts) {
 	m.at, m.rows, m.bytes = append(m.at, now), append(m.rows, c.Read), append(m.bytes, c.Bytes)
 	for len(m.at) > 2 && now.Sub(m.at[0]) > meterSpan {
 		m.at, m.rows, m.bytes = m.at[1:], m.rows[1:], m.bytes[1:]

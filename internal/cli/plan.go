@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -23,21 +24,26 @@ type planCmd struct {
 
 // Run shows the plan of a job.
 func (c *planCmd) Run(s *session) error {
-	j, err := s.readJob(c.File, c.Set)
+	w, err := s.readJob(c.File, c.Set)
 	if err != nil {
 		return err
 	}
-	return s.plan(j, c.Stream)
-}
-
-// plan shows the plan of a job, also one that refuses, as far as it was made; of streams that are called so, or with "" of all.
-func (s *session) plan(j *job.Job, only string) error {
-	ctx, svc, done, err := s.begin()
+	ctx, b, done, err := s.begin()
 	if err != nil {
 		return err
 	}
 	defer done()
-	plan, err := svc.Plan(ctx, j)
+	return s.plan(ctx, b, w, c.Stream)
+}
+
+// plan shows the plan of a job.
+func (s *session) plan(ctx context.Context, b backend, w work, only string) error {
+	plan, err := b.Plan(ctx, w)
+	return s.planned(plan, err, only)
+}
+
+// planned shows a plan, also one that refuses, as far as it was made; of streams that are called so, or with "" of all.
+func (s *session) planned(plan *engine.Plan, err error, only string) error {
 	refused, isRefused := errors.AsType[*engine.Refused](err)
 	if err != nil && !isRefused {
 		return err

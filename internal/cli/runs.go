@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -8,8 +9,6 @@ import (
 
 	"github.com/towpath/towpath/client"
 	"github.com/towpath/towpath/connector"
-	"github.com/towpath/towpath/internal/control"
-	"github.com/towpath/towpath/internal/store"
 	"github.com/towpath/towpath/internal/view"
 	"github.com/towpath/towpath/job"
 )
@@ -20,28 +19,18 @@ type runsCmd struct {
 
 // Run lists runs.
 func (c *runsCmd) Run(s *session) error {
-	ctx, svc, done, err := s.begin()
+	ctx, b, done, err := s.begin()
 	if err != nil {
 		return err
 	}
 	defer done()
-	runs, err := svc.Runs(ctx, c.Most)
-	if err != nil {
-		return err
-	}
-	keys := make([]string, len(runs))
-	for i, r := range runs {
-		keys[i] = r.Key
-	}
-	states, err := svc.States(ctx, keys...)
-	if err != nil {
-		return err
-	}
-	list := make([]client.Run, len(runs))
-	rows := make([][]string, len(runs))
-	for i, r := range runs {
-		list[i] = view.Run(r, states[r.Key])
-		rows[i] = []string{r.Key, r.Name, r.Mode, string(r.State), doneText(states[r.Key]), list[i].Consistency.Label, when(r.Created), when(r.Ended), r.Reason}
+	list, rows := []client.Run{}, [][]string{}
+	for r, err := range client.All(c.Most, func(p client.Part) (client.Page[client.Run], error) { return b.Runs(ctx, client.RunFilter{Part: p}) }) {
+		if err != nil {
+			return err
+		}
+		list = append(list, plain(r))
+		rows = append(rows, []string{r.Run, r.Name, r.Mode, string(r.State), doneText(r.States), r.Consistency.Label, whenText(r.Created), whenText(r.Ended), cmp.Or(r.Reason, r.Waits)})
 	}
 	return s.answer(list, func() {
 		if len(rows) == 0 {
@@ -53,16 +42,13 @@ func (c *runsCmd) Run(s *session) error {
 }
 
 // doneText says how many streams of a run are done: 12, 10/12, 10/12 (2 failed).
-func doneText(states map[store.StreamState]int) string {
-	all := 0
-	for _, n := range states {
-		all += n
-	}
+func doneText(states map[string]int) string {
+	all := streamsOf(states)
 	text := full(int64(all))
-	if done := states[store.StreamDone]; done < all {
+	if done := states[streamDone]; done < all {
 		text = full(int64(done)) + "/" + text
 	}
-	if failed := states[store.StreamFailed]; failed > 0 {
+	if failed := states[streamFailed]; failed > 0 {
 		text += " (" + full(int64(failed)) + " failed)"
 	}
 	return text
@@ -76,35 +62,22 @@ type statusCmd struct {
 
 // Run shows a run.
 func (c *statusCmd) Run(s *session) error {
-	ctx, svc, done, err := s.begin()
+	ctx, b, done, err := s.begin()
 	if err != nil {
 		return err
 	}
 	defer done()
-	run, progress, _, err := svc.Status(ctx, c.Key)
+	run, err := b.Run(ctx, c.Key, c.Stream)
 	if err != nil {
 		return err
 	}
-	streams := progress.Streams
-	if c.Stream != "" {
-		found, err := svc.FindStreams(ctx, c.Key, c.Stream)
-		if err != nil {
-			return err
-		}
-		streams = slices.DeleteFunc(slices.Clone(streams), func(p control.StreamProgress) bool {
-			return !slices.ContainsFunc(found, func(st store.Stream) bool { return st.ID == p.ID })
-		})
-	}
-	history, err := svc.History(ctx, c.Key)
-	if err != nil {
-		return err
-	}
-	return s.answer(view.Status(run, progress, streams, history), func() {
-		shown := streams
+	run.Links = nil
+	return s.answer(run, func() {
+		streams := run.Streams
 		if !c.All {
-			shown = worthSeeing(streams)
+			streams = worthSeeing(streams)
 		}
-		s.showStatus(run, progress, shown, len(streams)-len(shown), history)
+		s.showStatus(run, streams)
 	})
 }
 
@@ -112,17 +85,17 @@ func (c *statusCmd) Run(s *session) error {
 const mostListed = 40
 
 // worthSeeing picks streams of a run that has many: those that failed, are held back, are at work or have dirty rows come before others.
-func worthSeeing(streams []control.StreamProgress) []control.StreamProgress {
+func worthSeeing(streams []client.Stream) []client.Stream {
 	if len(streams) <= mostListed {
 		return streams
 	}
-	rank := func(p control.StreamProgress) int {
+	rank := func(p client.Stream) int {
 		switch {
-		case p.State == store.StreamFailed:
+		case p.State == streamFailed:
 			return 0
 		case p.Active > 0:
 			return 1
-		case p.State == store.StreamHeld:
+		case p.State == streamHeld:
 			return 2
 		case p.Counts.Dirty > 0:
 			return 3
@@ -130,29 +103,31 @@ func worthSeeing(streams []control.StreamProgress) []control.StreamProgress {
 		return 4
 	}
 	streams = slices.Clone(streams)
-	slices.SortStableFunc(streams, func(a, b control.StreamProgress) int { return rank(a) - rank(b) })
+	slices.SortStableFunc(streams, func(a, b client.Stream) int { return rank(a) - rank(b) })
 	return streams[:mostListed]
 }
 
-func (s *session) showStatus(run store.Run, progress control.Progress, streams []control.StreamProgress, more int, history []store.Event) {
-	s.printf("run %s of %s (%s): %s\n", run.Key, run.Name, run.Mode, run.State)
+func (s *session) showStatus(run client.Run, streams []client.Stream) {
+	s.printf("run %s of %s (%s): %s\n", run.Run, run.Name, run.Mode, run.State)
 	if run.Reason != "" {
 		s.paragraph("  "+run.Reason+codeText(run.Code), "  ")
 	}
+	if run.Waits != "" {
+		s.paragraph("  "+run.Waits, "  ")
+	}
 	s.printf("  %s\n", consistencyText(run))
-	if streamsOf(progress) > 1 {
-		t := progress.Total.Counts
-		s.printf("  %s; %s read, %s\n", statesText(progress.States), plural64(t.Read, "row"), rowsWritten(t))
+	if streamsOf(run.States) > 1 {
+		s.printf("  %s; %s read, %s\n", statesText(run.States), plural64(run.Total.Read, "row"), rowsWritten(*run.Total))
 	}
 	s.printf("\n")
 	var rows [][]string
 	for _, p := range streams {
 		c := p.Counts
-		rows = append(rows, []string{view.StreamName(p), p.Target, string(p.State), strconv.Itoa(int(part(p)*100)) + "%", full(c.Read), full(c.Written), full(c.Dirty),
-			full(c.Filtered), strconv.Itoa(p.Done) + "/" + strconv.Itoa(p.Shards), string(p.Guarantee)})
+		rows = append(rows, []string{view.StreamName(p), p.Target, p.State, strconv.Itoa(int(part(p)*100)) + "%", full(c.Read), full(c.Written), full(c.Dirty),
+			full(c.Filtered), strconv.Itoa(p.Done) + "/" + strconv.Itoa(p.Shards), p.Guarantee})
 	}
 	s.table([]string{"SOURCE", "TARGET", "STATE", "DONE", "READ", "WRITTEN", "DIRTY", "FILTERED", "SHARDS", "GUARANTEE"}, rows)
-	if more > 0 {
+	if more := len(run.Streams) - len(streams); more > 0 {
 		s.printf("and %s: --all lists them, --stream NAME shows one\n", plural(more, "stream"))
 	}
 	for _, p := range streams {
@@ -162,8 +137,8 @@ func (s *session) showStatus(run store.Run, progress control.Progress, streams [
 	}
 	s.printf("\n")
 	rows = nil
-	for _, e := range history {
-		rows = append(rows, []string{when(e.At), string(e.To), e.Who, e.Why})
+	for _, e := range run.History {
+		rows = append(rows, []string{whenText(e.At), string(e.To), e.Who, e.Why})
 	}
 	s.table([]string{"WHEN", "STATE", "WHO", "WHY"}, rows)
 }
@@ -176,11 +151,11 @@ func codeText(code string) string {
 }
 
 // consistencyText says of which instants the rows of a run are.
-func consistencyText(run store.Run) string {
+func consistencyText(run client.Run) string {
 	c := run.Consistency
-	text := "consistency: " + control.Consistency(c)
-	if c.At > 0 {
-		text += fmt.Sprintf(", made %s; writes waited for %s", when(c.At), time.Duration(c.Locked)*time.Millisecond)
+	text := "consistency: " + c.Label
+	if c.At != "" {
+		text += fmt.Sprintf(", made %s; writes waited for %s", whenText(c.At), time.Duration(c.Locked)*time.Millisecond)
 	}
 	return text
 }
@@ -191,7 +166,7 @@ type pauseCmd struct {
 }
 
 // Run pauses a run, also of another process.
-func (c *pauseCmd) Run(s *session) error { return s.wish(c.Key, store.Paused, c.Why) }
+func (c *pauseCmd) Run(s *session) error { return s.wish(c.Key, client.Paused, c.Why) }
 
 type stopCmd struct {
 	Key string `arg:"" name:"run" help:"The run's key."`
@@ -199,42 +174,47 @@ type stopCmd struct {
 }
 
 // Run stops a run, also of another process.
-func (c *stopCmd) Run(s *session) error { return s.wish(c.Key, store.Stopped, c.Why) }
+func (c *stopCmd) Run(s *session) error { return s.wish(c.Key, client.Stopped, c.Why) }
+
+// How often a run is looked at that is to rest, and after how many looks it is asked again: its process may have died, perhaps on another machine.
+const (
+	wishEvery = 100 * time.Millisecond
+	wishAgain = 50
+)
 
 // wish asks for a pause or stop and waits until the run rests.
-func (s *session) wish(key string, goal store.State, why string) error {
-	ctx, svc, done, err := s.begin()
+func (s *session) wish(key string, goal client.State, why string) error {
+	ctx, b, done, err := s.begin()
 	if err != nil {
 		return err
 	}
 	defer done()
-	ask := svc.Pause
-	if goal == store.Stopped {
-		ask = svc.Stop
+	ask := b.Pause
+	if goal == client.Stopped {
+		ask = b.Stop
 	}
 	run, err := ask(ctx, key, why)
-	ticker := time.NewTicker(100 * time.Millisecond)
+	ticker := time.NewTicker(wishEvery)
 	defer ticker.Stop()
-	for err == nil && run.State != goal && !run.State.Final() && run.State != store.Failed {
+	for n := 1; err == nil && run.State != goal && !run.State.Final() && run.State != client.Failed; n++ {
 		select {
 		case <-ticker.C:
-			if run, err = svc.Store.Run(ctx, key); err == nil && svc.Lapsed(ctx, run) {
-				run, err = ask(ctx, key, why) // its process has died, perhaps on another machine
+			if run, err = b.Run(ctx, key, ""); err == nil && n%wishAgain == 0 && !run.State.Rests() {
+				run, err = ask(ctx, key, why)
 			}
 		case <-ctx.Done():
 			return connector.Errorf(connector.Busy, "TOW-015", "run %s is still %s", key, run.State).WithHint("Ask again with: towpath status %s.", key)
 		}
 	}
+	if err == nil {
+		run, err = b.Run(ctx, key, "")
+	}
 	if err != nil {
 		return err
 	}
-	_, progress, _, err := svc.Status(ctx, key)
-	if err != nil {
-		return err
-	}
-	return s.answer(view.Status(run, progress, progress.Streams, nil), func() {
+	return s.answer(plain(run), func() {
 		if run.State == goal {
-			s.summary(run, progress.Total.Counts, 0)
+			s.summary(run, 0)
 			return
 		}
 		s.printf("run %s is %s\n", key, run.State)
@@ -253,16 +233,21 @@ func (c *limitsCmd) Run(s *session) error {
 	if c.Rows != nil && *c.Rows < 0 || c.Parallel != nil && *c.Parallel < 1 {
 		return usage(connector.Errorf(connector.Config, "TOW-016", "limits are not negative, and parallel is at least 1"))
 	}
-	ctx, svc, done, err := s.begin()
+	ctx, b, done, err := s.begin()
 	if err != nil {
 		return err
 	}
 	defer done()
-	limits, err := svc.Limits(ctx, c.Key, c.Rows, (*int64)(c.Bytes), c.Parallel)
+	var limits client.Limits
+	if change := (client.LimitsChange{Rows: c.Rows, Bytes: (*int64)(c.Bytes), Parallel: c.Parallel}); change == (client.LimitsChange{}) {
+		limits, err = b.Limits(ctx, c.Key)
+	} else {
+		limits, err = b.SetLimits(ctx, c.Key, change)
+	}
 	if err != nil {
 		return err
 	}
-	return s.answer(view.Limits(limits), func() {
+	return s.answer(limits, func() {
 		s.printf("rows      %s\nbytes     %s\nparallel  %d\n", limitText(limits.Rows, "rows/s"), limitText(limits.Bytes, "bytes/s"), limits.Parallel)
 	})
 }

@@ -9,9 +9,8 @@ import (
 
 	"golang.org/x/term"
 
-	"github.com/towpath/towpath/internal/control"
+	"github.com/towpath/towpath/client"
 	"github.com/towpath/towpath/internal/engine"
-	"github.com/towpath/towpath/internal/store"
 	"github.com/towpath/towpath/internal/view"
 	"github.com/towpath/towpath/job"
 )
@@ -24,6 +23,8 @@ type screen struct {
 	out   io.Writer
 	live  bool
 	quiet bool
+	known func(key string) // told the run's key, once there is one
+	leave bool             // the run is started and not followed
 
 	mu      sync.Mutex
 	block   []string // on screen, below all else
@@ -108,21 +109,21 @@ func (c *screen) say(format string, args ...any) {
 	c.draw(block)
 }
 
-// State is told each change of the run's state.
-func (c *screen) State(e store.Event) {
+// State tells a change of the run's state.
+func (c *screen) State(e client.Event) {
 	text := ""
 	switch e.To {
-	case store.Pausing, store.Stopping:
+	case client.Pausing, client.Stopping:
 		c.mu.Lock()
-		asked := c.asked && e.To == store.Pausing
+		asked := c.asked && e.To == client.Pausing
 		c.mu.Unlock()
 		if asked {
 			return
 		}
 		text = string(e.To) + ": rows in flight are being committed"
-	case store.Verifying:
+	case client.Verifying:
 		text = "verifying: counting what the target holds"
-	case store.Running: // what is to be known of a snapshot
+	case client.Running: // what is to be known of a snapshot
 		if text = e.Why; text == "" {
 			return
 		}
@@ -132,9 +133,8 @@ func (c *screen) State(e store.Event) {
 	c.say("%s", text)
 }
 
-// waiting says how long a lease elsewhere still has to run.
-func (c *screen) waiting(holder store.Owner, left time.Duration) {
-	line := fmt.Sprintf("process %d on %s holds the run; its lease ends in %s", holder.PID, holder.Host, span(left.Round(time.Second)))
+// waiting says what the run waits for before it goes on.
+func (c *screen) waiting(line string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.live {
@@ -149,11 +149,11 @@ func (c *screen) waiting(holder store.Owner, left time.Duration) {
 }
 
 // Progress draws the block, or writes a line when it is time.
-func (c *screen) Progress(p control.Progress) {
+func (c *screen) Progress(p client.Progress) {
 	if c.quiet {
 		return
 	}
-	if p.State == store.Planning {
+	if p.State == client.Planning {
 		c.planning(p)
 		return
 	}
@@ -187,7 +187,7 @@ func (c *screen) Progress(p control.Progress) {
 }
 
 // planning says how far the planning of a run is.
-func (c *screen) planning(p control.Progress) {
+func (c *screen) planning(p client.Progress) {
 	line := fmt.Sprintf("planning: %s of %s", full(int64(p.Planned)), plural(p.ToPlan, "stream"))
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -201,15 +201,15 @@ func (c *screen) planning(p control.Progress) {
 }
 
 // sayFailures says once of each stream that it failed while others go on.
-func (c *screen) sayFailures(p control.Progress) {
-	if streamsOf(p) < 2 {
+func (c *screen) sayFailures(p client.Progress) {
+	if streamsOf(p.States) < 2 {
 		return
 	}
 	if c.failed == nil {
 		c.failed = map[string]bool{}
 	}
 	for _, s := range p.Streams {
-		if s.State == store.StreamFailed && !c.failed[s.ID] {
+		if s.State == streamFailed && !c.failed[s.ID] {
 			c.failed[s.ID] = true
 			c.say("%s failed, the others go on: %s", view.StreamName(s), s.Error)
 		}

@@ -33,12 +33,18 @@ type serverCmd struct {
 func (c *serverCmd) Run(s *session) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
+	if err := s.onlyLocal("It is the server: leave out --server and TOWPATH_SERVER."); err != nil {
+		return err
+	}
 	s.patient = true
 	t, done, err := s.team(ctx)
 	if err != nil {
 		return err
 	}
 	defer done()
+	if t.Keys, err = s.keys(); err != nil { // at once, not when somebody needs it
+		return err
+	}
 	if c.Parallel < 0 {
 		c.Parallel = 2 * runtime.GOMAXPROCS(0)
 	}

@@ -21,20 +21,6 @@ import (
 	"github.com/towpath/towpath/job"
 )
 
-// begin opens the application for a short command; done ends it.
-func (s *session) begin() (ctx context.Context, svc *control.Service, done func(), err error) {
-	ctx, cancel := background()
-	svc, closeStore, err := s.service(ctx)
-	if err != nil {
-		cancel()
-		return nil, nil, nil, err
-	}
-	return ctx, svc, func() {
-		closeStore()
-		cancel()
-	}, nil
-}
-
 // service opens the control database and wires the application.
 func (s *session) service(ctx context.Context) (*control.Service, func(), error) {
 	place, err := s.place()
@@ -179,7 +165,11 @@ func who() string {
 
 // given is a password of the environment, or of a file that it names.
 func given(side string) (value string, found bool, err error) {
-	name := "TOWPATH_" + strings.ToUpper(side) + "_PASSWORD"
+	return fromEnv("TOWPATH_" + strings.ToUpper(side) + "_PASSWORD")
+}
+
+// fromEnv is a secret of the environment, or of a file that it names.
+func fromEnv(name string) (value string, found bool, err error) {
 	if value, found = os.LookupEnv(name); found {
 		return value, true, nil
 	}
@@ -189,7 +179,7 @@ func given(side string) (value string, found bool, err error) {
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return "", true, connector.Errorf(connector.Config, "TOW-013", "read the %s password: %w", side, err)
+		return "", true, connector.Errorf(connector.Config, "TOW-013", "read what %s_FILE names: %w", name, err)
 	}
 	return strings.TrimRight(string(data), "\r\n"), true, nil
 }

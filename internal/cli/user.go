@@ -9,18 +9,30 @@ import (
 	"github.com/towpath/towpath/client"
 	"github.com/towpath/towpath/connector"
 	"github.com/towpath/towpath/internal/control/team"
-	"github.com/towpath/towpath/internal/store"
-	"github.com/towpath/towpath/internal/view"
 )
 
-// asOwner calls do on the control database on behalf of its owner.
-func (s *session) asOwner(workspace string, do func(ctx context.Context, t *team.Team, a team.Actor) error) error {
-	ctx, svc, done, err := s.begin()
+// do makes a change and answers with data, or in words.
+func (s *session) do(data any, words string, change func(ctx context.Context, b backend) error) error {
+	ctx, b, done, err := s.begin()
 	if err != nil {
 		return err
 	}
 	defer done()
-	return do(ctx, &team.Team{Store: svc.Store, Connectors: s.set, Log: svc.Log}, owner(workspace)) // accounts need no master key
+	if err := change(ctx, b); err != nil {
+		return err
+	}
+	return s.answer(data, func() { s.printf("%s\n", words) })
+}
+
+// list answers with a list, for people as a table; what names the things of which there may be none.
+func (s *session) list(data any, what string, head []string, rows [][]string) error {
+	return s.answer(data, func() {
+		if len(rows) == 0 {
+			s.printf("no %s\n", what)
+			return
+		}
+		s.table(head, rows)
+	})
 }
 
 type userCmd struct {
@@ -34,9 +46,7 @@ type userCmd struct {
 	Enable   userEnableCmd   `cmd:"" help:"Let an account in again."`
 }
 
-type userListCmd struct {
-	Workspace string `help:"The workspace." default:"main" placeholder:"NAME"`
-}
+type userListCmd struct{}
 
 type usersJSON struct {
 	Accounts []client.Account `json:"accounts"`
@@ -45,36 +55,31 @@ type usersJSON struct {
 
 // Run lists accounts.
 func (c *userListCmd) Run(s *session) error {
-	return s.asOwner(c.Workspace, func(ctx context.Context, t *team.Team, a team.Actor) error {
-		accounts, err := t.Accounts(ctx, a)
-		if err != nil {
-			return err
-		}
-		members, err := t.Members(ctx, a)
-		if err != nil {
-			return err
-		}
-		data := usersJSON{make([]client.Account, len(accounts)), make([]client.Member, len(members))}
-		roles := map[string]string{}
-		for i, m := range members {
-			data.Members[i], roles[m.Account] = view.Member(m), m.Role
-		}
-		rows := make([][]string, len(accounts))
-		for i, x := range accounts {
-			data.Accounts[i] = view.Account(x)
-			rows[i] = []string{x.Name, roleText(x, roles[x.Name]), when(x.Created), when(x.PasswordSet), when(x.Disabled)}
-		}
-		return s.answer(data, func() {
-			if len(rows) == 0 {
-				s.printf("no accounts\n")
-				return
-			}
-			s.table([]string{"ACCOUNT", "ROLE", "CREATED", "PASSWORD SET", "DISABLED"}, rows)
-		})
-	})
+	ctx, b, done, err := s.begin()
+	if err != nil {
+		return err
+	}
+	defer done()
+	accounts, err := b.Accounts(ctx)
+	if err != nil {
+		return err
+	}
+	members, err := b.Members(ctx)
+	if err != nil {
+		return err
+	}
+	roles := map[string]string{}
+	for _, m := range members.Items {
+		roles[m.Account] = m.Role
+	}
+	var rows [][]string
+	for _, a := range accounts.Items {
+		rows = append(rows, []string{a.Account, roleText(a, roles[a.Account]), whenText(a.Created), whenText(a.PasswordSet), whenText(a.Disabled)})
+	}
+	return s.list(usersJSON{accounts.Items, members.Items}, "accounts", []string{"ACCOUNT", "ROLE", "CREATED", "PASSWORD SET", "DISABLED"}, rows)
 }
 
-func roleText(a store.Account, role string) string {
+func roleText(a client.Account, role string) string {
 	switch {
 	case a.Admin:
 		return "administrator"
@@ -85,10 +90,9 @@ func roleText(a store.Account, role string) string {
 }
 
 type userAddCmd struct {
-	Name      string `arg:"" help:"The account's name."`
-	Admin     bool   `help:"Make it an administrator of the whole installation."`
-	Role      string `help:"Its role in the workspace: viewer, operator, editor or admin." enum:",viewer,operator,editor,admin" default:"" placeholder:"ROLE"`
-	Workspace string `help:"The workspace." default:"main" placeholder:"NAME"`
+	Name  string `arg:"" help:"The account's name."`
+	Admin bool   `help:"Make it an administrator of the whole installation."`
+	Role  string `help:"Its role in the workspace: viewer, operator, editor or admin." enum:",viewer,operator,editor,admin" default:"" placeholder:"ROLE"`
 }
 
 // Help is the long help of user add.
@@ -102,38 +106,34 @@ func (c *userAddCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	return s.asOwner(c.Workspace, func(ctx context.Context, t *team.Team, a team.Actor) error {
-		if password != "" { // before there is half an account
-			if err := team.CheckPassword(password, c.Name); err != nil {
-				return err
-			}
-		}
-		if _, err := t.CreateAccount(ctx, a, c.Name, c.Admin); err != nil {
+	ctx, b, done, err := s.begin()
+	if err != nil {
+		return err
+	}
+	defer done()
+	if password != "" { // before there is half an account
+		if err := team.CheckPassword(password, c.Name); err != nil {
 			return err
 		}
-		if c.Role != "" {
-			role, err := team.ParseRole(c.Role)
-			if err != nil {
-				return err
-			}
-			if err := t.SetMember(ctx, a, c.Name, role); err != nil {
-				return err
-			}
-		}
-		if password == "" {
-			return s.link(ctx, t, a, c.Name)
-		}
-		if err := t.SetPassword(ctx, a, c.Name, "", password, team.Peer{}); err != nil {
+	}
+	if _, err := b.CreateAccount(ctx, client.AccountInput{Name: c.Name, Admin: c.Admin}); err != nil {
+		return err
+	}
+	if c.Role != "" {
+		if err := b.SetMember(ctx, c.Name, c.Role); err != nil {
 			return err
 		}
-		return s.changed(c.Name, "made account %s", c.Name)
-	})
+	}
+	if password == "" {
+		return s.link(ctx, b, c.Name)
+	}
+	if err := b.SetPassword(ctx, c.Name, password); err != nil {
+		return err
+	}
+	return s.answer(ofAccount(c.Name), func() { s.printf("made account %s\n", c.Name) })
 }
 
-// changed answers for a change of an account.
-func (s *session) changed(name, format string, args ...any) error {
-	return s.answer(map[string]string{"account": name}, func() { s.printf(format+"\n", args...) })
-}
+func ofAccount(name string) any { return map[string]string{"account": name} }
 
 // newPassword finds a password to set: in the environment, in a file that it names, else by asking twice without echo. "": there is none.
 func (s *session) newPassword(name, empty string) (string, error) {
@@ -176,11 +176,8 @@ func (c *userPasswordCmd) Run(s *session) error {
 	if password == "" {
 		return usage(connector.Errorf(connector.Config, "TOW-269", "no password was given").WithHint("Give it in TOWPATH_NEW_PASSWORD, or in a terminal. towpath user link %s lets its owner choose.", c.Name))
 	}
-	return s.asOwner("", func(ctx context.Context, t *team.Team, a team.Actor) error {
-		if err := t.SetPassword(ctx, a, c.Name, "", password, team.Peer{}); err != nil {
-			return err
-		}
-		return s.changed(c.Name, "set the password of %s; its sessions have ended", c.Name)
+	return s.do(ofAccount(c.Name), "set the password of "+c.Name+"; its sessions have ended", func(ctx context.Context, b backend) error {
+		return b.SetPassword(ctx, c.Name, password)
 	})
 }
 
@@ -190,42 +187,34 @@ type userLinkCmd struct {
 
 // Run makes a link.
 func (c *userLinkCmd) Run(s *session) error {
-	return s.asOwner("", func(ctx context.Context, t *team.Team, a team.Actor) error { return s.link(ctx, t, a, c.Name) })
-}
-
-func (s *session) link(ctx context.Context, t *team.Team, a team.Actor, name string) error {
-	link, expires, err := t.CreateLink(ctx, a, name)
+	ctx, b, done, err := s.begin()
 	if err != nil {
 		return err
 	}
-	return s.answer(client.Link{Account: name, Link: link, Expires: view.Time(expires)}, func() {
-		s.printf("link of %s, good once until %s; open it behind the server's address:\n/#link=%s\n", name, when(expires), link)
+	defer done()
+	return s.link(ctx, b, c.Name)
+}
+
+func (s *session) link(ctx context.Context, b backend, name string) error {
+	l, err := b.CreateLink(ctx, name)
+	if err != nil {
+		return err
+	}
+	return s.answer(l, func() {
+		s.printf("link of %s, good once until %s; open it behind the server's address:\n/#link=%s\n", name, whenText(l.Expires), l.Link)
 	})
 }
 
 type userRoleCmd struct {
-	Name      string `arg:"" help:"The account's name."`
-	Role      string `arg:"" help:"viewer, operator, editor or admin; none takes it out." enum:"none,viewer,operator,editor,admin"`
-	Workspace string `help:"The workspace." default:"main" placeholder:"NAME"`
+	Name string `arg:"" help:"The account's name."`
+	Role string `arg:"" help:"viewer, operator, editor or admin; none takes it out." enum:"none,viewer,operator,editor,admin"`
 }
 
 // Run gives a role.
 func (c *userRoleCmd) Run(s *session) error {
-	role := team.Nobody
-	if c.Role != role.String() {
-		var err error
-		if role, err = team.ParseRole(c.Role); err != nil {
-			return err
-		}
-	}
-	return s.asOwner(c.Workspace, func(ctx context.Context, t *team.Team, a team.Actor) error {
-		if err := t.SetMember(ctx, a, c.Name, role); err != nil {
-			return err
-		}
-		return s.answer(client.Member{Account: c.Name, Workspace: c.Workspace, Role: c.Role}, func() {
-			s.printf("role of %s in workspace %s: %s\n", c.Name, c.Workspace, c.Role)
-		})
-	})
+	workspace := s.workspace()
+	return s.do(client.Member{Account: c.Name, Workspace: workspace, Role: c.Role}, fmt.Sprintf("role of %s in workspace %s: %s", c.Name, workspace, c.Role),
+		func(ctx context.Context, b backend) error { return b.SetMember(ctx, c.Name, c.Role) })
 }
 
 type userAdminCmd struct {
@@ -235,16 +224,15 @@ type userAdminCmd struct {
 
 // Run makes an administrator, or unmakes one.
 func (c *userAdminCmd) Run(s *session) error {
-	return s.asOwner("", func(ctx context.Context, t *team.Team, a team.Actor) error {
-		if err := t.SetAdmin(ctx, a, c.Name, !c.Off); err != nil {
-			return err
-		}
-		verb := "is"
-		if c.Off {
-			verb = "is not"
-		}
-		return s.changed(c.Name, "%s %s an administrator of the installation", c.Name, verb)
-	})
+	verb, on := "is", !c.Off
+	if c.Off {
+		verb = "is not"
+	}
+	return s.change(c.Name, client.AccountChange{Admin: &on}, fmt.Sprintf("%s %s an administrator of the installation", c.Name, verb))
+}
+
+func (s *session) change(name string, change client.AccountChange, words string) error {
+	return s.do(ofAccount(name), words, func(ctx context.Context, b backend) error { return b.ChangeAccount(ctx, name, change) })
 }
 
 type userDisableCmd struct {
@@ -253,12 +241,8 @@ type userDisableCmd struct {
 
 // Run disables an account.
 func (c *userDisableCmd) Run(s *session) error {
-	return s.asOwner("", func(ctx context.Context, t *team.Team, a team.Actor) error {
-		if err := t.DisableAccount(ctx, a, c.Name); err != nil {
-			return err
-		}
-		return s.changed(c.Name, "disabled %s; its sessions have ended", c.Name)
-	})
+	off := true
+	return s.change(c.Name, client.AccountChange{Disabled: &off}, "disabled "+c.Name+"; its sessions have ended")
 }
 
 type userEnableCmd struct {
@@ -267,10 +251,6 @@ type userEnableCmd struct {
 
 // Run enables an account.
 func (c *userEnableCmd) Run(s *session) error {
-	return s.asOwner("", func(ctx context.Context, t *team.Team, a team.Actor) error {
-		if err := t.EnableAccount(ctx, a, c.Name); err != nil {
-			return err
-		}
-		return s.changed(c.Name, "enabled %s", c.Name)
-	})
+	off := false
+	return s.change(c.Name, client.AccountChange{Disabled: &off}, "enabled "+c.Name)
 }

@@ -28,12 +28,18 @@ type workerCmd struct {
 func (c *workerCmd) Run(s *session) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
+	if err := s.onlyLocal("It works on the same control database as servers, named by --state."); err != nil {
+		return err
+	}
 	s.patient, s.formed = true, store.OnServer(s.flags.State)
 	t, done, err := s.team(ctx)
 	if err != nil {
 		return err
 	}
 	defer done()
+	if t.Keys, err = s.keys(); err != nil { // at once, not when somebody needs it
+		return err
+	}
 	allow, err := s.confined(c.Files, c.Allow)
 	if err != nil {
 		return err

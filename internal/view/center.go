@@ -28,6 +28,17 @@ func Job(j store.Job) client.Job {
 		Canonical: j.Canonical, Created: Time(j.Created), Changed: Time(j.Changed), ChangedBy: j.ChangedBy, Made: Time(j.Made), MadeBy: j.MadeBy, Note: j.Note}
 }
 
+// Started is the answer to a start.
+func Started(s team.Started) client.Started {
+	out := client.Started{Job: Job(s.Job), Again: s.Again, Missing: s.Missing}
+	if s.Run.Key != "" {
+		run := Run(s.Run, nil)
+		Duty(&run, s.Run)
+		out.Run = &run
+	}
+	return out
+}
+
 // Sync is how a pair of datasets stands.
 func Sync(s team.Sync) client.Sync {
 	return client.Sync{Connection: s.Alias, Source: s.Source, TargetAlias: s.TargetAlias, Target: s.Target, Verdict: string(s.Verdict), Why: s.Why, Run: s.Good.Run,

@@ -28,6 +28,19 @@ func Run(r store.Run, states map[store.StreamState]int) client.Run {
 		Consistency: client.Consistency{Label: control.Consistency(c), At: Time(c.At), Locked: c.Locked, Until: Time(c.Until)}}
 }
 
+// Runs are runs as a list of them shows them, with their totals where they are planned.
+func Runs(runs []store.Run, states map[string]map[store.StreamState]int, totals map[string]connector.Counts) []client.Run {
+	return List(runs, func(r store.Run) client.Run {
+		out := Run(r, states[r.Key])
+		Duty(&out, r)
+		if c, planned := totals[r.Key]; planned {
+			counts := Counts(c)
+			out.Total = &counts
+		}
+		return out
+	})
+}
+
 // Status is a run with those of its streams that were asked for, and its history.
 func Status(r store.Run, p control.Progress, streams []control.StreamProgress, history []store.Event) client.Run {
 	out := Run(r, p.States)
@@ -78,7 +91,7 @@ func Progress(p control.Progress) client.Progress {
 }
 
 // StreamName is how people call a stream.
-func StreamName(s control.StreamProgress) string {
+func StreamName(s client.Stream) string {
 	name := s.Source
 	if name == "" {
 		name = "query to " + s.Target
@@ -109,3 +122,16 @@ func Duty(out *client.Run, r store.Run) {
 
 // StreamOf is the ID of the stream that a shard is of.
 func StreamOf(shard string) string { return engine.StreamOf(shard) }
+
+// Page makes a part of a list: of one item more than asked for, which says that there is more; next is where an item stands.
+func Page[T any](items []T, limit int, next func(T) string) client.Page[T] {
+	p := client.Page[T]{Items: items}
+	if len(items) > limit {
+		p.Items = items[:limit]
+		p.Next = next(items[limit-1])
+	}
+	if p.Items == nil {
+		p.Items = []T{}
+	}
+	return p
+}

@@ -143,14 +143,7 @@ func (t *Team) StartWhole(ctx context.Context, a Actor, w Whole) (Started, error
 	if err := a.May(StartRuns); err != nil {
 		return Started{}, err
 	}
-	datasets := w.Datasets
-	if len(datasets) == 0 {
-		datasets = []string{t.everything(ctx, a.key(w.Start.Environment, w.Source))}
-	}
-	j := job.Job{Name: cmp.Or(w.Name, w.Source+"-to-"+w.Target), Mode: job.Full, Source: job.Endpoint{Connection: w.Source}, Target: job.Endpoint{Connection: w.Target}}
-	for _, dataset := range datasets {
-		j.Streams = append(j.Streams, job.Stream{Source: dataset})
-	}
+	j := w.Job(t.everything(ctx, a.key(w.Start.Environment, w.Source)))
 	document, err := json.Marshal(j)
 	if err != nil {
 		return Started{}, err
@@ -158,14 +151,34 @@ func (t *Team) StartWhole(ctx context.Context, a Actor, w Whole) (Started, error
 	return t.StartDocument(ctx, a, document, w.Start)
 }
 
+// Job is the job that is asked for; everything is the pattern of all datasets.
+func (w Whole) Job(everything string) job.Job {
+	j := job.Job{Name: cmp.Or(w.Name, w.Source+"-to-"+w.Target), Mode: job.Full, Source: job.Endpoint{Connection: w.Source}, Target: job.Endpoint{Connection: w.Target}}
+	if len(w.Datasets) == 0 {
+		w.Datasets = []string{everything}
+	}
+	for _, dataset := range w.Datasets {
+		j.Streams = append(j.Streams, job.Stream{Source: dataset})
+	}
+	return j
+}
+
 // everything is the pattern of all datasets of a connection.
 func (t *Team) everything(ctx context.Context, k store.ConnectionKey) string {
-	if c, err := t.Store.Connection(ctx, k); err == nil { // else the job waits for it
-		if kind, err := t.Connectors.Get(c.Connector); err == nil && kind.Everything != "" {
-			return kind.Everything
-		}
+	c, err := t.Store.Connection(ctx, k)
+	if err != nil { // the job waits for it
+		return "*"
 	}
-	return "*"
+	return t.Everything(c.Connector)
+}
+
+// Everything is the pattern of all datasets of connections of a connector.
+func (t *Team) Everything(name string) string {
+	kind, err := t.Connectors.Get(name)
+	if err != nil {
+		return "*"
+	}
+	return cmp.Or(kind.Everything, "*")
 }
 
 // StartDocument stores a job document under its name, as a new version where it says something else than the newest, and starts it. Where a connection is not
