@@ -281,6 +281,16 @@ func TestLoadingSettings(t *testing.T) {
 		is("loading", "-1", "0")
 		r.finish(t, connector.Park, connector.Park)
 		is("parked", "7s", "1")
+		joins := sink
+		joins.Joins = true
+		late, err := Connector().Write(t.Context(), c, joins)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := late.Prepare(t.Context(), r.target, false, nil); err != nil {
+			t.Fatal(err)
+		}
+		is("parked, and joined late", "7s", "1")
 		if err := r.w.Prepare(t.Context(), r.target, false, nil); err != nil {
 			t.Fatal(err)
 		}

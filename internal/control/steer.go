@@ -220,7 +220,6 @@ func (h *helm) end(worked context.Context, err error) error {
 		limit = hurriedTime
 	}
 	park := func() {
-		h.othersEnd(ctx)
 		ctx, cancel := context.WithTimeout(context.Background(), limit)
 		defer cancel()
 		h.park(ctx)
@@ -231,7 +230,7 @@ func (h *helm) end(worked context.Context, err error) error {
 	}
 	var halt *local.Halt
 	if h.taking.Leave != nil && worked.Err() != nil || errors.As(err, &halt) && halt.Kind == local.Leave {
-		h.park(ctx) // others may go on meanwhile
+		park() // others may go on meanwhile
 		return errLeft
 	}
 	if resting := state == store.Paused || state == store.Failed; resting && !(errors.As(err, &halt) && halt.Kind == store.WishStop) {
@@ -240,6 +239,7 @@ func (h *helm) end(worked context.Context, err error) error {
 	}
 	if !errors.As(err, &halt) || state == store.Planning {
 		failed := h.come(ctx, store.Failed, store.Change{Why: err.Error(), Code: codeOf(err)}) // first: that is what other processes heed
+		h.othersEnd(ctx)
 		park()
 		return errors.Join(err, failed)
 	}
@@ -252,6 +252,7 @@ func (h *helm) end(worked context.Context, err error) error {
 			return err
 		}
 	}
+	h.othersEnd(ctx)
 	park()
 	return h.come(ctx, store.Paused, change)
 }

@@ -68,6 +68,28 @@ func TestWorkersRunTheShards(t *testing.T) {
 	}
 }
 
+// TestServerAndWorkerSideBySide: both divide shards and copy the parts of the other's.
+func TestServerAndWorkerSideBySide(t *testing.T) {
+	t.Parallel()
+	r, g := newPoolRig(t)
+	r.source.Make("large", people(), rowsOf(1, 3000)...)
+	r.pool(r.Team, team.PoolOptions{Parallel: 2})
+	r.crew(team.PoolOptions{Parallel: 2})
+	key := r.start("large", "{group_rows: 10, shards: 1, parallel: 4, rate: {rows: 100000}}", 0)
+	r.until(key, "at work in two processes", func(store.Run) bool {
+		n, err := r.Store.AtWork(r.ctx, key, r.Base.Owner.ID)
+		return err == nil && n > 0
+	})
+	r.until(key, "copied in part", func(store.Run) bool { return r.read(key) > 2000 })
+	close(g.slow)
+	r.reaches(key, store.Succeeded)
+	r.wantStates(key, straight)
+	r.copied("large")
+	if progress, err := r.Store.Progress(r.ctx, key); err != nil || progress[0].Counts.Read != 3000 || progress[0].Shards < 3 {
+		t.Errorf("%+v, %v", progress, err)
+	}
+}
+
 // TestManyStreamsOfWorkers: streams are made ready as workers begin with those before them.
 func TestManyStreamsOfWorkers(t *testing.T) {
 	t.Parallel()
