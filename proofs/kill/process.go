@@ -137,7 +137,9 @@ func (p *process) said() string {
 
 // freeze stops the process and returns when no thread of it runs.
 func (p *process) freeze() error {
-	if err := p.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+	if err := p.cmd.Process.Signal(syscall.SIGSTOP); errors.Is(err, os.ErrProcessDone) {
+		return errEnded
+	} else if err != nil {
 		return err
 	}
 	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); {
