@@ -119,7 +119,7 @@ func (h *helm) board(ctx context.Context) error {
 	if !h.joined || h.ends.target.Client != nil {
 		return nil
 	}
-	e, err := h.openAll(ctx, h.plan.Job)
+	e, err := h.openPlanned(ctx, h.plan)
 	if err != nil {
 		return err
 	}
