@@ -68,14 +68,14 @@ func TestWorkersRunTheShards(t *testing.T) {
 	}
 }
 
-// TestServerAndWorkerSideBySide: both divide shards and copy the parts of the other's.
+// TestServerAndWorkerSideBySide: shards that wait for places of the server go to the worker.
 func TestServerAndWorkerSideBySide(t *testing.T) {
 	t.Parallel()
 	r, g := newPoolRig(t)
 	r.source.Make("large", people(), rowsOf(1, 3000)...)
 	r.pool(r.Team, team.PoolOptions{Parallel: 2})
 	r.crew(team.PoolOptions{Parallel: 2})
-	key := r.start("large", "{group_rows: 10, shards: 1, parallel: 4, rate: {rows: 100000}}", 0)
+	key := r.start("large", "{group_rows: 10, shards: 4, rate: {rows: 100000}}", 0)
 	r.until(key, "at work in two processes", func(store.Run) bool {
 		n, err := r.Store.AtWork(r.ctx, key, r.Base.Owner.ID)
 		return err == nil && n > 0
