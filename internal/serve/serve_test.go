@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -169,24 +170,25 @@ func TestDoesNotBegin(t *testing.T) {
 func TestOwnAddress(t *testing.T) {
 	t.Parallel()
 	tm := newTeam(t)
-	a := run(t, tm, serve.Options{})
-	var dialled error
-	kind := connector.Connector{Name: "probe", Connection: connector.Describe(struct{}{}), Open: func(ctx context.Context, c connector.Connection) (connector.Client, error) {
-		conn, err := c.Dialer().DialContext(ctx, "tcp", strings.TrimPrefix(a.URL, "http://"))
-		if err == nil {
-			conn.Close()
-		}
-		dialled = err
-		return nil, errors.Join(io.EOF, err)
-	}}
-	tm.Connectors = connector.NewSet(kind)
+	var at atomic.Value // string: where the server is
+	dialled := make(chan error, 1)
+	tm.Connectors = connector.NewSet(connector.Connector{Name: "probe", Connection: connector.Describe(struct{}{}),
+		Open: func(ctx context.Context, c connector.Connection) (connector.Client, error) {
+			conn, err := c.Dialer().DialContext(ctx, "tcp", at.Load().(string))
+			if err == nil {
+				conn.Close()
+			}
+			dialled <- err
+			return nil, errors.Join(io.EOF, err)
+		}})
+	at.Store(strings.TrimPrefix(run(t, tm, serve.Options{}).URL, "http://"))
 	_, err := tm.Store.PutConnection(t.Context(), store.Connection{ConnectionKey: store.ConnectionKey{Workspace: "main", Environment: "default", Alias: "self"}, Connector: "probe",
 		UseRole: "operator"}, nil, nil, store.Entry{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, err = tm.TestConnection(t.Context(), team.Actor{Account: "ann", Workspace: "main", Role: team.Editor}, "", "self")
-	if err == nil || dialled == nil || connector.ClassOf(dialled) != connector.Denied {
-		t.Errorf("the server was reached: %v, %v", err, dialled)
+	if refused := <-dialled; err == nil || connector.ClassOf(refused) != connector.Denied {
+		t.Errorf("the server was reached: %v, %v", err, refused)
 	}
 }
