@@ -140,7 +140,7 @@ func (l *Load) verdict() {
 	if f.Limited == 0 || f.Limited > l.Limit {
 		l.fault("up to %d shards were at the connection that takes %d", f.Limited, l.Limit)
 	}
-	if f.Small.Count != l.Small || f.Large.Count != l.Large || f.Small.Longest >= f.Large.Longest {
+	if f.Small.Count != l.Small || f.Large.Count != l.Large || f.Small.Median >= f.Large.Median {
 		l.fault("small runs took %+v, large ones that were started before %+v: small ones starve", f.Small, f.Large)
 	}
 	if f.Clients != l.Clients || f.Dropped != l.Stalled {

@@ -10,7 +10,7 @@ import (
 // TestManyRunsAtOnce, with listeners of which some read nothing.
 func TestManyRunsAtOnce(t *testing.T) {
 	t.Parallel()
-	l := &served.Load{Site: servedtest.Opened(t, servedtest.Site(t), 1), Small: 30, Large: 4, Rows: 40_000, Places: 4, Limit: 2, Clients: 50, Stalled: 6}
+	l := &served.Load{Site: servedtest.Opened(t, servedtest.Site(t), 1), Small: 30, Large: 4, Rows: 400_000, Places: 4, Limit: 2, Clients: 50, Stalled: 6}
 	f, err := l.Run(t.Context())
 	if err != nil {
 		t.Fatal(err)
