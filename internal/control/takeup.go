@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/towpath/towpath/connector"
@@ -207,12 +208,17 @@ func (s *Service) untilLeft(ctx context.Context) (context.Context, context.Cance
 	}
 }
 
-// notBegun ends a run that could not be planned; where planning was cut short it waits again.
+// notBegun ends a run that could not be planned; where planning was cut short, or the control database was away, it waits again.
 func (s *Service) notBegun(ctx, planning context.Context, lease store.RunLease, err error, obs Observer) (store.Run, error) {
-	if planning.Err() != nil {
+	if planning.Err() != nil || storeAway(err) {
 		return s.leaveRun(ctx, lease)
 	}
 	return s.giveUp(lease, store.Planning, err, obs)
+}
+
+// storeAway reports whether an error is that of a control database that may answer again: its codes are of its own family.
+func storeAway(err error) bool {
+	return connector.ClassOf(err) == connector.Retry && strings.HasPrefix(codeOf(err), "TOW-2")
 }
 
 // goOn resumes a run that has a plan. Servers that are away are waited for, as long as the job bears outages.

@@ -338,3 +338,22 @@ func TestOutageWaitsForPerson(t *testing.T) {
 		t.Errorf("away are %d, %v", len(runs), err)
 	}
 }
+
+// TestControlDatabaseIsAwayWhilePlanning: a run that waits is no failure of its own when the control database goes away while it is planned.
+func TestControlDatabaseIsAwayWhilePlanning(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, memory.Options{}, memory.Options{}, 100)
+	r.queue("k1", small)
+	r.source.Inject(memory.Split, 1, memory.Fault{Err: connector.Errorf(connector.Retry, "TOW-224", "control database does not answer")})
+	run, err := r.takeUp(r.Service, "k1", make(chan struct{}))
+	if err != nil || run.State != store.Planning || run.Queued == 0 || run.Owner.ID != "" {
+		t.Fatalf("run is %s, queued %d, of %q: %v", run.State, run.Queued, run.Owner.ID, err)
+	}
+	if run, err = r.takeUp(r.Service, "k1", make(chan struct{})); err != nil || run.State != store.Succeeded {
+		t.Fatalf("run is %s: %v", run.State, err)
+	}
+	r.same()
+	if got, want := r.states("k1"), "planning running verifying finishing succeeded"; got != want {
+		t.Errorf("states are %q, want %q", got, want)
+	}
+}
