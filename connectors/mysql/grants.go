@@ -38,7 +38,7 @@ func grants(o Connection, u connector.Use) (string, error) {
 		// Rights to tables that are not known yet, staging tables among them, are rights to their database.
 		all := databasePattern(database) + ".*"
 		on := quote(database.Text) + "." + quote(table.Text)
-		if isPattern(database) || isPattern(table) || u.Write && (u.Mode == "" || u.Mode == connector.Replace) {
+		if database.IsPattern() || table.IsPattern() || u.Write && (u.Mode == "" || u.Mode == connector.Replace) {
 			on = all
 		}
 		if !u.Write {
@@ -51,7 +51,7 @@ func grants(o Connection, u connector.Use) (string, error) {
 		grant(writeRights(u), on)
 		if u.Mode != "" && u.Mode != connector.Replace {
 			checkpoints := quote(database.Text) + "." + quote(sqltarget.Checkpoints)
-			if isPattern(database) {
+			if database.IsPattern() {
 				checkpoints = all
 			}
 			grant("SELECT, INSERT, UPDATE, DELETE, CREATE", checkpoints)
@@ -94,14 +94,8 @@ func parsePattern(text, database string) (of, table sqlname.Part, err error) {
 	return parts[0], parts[1], nil
 }
 
-func isPattern(p sqlname.Part) bool { return !p.Quoted && strings.Contains(p.Text, "*") }
-
 // databasePattern writes a database, or a pattern of some, as GRANT reads it where rights to all tables are given: % and _ stand for other
 // characters there. https://dev.mysql.com/doc/refman/8.4/en/grant.html
 func databasePattern(p sqlname.Part) string {
-	text := strings.NewReplacer(`\`, `\\`, "_", `\_`, "%", `\%`).Replace(p.Text)
-	if isPattern(p) {
-		text = strings.ReplaceAll(text, "*", "%")
-	}
-	return quote(text)
+	return quote(p.Like())
 }

@@ -30,7 +30,7 @@ func grants(o Connection, u connector.Use) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if u.Write && isPattern(schema) {
+		if u.Write && schema.IsPattern() {
 			return "", connector.Errorf(connector.Config, "TOW-715", "%q names no schema that tables could be made in", dataset)
 		}
 		g.dataset(schema, table)
@@ -65,9 +65,9 @@ func (g *granting) dataset(schema, table sqlname.Part) {
 		g.each(schema, table, g.tableRights(), "")
 		// The table of checkpoints is made by the first run, or was made by another role.
 		g.each(schema, sqlname.Part{Text: sqltarget.Checkpoints, Quoted: true}, "SELECT, INSERT, UPDATE, DELETE", "")
-	case isPattern(schema):
+	case schema.IsPattern():
 		g.each(schema, table, "SELECT", "USAGE")
-	case isPattern(table):
+	case table.IsPattern():
 		g.grant("USAGE", "SCHEMA "+quote(schema.Text))
 		g.each(schema, table, "SELECT", "")
 	default:
@@ -127,13 +127,7 @@ func parsePattern(text, schema string) (of, table sqlname.Part, err error) {
 	return parts[0], parts[1], nil
 }
 
-func isPattern(p sqlname.Part) bool { return !p.Quoted && strings.Contains(p.Text, "*") }
-
 // like writes a part as the operand of LIKE.
 func like(p sqlname.Part) string {
-	text := strings.NewReplacer(`\`, `\\`, "_", `\_`, "%", `\%`).Replace(p.Text)
-	if isPattern(p) {
-		text = strings.ReplaceAll(text, "*", "%")
-	}
-	return literal(text)
+	return literal(p.Like())
 }

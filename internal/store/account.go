@@ -21,7 +21,7 @@ type Account struct {
 // CreateAccount makes an account without a password. A name that is taken is class Config, TOW-240.
 func (s *Store) CreateAccount(ctx context.Context, name string, admin bool, by Entry) (a Account, err error) {
 	err = s.change(ctx, "create account "+name, func(ctx context.Context, t *tx) error {
-		n, err := t.exec(ctx, "INSERT INTO account (name, admin, created) VALUES ($1, $2, $3) ON CONFLICT (name) DO NOTHING", name, number(admin), t.now)
+		n, err := t.exec(ctx, "INSERT INTO account (name, admin, created) VALUES ($1, $2, $3) ON CONFLICT (name) DO NOTHING", name, bit(admin), t.now)
 		if err != nil {
 			return err
 		}
@@ -124,7 +124,7 @@ func (s *Store) SetDisabled(ctx context.Context, name string, disabled bool, by 
 // SetAdmin makes an account an administrator of the installation, or no more. The last one stays one: class Config, TOW-242.
 func (s *Store) SetAdmin(ctx context.Context, name string, admin bool, by Entry) error {
 	return s.changeAccount(ctx, name, by, func(ctx context.Context, t *tx) error {
-		_, err := t.exec(ctx, "UPDATE account SET admin = $2 WHERE name = $1", name, number(admin))
+		_, err := t.exec(ctx, "UPDATE account SET admin = $2 WHERE name = $1", name, bit(admin))
 		return err
 	})
 }
@@ -155,12 +155,4 @@ func (s *Store) changeAccount(ctx context.Context, name string, by Entry, change
 		}
 		return t.audit(ctx, by)
 	})
-}
-
-// number is a yes or no as the tables hold it.
-func number(yes bool) int64 {
-	if yes {
-		return 1
-	}
-	return 0
 }

@@ -41,6 +41,18 @@ func (p Part) Match(name string) bool {
 	return ok && err == nil
 }
 
+// IsPattern reports whether the part may stand for several names.
+func (p Part) IsPattern() bool { return !p.Quoted && strings.Contains(p.Text, "*") }
+
+// Like is the part as SQL's LIKE takes it, with \ as its escape, and not quoted.
+func (p Part) Like() string {
+	text := strings.NewReplacer(`\`, `\\`, "_", `\_`, "%", `\%`).Replace(p.Text)
+	if p.IsPattern() {
+		text = strings.ReplaceAll(text, "*", "%")
+	}
+	return text
+}
+
 // Split cuts a name or pattern at its dots. It returns false when a quote is not closed, or something follows one that is.
 func (m Mark) Split(s string) ([]Part, bool) {
 	var parts []Part

@@ -100,9 +100,8 @@ func (t *Team) connectionOf(a Actor, in ConnectionInput) (store.Connection, *con
 	c := store.Connection{ConnectionKey: store.ConnectionKey{Workspace: a.Workspace, Environment: in.Environment, Alias: in.Alias}, Connector: in.Connector,
 		UseRole: in.UseRole, Parallel: in.Parallel, Version: in.Version}
 	for path, name := range map[string]string{"alias": in.Alias, "environment": in.Environment} {
-		if !job.IsAlias(name) {
-			return c, nil, connector.Errorf(connector.Config, "TOW-181", "%q is no name", name).At(path).
-				WithHint("Use letters, digits, -, _ and dots, a letter or digit first.")
+		if err := checkName(path, name); err != nil {
+			return c, nil, err
 		}
 	}
 	if _, err := ParseRole(in.UseRole); err != nil {
@@ -119,6 +118,14 @@ func (t *Team) connectionOf(a Actor, in ConnectionInput) (store.Connection, *con
 		return c, nil, connector.Errorf(connector.Config, "TOW-001", "%s", problem.Text).At(problem.PathBelow("options")).WithHint("%s", problem.Hint)
 	}
 	return c, kind.Connection, nil
+}
+
+// checkName refuses what is no name of a connection, an environment or a workspace.
+func checkName(path, name string) error {
+	if job.IsAlias(name) {
+		return nil
+	}
+	return connector.Errorf(connector.Config, "TOW-181", "%q is no name", name).At(path).WithHint("Use letters, digits, -, _ and dots, a letter or digit first.")
 }
 
 // keptAreThere refuses to keep a secret that there is none of.
@@ -227,9 +234,8 @@ func (t *Team) WhereUsed(ctx context.Context, a Actor, environment, alias string
 // mostListed bounds lists that have no pages.
 const mostListed = 1000
 
-func unfinished() []store.State {
-	return []store.State{store.Planning, store.Running, store.Pausing, store.Paused, store.Stopping, store.Verifying, store.Finishing, store.Failed}
-}
+// unfinished are the states of runs that may go on.
+func unfinished() []store.State { return append(LiveStates(), store.Paused, store.Failed) }
 
 // RemoveConnection removes a connection that no job names and no run needs any more.
 func (t *Team) RemoveConnection(ctx context.Context, a Actor, environment, alias string) error {

@@ -1,7 +1,6 @@
 package team_test
 
 import (
-	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -19,20 +18,7 @@ func (r *rig) crew(o team.PoolOptions) (stop func()) {
 	t := r.team(r.Connectors)
 	t.Base.Owner.ID = control.NewKey(12)
 	o.Every = 50 * time.Millisecond
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		if err := t.NewCrew(o).Run(ctx); err != nil {
-			r.t.Error(err)
-		}
-	}()
-	stop = func() {
-		cancel()
-		<-ended
-	}
-	r.t.Cleanup(stop)
-	return stop
+	return r.beside(t.NewCrew(o).Run)
 }
 
 // moving waits until rows of a run have moved, and not all.

@@ -103,11 +103,16 @@ func (r *rig) start(dataset, settings string, priority int) string {
 // pool runs one until stop is called, or the test ends.
 func (r *rig) pool(t *team.Team, o team.PoolOptions) (stop func()) {
 	o.Every = 100 * time.Millisecond
+	return r.beside(t.NewPool(o).Run)
+}
+
+// beside runs what ends with its context until stop is called, or the test ends.
+func (r *rig) beside(run func(context.Context) error) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		if err := t.NewPool(o).Run(ctx); err != nil {
+		if err := run(ctx); err != nil {
 			r.t.Error(err)
 		}
 	}()

@@ -6,7 +6,6 @@ import (
 
 	"github.com/towpath/towpath/connector"
 	"github.com/towpath/towpath/internal/store"
-	"github.com/towpath/towpath/job"
 )
 
 // Workspaces returns all workspaces by name, the main one among them.
@@ -26,8 +25,8 @@ func (t *Team) CreateWorkspace(ctx context.Context, a Actor, name string) error 
 	if err := a.May(ManageServer); err != nil {
 		return err
 	}
-	if !job.IsAlias(name) {
-		return connector.Errorf(connector.Config, "TOW-181", "%q is no name", name).At("name").WithHint("Use letters, digits, -, _ and dots, a letter or digit first.")
+	if err := checkName("name", name); err != nil {
+		return err
 	}
 	if name == store.MainWorkspace {
 		return connector.Errorf(connector.Config, "TOW-231", "there is a workspace %s already", name)
